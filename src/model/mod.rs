@@ -1,0 +1,13 @@
+//! The words of the system as types: sizes, times, commands, paths. No input or output.
+//!
+//! Every value from outside is parsed here once; the rest of the code cannot see the raw form.
+
+pub mod command;
+pub mod env;
+pub mod id;
+pub mod size;
+
+pub use command::{Argument, CommandError, Program, ShellLine};
+pub use env::{EnvError, EnvName, EnvValue};
+pub use id::SessionId;
+pub use size::{ByteCount, CpuShare, SizeError, Span};
