@@ -5,8 +5,11 @@
 //! Lowest first; a module imports only from those above it in this list.
 //!
 //! * [`model`]: sizes, times, commands and paths as types.
-//! * [`kernel`]: the only home of system calls and of `unsafe`; what this machine offers.
 //! * [`profile`]: what a sandbox may do, from YAML.
+//! * [`policy`]: who may ask for what; the only maker of grants.
+//! * [`sandbox`]: a grant becomes a running sandbox.
 
 pub mod model;
+pub mod policy;
 pub mod profile;
+pub mod sandbox;

@@ -6,8 +6,10 @@ pub mod command;
 pub mod env;
 pub mod id;
 pub mod size;
+pub mod workspace;
 
 pub use command::{Argument, CommandError, Program, ShellLine};
 pub use env::{EnvError, EnvName, EnvValue};
 pub use id::SessionId;
 pub use size::{ByteCount, CpuShare, SizeError, Span};
+pub use workspace::Workspace;

@@ -1,0 +1,10 @@
+//! Who may ask for what. Pure: no input, no output, no clock.
+//!
+//! [`judge`] is the only way from a [`Request`] to a [`Grant`], and a grant is the only thing that
+//! [`crate::sandbox`] acts on.
+
+mod grant;
+mod request;
+
+pub use grant::{Grant, LaunchGrant, SessionGrant};
+pub use request::{Caller, LaunchRequest, Request, Terminal};
