@@ -9,6 +9,7 @@
 //! * [`policy`]: who may ask for what; the only maker of grants.
 //! * [`sandbox`]: a grant becomes a running sandbox.
 
+pub mod kernel;
 pub mod model;
 pub mod policy;
 pub mod profile;

@@ -1,0 +1,17 @@
+//! System calls, and what this machine offers. The only home of `unsafe`.
+//!
+//! Everything here returns `io::Result` and knows nothing of profiles or steps: the caller adds
+//! which step of a launch failed.
+
+#![expect(unsafe_code, reason = "this folder is where it lives; every block says why and why it is sound")]
+
+pub(crate) mod cgroup;
+pub(crate) mod fdpass;
+pub(crate) mod fds;
+pub(crate) mod identity;
+pub(crate) mod mounts;
+pub(crate) mod network;
+pub mod probe;
+pub(crate) mod process;
+pub(crate) mod proctree;
+pub(crate) mod tty;

@@ -1,0 +1,76 @@
+//! Mounts: what rustix lacks, and the user namespace that an idmapped mount wants.
+
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+/// The mount at `path` becomes read-only (mount_setattr(2)).
+pub(crate) const READ_ONLY: u64 = 0x1;
+/// Set-user-id bits have no effect there.
+pub(crate) const NO_SUID: u64 = 0x2;
+/// Device files have no effect there.
+pub(crate) const NO_DEV: u64 = 0x4;
+/// Nothing there can be executed.
+pub(crate) const NO_EXEC: u64 = 0x8;
+const IDMAP: u64 = 0x0010_0000;
+
+/// How far an attribute reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// This mount.
+    Mount,
+    /// This mount and all below it.
+    Tree,
+}
+
+/// Sets attributes on the mount at `path`.
+pub(crate) fn set_attributes(path: &Path, set: u64, reach: Reach) -> io::Result<()> {
+    let path = CString::new(path.as_os_str().as_bytes()).map_err(|_| io::ErrorKind::InvalidInput)?;
+    let recursive = if reach == Reach::Tree { libc::AT_RECURSIVE } else { 0 };
+    setattr(rustix::fs::CWD, &path, recursive, set, 0)
+}
+
+/// Gives the detached mount `tree` the id mapping of the user namespace `namespace`.
+pub(crate) fn set_idmap(tree: BorrowedFd<'_>, namespace: BorrowedFd<'_>) -> io::Result<()> {
+    let namespace = u64::try_from(namespace.as_raw_fd()).map_err(|_| io::ErrorKind::InvalidInput)?;
+    setattr(tree, c"", libc::AT_EMPTY_PATH, IDMAP, namespace)
+}
+
+fn setattr(at: BorrowedFd<'_>, path: &std::ffi::CStr, flags: i32, set: u64, userns_fd: u64) -> io::Result<()> {
+    let attributes = libc::mount_attr { attr_set: set, attr_clr: 0, propagation: 0, userns_fd };
+    // JUSTIFICATION: neither rustix 1.1 nor nix 0.31 wraps mount_setattr.
+    // SAFETY: `path` is a C string and `attributes` has the size passed with it; both outlive the call.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            at.as_raw_fd(),
+            path.as_ptr(),
+            flags,
+            &raw const attributes,
+            size_of::<libc::mount_attr>(),
+        )
+    };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// A copy of the mount at `path` that is attached nowhere yet. Needs CAP_SYS_ADMIN.
+pub(crate) fn detached(at: impl AsFd, path: &Path, reach: Reach) -> io::Result<OwnedFd> {
+    use rustix::mount::OpenTreeFlags;
+    let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    if reach == Reach::Tree {
+        flags |= OpenTreeFlags::AT_RECURSIVE;
+    }
+    if path.as_os_str().is_empty() {
+        flags |= OpenTreeFlags::AT_EMPTY_PATH;
+    }
+    Ok(rustix::mount::open_tree(at, path, flags)?)
+}
+
+/// Attaches a detached mount.
+pub(crate) fn attach(tree: &OwnedFd, to: &Path) -> io::Result<()> {
+    use rustix::mount::MoveMountFlags;
+    rustix::mount::move_mount(tree, c"", rustix::fs::CWD, to, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
+    Ok(())
+}

@@ -1,0 +1,85 @@
+//! The last steps before the command's own program: everything from here on is hostile.
+
+use std::ffi::CString;
+use std::io::{self, PipeWriter, Write as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+
+use super::init;
+use super::spec::{CommandSpec, Spec};
+use super::step::{AtStep as _, Step, StepError};
+use super::syscalls;
+use crate::kernel::{fds, process, tty};
+
+/// Executes the command, or says on `failed` why not. `failed` closes by itself when it works.
+pub(super) fn run(spec: &Spec, stdio: Vec<OwnedFd>, mut failed: PipeWriter) -> ! {
+    if let Err(error) = execute(spec, &stdio)
+        && let Ok(text) = serde_json::to_vec(&error)
+    {
+        failed.write_all(&text).ok(); // pid 1 sees our exit otherwise
+    }
+    process::exit_now(125)
+}
+
+fn execute(spec: &Spec, stdio: &[OwnedFd]) -> Result<std::convert::Infallible, StepError> {
+    rustix::process::setsid().at(Step::Session)?;
+    if let Some(terminal) = spec.terminal.and(stdio.first()) {
+        tty::make_controlling(terminal).at(Step::Session)?;
+    }
+    for (fd, number) in stdio.iter().zip(0..) {
+        fds::move_to(fd, number).at(Step::Session)?;
+    }
+    init::reset_signals().at(Step::Session)?;
+    rustix::process::umask(rustix::fs::Mode::from_bits_truncate(spec.command.umask));
+    // If memory runs out, the sandbox's processes go before pid 1 and before the host's.
+    std::fs::write("/proc/self/oom_score_adj", "500").ok(); // not where /proc is hidden
+    rustix::process::chdir(&spec.command.cwd).at_path(Step::WorkingDirectory, &spec.command.cwd)?;
+    let program = Program::prepare(&spec.command)?;
+    for filter in &spec.filters {
+        syscalls::load(filter).at(Step::Filter)?;
+    }
+    program.execute()
+}
+
+/// Strings as execve(2) wants them, made before the filter so that nothing can fail after it.
+struct Program {
+    candidates: Vec<CString>,
+    arguments: Vec<CString>,
+    environment: Vec<CString>,
+    name: String,
+}
+
+impl Program {
+    fn prepare(command: &CommandSpec) -> Result<Self, StepError> {
+        let string = |bytes: &std::ffi::OsStr| {
+            CString::new(bytes.as_bytes()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput)).at(Step::Exec)
+        };
+        let all = |list: &[super::spec::Bytes]| list.iter().map(|b| string(&b.0)).collect::<Result<Vec<_>, _>>();
+        let first = command.argv.first().ok_or(io::ErrorKind::InvalidInput).at(Step::Exec)?;
+        let candidates = if first.0.as_bytes().contains(&b'/') {
+            vec![string(&first.0)?]
+        } else {
+            let paths = command.path.iter().map(|directory| directory.join(&first.0).into_os_string());
+            paths.map(|p| CString::new(p.into_vec()).map_err(|_| io::ErrorKind::InvalidInput).at(Step::Exec)).collect::<Result<_, _>>()?
+        };
+        Ok(Self {
+            candidates,
+            arguments: all(&command.argv)?,
+            environment: all(&command.environment)?,
+            name: first.0.to_string_lossy().chars().take(200).collect(),
+        })
+    }
+
+    /// Tries each directory of the path as shells do: what cannot be executed is remembered.
+    fn execute(self) -> Result<std::convert::Infallible, StepError> {
+        let mut worst = nix::errno::Errno::ENOENT;
+        for candidate in &self.candidates {
+            let Err(error) = nix::unistd::execve(candidate, &self.arguments, &self.environment);
+            match error {
+                nix::errno::Errno::ENOENT | nix::errno::Errno::ENOTDIR => {}
+                other => worst = other,
+            }
+        }
+        Err(StepError::about(Step::Exec, self.name, &worst.into()))
+    }
+}

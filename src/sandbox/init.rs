@@ -1,0 +1,290 @@
+//! pid 1 of a sandbox: finishes building it, starts the command, and reaps.
+//!
+//! It runs on the command's side of every namespace but is not the command's equal: not dumpable,
+//! with a filter of its own, and gone with its launcher.
+
+use std::io::{self, Read as _};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::net::UnixStream;
+
+use nix::sys::signal::Signal;
+use rustix::process::{Pid, WaitOptions, WaitStatus};
+use serde::{Deserialize, Serialize};
+
+use super::command;
+use super::landlock;
+use super::launcher::Prepared;
+use super::spec::{Resource, Spec, Word};
+use super::step::{AtStep as _, Step, StepError};
+use super::syscalls;
+use super::view;
+use super::{Status, Target};
+use crate::kernel::identity::{self, Groups};
+use crate::kernel::process::{self, Fork, SignalAction};
+use crate::kernel::{fdpass, fds, network, tty};
+
+/// What pid 1 has in hand at birth.
+pub(super) struct InitEnds {
+    /// To its launcher.
+    pub(super) line: UnixStream,
+    /// Standard input, output and error of the command, unless it gets a terminal.
+    pub(super) stdio: Vec<OwnedFd>,
+    /// Mounts that the launcher prepared.
+    pub(super) mounts: Prepared,
+}
+
+/// What pid 1 tells its launcher when the command has ended.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Report {
+    pub(super) status: Status,
+    pub(super) killed: u32,
+}
+
+/// What the launcher tells pid 1 while the command runs: one order is [`ORDER_BYTES`] long.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct InitOrder {
+    pub(super) signal: u8,
+    pub(super) to: Target,
+}
+
+/// The length of an order on the line.
+const ORDER_BYTES: usize = 2;
+
+impl InitOrder {
+    pub(super) fn bytes(self) -> [u8; ORDER_BYTES] {
+        [self.signal, u8::from(self.to == Target::All)]
+    }
+
+    fn read([signal, all]: [u8; ORDER_BYTES]) -> Self {
+        Self { signal, to: if all == 0 { Target::Foreground } else { Target::All } }
+    }
+}
+
+/// Builds the rest, runs the command to its end, and exits.
+pub(super) fn run(spec: &Spec, ends: InitEnds) -> ! {
+    let InitEnds { line, stdio, mounts } = ends;
+    if let Err(error) = build(spec, &line, stdio, mounts) {
+        if let Ok(text) = serde_json::to_vec(&Word::Failed(error)) {
+            fdpass::send(&line, &text, &[]).ok(); // a launcher that is gone needs no word
+        }
+        process::exit_now(125);
+    }
+    process::exit_now(0)
+}
+
+fn build(spec: &Spec, line: &UnixStream, stdio: Vec<OwnedFd>, mounts: Prepared) -> Result<(), StepError> {
+    let mut go = [0];
+    (&*line).read_exact(&mut go).at(Step::Namespaces)?;
+    let groups = if spec.identity.change { Groups::Settable } else { Groups::GivenUp };
+    let (uid, gid) = spec.identity.outside;
+    if spec.namespaces.user {
+        identity::become_user(uid, gid, groups).at(Step::Identity)?;
+        lower_counts(spec).at(Step::Counts)?;
+    }
+    if spec.namespaces.network {
+        network::bring_loopback_up().at(Step::Loopback)?;
+    }
+    if let Some(view) = &spec.view {
+        view::build(view, &mounts)?;
+    }
+    drop(mounts);
+    if spec.identity.change && !spec.namespaces.user {
+        set_limits(spec)?; // raising needs root, and the number of processes counts from here
+        identity::become_user(uid, gid, groups).at(Step::Identity)?;
+    }
+    let (master, stdio) = terminal(spec, stdio)?;
+    if spec.namespaces.user || !spec.identity.change {
+        set_limits(spec)?;
+    }
+    identity::drop_capabilities().at(Step::Capabilities)?;
+    tie_to_launcher(line).at(Step::ParentDeath)?;
+    rustix::thread::set_no_new_privs(true).at(Step::NoNewPrivileges)?;
+    if let Some(rules) = &spec.landlock {
+        landlock::restrict(rules)?;
+    }
+    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable).at(Step::ParentDeath)?;
+    if !spec.namespaces.pid {
+        rustix::process::set_child_subreaper(Some(rustix::process::getpid())).at(Step::Fork)?;
+    }
+    start(spec, line, stdio, master)
+}
+
+/// Forks the command, says that it runs, and stays until it has ended.
+fn start(spec: &Spec, line: &UnixStream, stdio: Vec<OwnedFd>, master: Option<OwnedFd>) -> Result<(), StepError> {
+    let (mut executed, failed) = io::pipe().at(Step::Fork)?;
+    match process::fork(0, None).at(Step::Fork)? {
+        Fork::Child => {
+            drop((executed, master));
+            command::run(spec, stdio, failed)
+        }
+        Fork::Parent { pid, .. } => {
+            drop((failed, stdio));
+            let mut text = Vec::new();
+            executed.read_to_end(&mut text).at(Step::Exec)?;
+            if !text.is_empty() {
+                return Err(serde_json::from_slice(&text).map_err(io::Error::from).at(Step::Exec)?);
+            }
+            let started = serde_json::to_vec(&Word::Started).map_err(io::Error::from).at(Step::Exec)?;
+            let passed: Vec<_> = master.iter().map(|fd| fd.as_fd()).collect();
+            fdpass::send(line, &started, &passed).at(Step::Exec)?;
+            drop((passed, master));
+            syscalls::load(&spec.init_filter).at(Step::InitFilter)?;
+            let report = tend(spec, line, pid);
+            let text = serde_json::to_vec(&report).map_err(io::Error::from).at(Step::Exec)?;
+            fdpass::send(line, &text, &[]).at(Step::Exec)
+        }
+    }
+}
+
+/// Reaps and passes signals on until the command has ended; then nothing is left alive.
+fn tend(spec: &Spec, line: &UnixStream, command: Pid) -> Report {
+    let status = wait_for(line, command);
+    let mut killed = 0;
+    if spec.namespaces.pid {
+        // Everything in this namespace but ourselves.
+        rustix::process::kill_process_group(Pid::INIT, rustix::process::Signal::CONT).ok();
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(-1), Signal::SIGKILL).ok(); // none left is as good
+        while let Ok(Some((_, status))) = rustix::process::wait(WaitOptions::empty()) {
+            killed += u32::from(status.terminating_signal() == Some(libc::SIGKILL));
+        }
+    }
+    Report { status, killed }
+}
+
+fn wait_for(line: &UnixStream, command: Pid) -> Status {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    let Ok(child) = signal_descriptor() else { return Status::Lost };
+    let mut line_open = true;
+    loop {
+        while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
+            if pid == command {
+                return ended(status);
+            }
+        }
+        let mut wanted = vec![PollFd::new(child.as_fd(), PollFlags::POLLIN)];
+        if line_open {
+            wanted.push(PollFd::new(line.as_fd(), PollFlags::POLLIN));
+        }
+        if poll(&mut wanted, PollTimeout::NONE).is_err() {
+            continue; // interrupted
+        }
+        let readable = |at: usize| wanted.get(at).and_then(PollFd::any).unwrap_or(false);
+        let (has_child, has_order) = (readable(0), readable(1));
+        if has_child {
+            rustix::io::read(&child, &mut [0_u8; 128]).ok(); // which child it was, wait tells
+        }
+        if has_order {
+            let mut order = [0; ORDER_BYTES];
+            match (&*line).read_exact(&mut order) {
+                Ok(()) => pass_on(InitOrder::read(order), command),
+                Err(_) => line_open = false, // the kernel ends us with the launcher
+            }
+        }
+    }
+}
+
+/// A descriptor that becomes readable when a child ends.
+fn signal_descriptor() -> nix::Result<nix::sys::signalfd::SignalFd> {
+    use nix::sys::signalfd::{SfdFlags, SigSet, SignalFd};
+    let mut signals = SigSet::empty();
+    signals.add(Signal::SIGCHLD);
+    signals.thread_block()?;
+    SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+}
+
+fn pass_on(order: InitOrder, command: Pid) {
+    let command = command.as_raw_nonzero().get();
+    let target = match order.to {
+        Target::Foreground => -command, // the command leads a session and a group of its own
+        Target::All => -1,
+    };
+    if let Ok(signal) = Signal::try_from(i32::from(order.signal)) {
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(target), signal).ok(); // it may have ended
+    }
+}
+
+fn ended(status: WaitStatus) -> Status {
+    match (status.exit_status(), status.terminating_signal()) {
+        (Some(code), _) => Status::Code(code),
+        (None, Some(signal)) => Status::Signal(signal),
+        (None, None) => Status::Lost,
+    }
+}
+
+/// The sandbox's own terminal: the master to send out, and the slave three times.
+fn terminal(spec: &Spec, stdio: Vec<OwnedFd>) -> Result<(Option<OwnedFd>, Vec<OwnedFd>), StepError> {
+    let Some(wanted) = spec.terminal.filter(|t| t.private) else { return Ok((None, stdio)) };
+    let (master, slave) = tty::open_private(wanted.columns, wanted.rows).at(Step::Terminal)?;
+    let copy = || slave.try_clone().at(Step::Terminal);
+    Ok((Some(master), vec![copy()?, copy()?, slave.try_clone().at(Step::Terminal)?]))
+}
+
+/// Counts that the kernel keeps for each user namespace: watches, and namespaces within.
+fn lower_counts(spec: &Spec) -> io::Result<()> {
+    const INOTIFY_INSTANCES: &str = "100";
+    if !spec.namespaces.mount {
+        return Ok(()); // without one this is the host's /proc, which is not ours to write
+    }
+    std::fs::write("/proc/sys/user/max_inotify_instances", INOTIFY_INSTANCES)?;
+    std::fs::write("/proc/sys/user/max_user_namespaces", "0")
+}
+
+fn set_limits(spec: &Spec) -> Result<(), StepError> {
+    use nix::sys::resource::Resource as R;
+    for (resource, soft, hard) in &spec.rlimits {
+        let known = match resource {
+            Resource::OpenFiles => R::RLIMIT_NOFILE,
+            Resource::FileSize => R::RLIMIT_FSIZE,
+            Resource::Core => R::RLIMIT_CORE,
+            Resource::Processes => R::RLIMIT_NPROC,
+            Resource::Data => R::RLIMIT_DATA,
+            Resource::LockedMemory => R::RLIMIT_MEMLOCK,
+            Resource::MessageQueues => R::RLIMIT_MSGQUEUE,
+            Resource::PendingSignals => R::RLIMIT_SIGPENDING,
+        };
+        // What is lower already stays: an outer limit always holds.
+        let (_, ceiling) = nix::sys::resource::getrlimit(known).at(Step::ResourceLimits)?;
+        let (soft, hard) = ((*soft).min(ceiling), (*hard).min(ceiling));
+        nix::sys::resource::setrlimit(known, soft, hard).at(Step::ResourceLimits)?;
+    }
+    if let Some(count) = spec.processors {
+        limit_processors(count).at(Step::Processors)?;
+    }
+    Ok(())
+}
+
+/// Keeps to the first `count` of the processors this process may use now.
+fn limit_processors(count: u32) -> io::Result<()> {
+    let mut allowed = rustix::thread::sched_getaffinity(None)?;
+    let mut left = count;
+    for processor in 0..rustix::thread::CpuSet::MAX_CPU {
+        if allowed.is_set(processor) {
+            if left == 0 {
+                allowed.unset(processor);
+            } else {
+                left -= 1;
+            }
+        }
+    }
+    Ok(rustix::thread::sched_setaffinity(None, &allowed)?)
+}
+
+/// Dies with the launcher. Set after the last change of ids, which clears it (prctl(2)).
+fn tie_to_launcher(line: &UnixStream) -> io::Result<()> {
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+    // A launcher that died before this has closed its end; getppid is 0 in a pid namespace.
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    let mut wanted = [PollFd::new(line.as_fd(), PollFlags::empty())];
+    poll(&mut wanted, PollTimeout::ZERO)?;
+    let gone = wanted.iter().any(|fd| fd.revents().is_some_and(|e| e.contains(PollFlags::POLLHUP)));
+    if gone { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
+}
+
+/// What the command's child must do before anything else: nothing of pid 1 comes along.
+pub(super) fn reset_signals() -> io::Result<()> {
+    nix::sys::signal::SigSet::empty().thread_set_mask()?;
+    for signal in Signal::iterator().filter(|s| !matches!(s, Signal::SIGKILL | Signal::SIGSTOP)) {
+        process::set_signal(signal, SignalAction::Default)?;
+    }
+    fds::cloexec_from(3)
+}
