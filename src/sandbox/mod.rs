@@ -1,5 +1,7 @@
 //! A grant becomes a running sandbox.
 
+#[cfg(test)]
+pub(crate) mod fake;
 pub mod handle;
 mod spawn;
 pub mod support;
