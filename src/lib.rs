@@ -5,12 +5,25 @@
 //! Lowest first; a module imports only from those above it in this list.
 //!
 //! * [`model`]: sizes, times, commands and paths as types.
+//! * [`kernel`]: the only home of system calls and of `unsafe`; what this machine offers.
 //! * [`profile`]: what a sandbox may do, from YAML.
 //! * [`policy`]: who may ask for what; the only maker of grants.
+//! * [`audit`]: what was asked, decided and done.
+//! * [`limits`]: permits, handed out before work and returned after it.
 //! * [`sandbox`]: a grant becomes a running sandbox.
+//! * [`session`]: commands that run or ran, and their output.
+//! * [`tools`]: one file for each MCP tool, and the whole story of a call.
+//! * [`server`]: the protocol, in front of the tools.
+//! * [`cli`]: the command line.
 
+pub mod audit;
+pub mod cli;
 pub mod kernel;
+pub mod limits;
 pub mod model;
 pub mod policy;
 pub mod profile;
 pub mod sandbox;
+pub mod server;
+pub mod session;
+pub mod tools;

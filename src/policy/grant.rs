@@ -34,7 +34,7 @@ impl SessionGrant {
 }
 
 impl Grant {
-    /// Only [`super::judge`] calls this.
+    /// Only [`super::Policy::judge`] calls this.
     pub(super) fn new(request: Request) -> Self {
         match request {
             Request::Launch(launch) => Self::Launch(LaunchGrant(launch)),

@@ -22,6 +22,15 @@ pub enum Caller {
     },
 }
 
+impl std::fmt::Display for Caller {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Local { uid } => write!(f, "local:{uid}"),
+            Self::Operator { uid } => write!(f, "operator:{uid}"),
+        }
+    }
+}
+
 /// One request, of any kind.
 #[derive(Clone, Debug)]
 pub enum Request {
@@ -41,6 +50,26 @@ pub enum Request {
         /// Which session.
         session: SessionId,
     },
+}
+
+impl Request {
+    /// The tool that asks.
+    pub fn tool(&self) -> &'static str {
+        match self {
+            Self::Launch(launch) => launch.tool,
+            Self::Observe { tool, .. } => tool,
+            Self::List => "terminal_list",
+            Self::Close { .. } => "terminal_close",
+        }
+    }
+
+    /// The profile, where one decides.
+    pub fn profile(&self) -> Option<&str> {
+        match self {
+            Self::Launch(launch) => Some(&launch.profile.name),
+            _ => None,
+        }
+    }
 }
 
 /// A command and all that decides how it runs.

@@ -2,8 +2,25 @@
 //!
 //! What a profile means to the kernel is the business of [`crate::sandbox`].
 
+mod bounds;
+pub mod error;
+pub mod explain;
+pub mod file;
+mod load;
+mod parse;
+mod paths;
 mod profile;
+mod resolve;
+pub mod schema;
+mod setting;
+pub mod show;
+pub mod syscall_table;
+mod syscalls;
+mod trust;
+mod yaml;
 
+pub use error::ProfileError;
+pub use load::Profiles;
 pub use profile::{
     Enforcement, Environment, Filesystem, Home, HostPath, Limits, Network, PathRule, Presence, Profile, SyscallAction,
     SyscallRule, Syscalls, WorkspaceAccess, WriteAndExecute,

@@ -5,6 +5,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use crate::model::{ByteCount, CpuShare, EnvName, EnvValue, Span};
 
 /// What a sandbox may do.
@@ -75,7 +78,9 @@ pub enum Presence {
 }
 
 /// What the workspace may be used for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
 pub enum WorkspaceAccess {
     /// Reading only.
     Read,
@@ -86,7 +91,9 @@ pub enum WorkspaceAccess {
 }
 
 /// Where `HOME` is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
 pub enum Home {
     /// Empty at start, gone at the end.
     Private,
@@ -95,7 +102,9 @@ pub enum Home {
 }
 
 /// Whether something can be written and then executed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
 pub enum WriteAndExecute {
     /// As on any machine: compilers and just-in-time compilers work.
     Allowed,
@@ -104,7 +113,9 @@ pub enum WriteAndExecute {
 }
 
 /// What the sandbox may connect to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
 pub enum Network {
     /// Its own loopback only.
     None,
@@ -113,7 +124,9 @@ pub enum Network {
 }
 
 /// Whether a protection that this machine lacks stops the launch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
 pub enum Enforcement {
     /// It does.
     Required,
@@ -138,7 +151,8 @@ pub struct SyscallRule {
 }
 
 /// What a system call gets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum SyscallAction {
     /// It runs, subject to the conditions on its arguments.
     Allow,

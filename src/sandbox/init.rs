@@ -127,7 +127,8 @@ fn start(spec: &Spec, line: &UnixStream, stdio: Vec<OwnedFd>, master: Option<Own
             let started = serde_json::to_vec(&Word::Started).map_err(io::Error::from).at(Step::Exec)?;
             let passed: Vec<_> = master.iter().map(|fd| fd.as_fd()).collect();
             fdpass::send(line, &started, &passed).at(Step::Exec)?;
-            drop((passed, master));
+            drop(passed);
+            drop(master);
             syscalls::load(&spec.init_filter).at(Step::InitFilter)?;
             let report = tend(spec, line, pid);
             let text = serde_json::to_vec(&report).map_err(io::Error::from).at(Step::Exec)?;

@@ -1,9 +1,35 @@
 //! A grant becomes a running sandbox.
+//!
+//! The server plans ([`spawn`], `plan`), the zygote forks, the launcher builds and watches, pid 1
+//! finishes and reaps, and the command is hostile.
 
+mod command;
+mod environment;
+#[cfg(test)]
+pub(crate) mod fake;
+mod filesystem;
+mod growth;
 pub mod handle;
+mod init;
+mod landlock;
+mod launcher;
+mod plan;
+mod protect;
+mod resources;
+mod scope;
 mod spawn;
+pub(crate) mod spec;
+mod step;
 pub mod support;
+mod syscalls;
+mod view;
+mod watch;
+pub mod workspace;
+pub(crate) mod zygote;
 
 pub use handle::{Cause, Control, Ending, Io, Limit, Sandbox, Status, Stop, Target, Usage};
-pub use spawn::{LaunchError, Launchers};
+pub use plan::Refusal;
+pub use spawn::{LaunchError, LaunchOptions, Launchers};
+pub use step::{Step, StepError};
 pub use support::{Protection, State};
+pub use syscalls::FilterError;

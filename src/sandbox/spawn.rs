@@ -1,19 +1,43 @@
-//! Starts sandboxes.
+//! The server's side of a launch: one zygote, and a socket for each sandbox.
 
-use super::handle::Sandbox;
-use crate::policy::LaunchGrant;
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex, PoisonError};
 
-/// Starts launchers. One for each server; cheap to clone.
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::handle::{Control, Ending, Io, Order, Sandbox};
+use super::plan::{self, Refusal};
+use super::spec::{Spec, Word};
+use super::step::{Step, StepError};
+use super::zygote::Ask;
+use crate::kernel::probe::{PretenceError, Support};
+use crate::kernel::{fdpass, fds};
+use crate::model::SessionId;
+use crate::policy::{LaunchGrant, Terminal};
+
+/// How launchers are started.
+#[derive(Clone, Debug, Default)]
+pub struct LaunchOptions {
+    /// The user whom commands run as, when the server is root.
+    pub run_as: Option<u32>,
+    /// What to treat as missing on this machine, for tests of degraded modes. Only takes away.
+    pub pretend: Vec<String>,
+}
+
+/// Starts launchers. One for each server; cheap to clone. Starts its zygote when first used.
 #[derive(Clone, Debug)]
-pub struct Launchers {}
+pub struct Launchers {
+    options: Arc<LaunchOptions>,
+    zygote: Arc<Mutex<Option<Zygote>>>,
+}
 
-impl Launchers {
-    /// Runs the granted command. Returns when the command has been executed, or could not be.
-    pub async fn launch(&self, grant: LaunchGrant) -> Result<Sandbox, LaunchError> {
-        Err(LaunchError::NotFound {
-            program: format!("{:?}", grant.request().program),
-        })
-    }
+#[derive(Debug)]
+struct Zygote {
+    socket: UnixStream,
+    support: Support,
+    process: std::process::Child,
 }
 
 /// Why a command did not start.
@@ -25,11 +49,259 @@ pub enum LaunchError {
         /// What was asked for.
         program: String,
     },
+    /// It is there and cannot be executed (126 for a shell).
+    #[error("cannot execute {program:?}: {reason}; hint: it must be a program with the execute bit, where the profile lets programs run")]
+    NotExecutable {
+        /// What was asked for.
+        program: String,
+        /// The kernel's words.
+        reason: io::Error,
+    },
+    /// The working directory is not there.
+    #[error("cannot enter the working directory {directory}: {reason}; hint: it must exist in the workspace")]
+    WorkingDirectory {
+        /// Which.
+        directory: String,
+        /// The kernel's words.
+        reason: io::Error,
+    },
+    /// The machine cannot do what the profile wants.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// A step of the launch failed.
+    #[error(transparent)]
+    Step(#[from] StepError),
+    /// The zygote cannot be started or does not answer.
+    #[error("cannot start a launcher; hint: check the limits on processes and open files")]
+    Zygote {
+        /// Why.
+        #[from]
+        source: io::Error,
+    },
+    /// A pretence that does not exist.
+    #[error(transparent)]
+    Pretence(#[from] PretenceError),
+    /// No random numbers.
+    #[error("cannot name the sandbox")]
+    Random(#[from] getrandom::Error),
 }
 
 impl LaunchError {
     /// The exit status a shell or `env` would give: 126, 127, or 125 for our own failures.
     pub fn exit_code(&self) -> u8 {
-        127
+        match self {
+            Self::NotFound { .. } => 127,
+            Self::NotExecutable { .. } => 126,
+            _ => 125,
+        }
     }
+}
+
+impl Launchers {
+    /// Starts nothing yet.
+    pub fn new(options: LaunchOptions) -> Self {
+        Self { options: Arc::new(options), zygote: Arc::default() }
+    }
+
+    /// What this machine offers, as the zygote found it.
+    pub async fn support(&self) -> Result<Support, LaunchError> {
+        let me = self.clone();
+        blocking(move || me.with_zygote(|zygote| Ok(zygote.support.clone()))).await
+    }
+
+    /// Runs the granted command. Returns when the command has been executed, or could not be.
+    ///
+    /// Cancel-safe: a dropped future closes the launcher's socket, which ends the sandbox.
+    pub async fn launch(&self, grant: LaunchGrant) -> Result<Sandbox, LaunchError> {
+        let (orders, take_orders) = mpsc::channel(16);
+        let (tell_ending, ending) = watch::channel(None);
+        let (tell_started, started) = oneshot::channel();
+        let me = self.clone();
+        // One thread for each sandbox that starts or runs blocks on its launcher's socket.
+        tokio::task::spawn_blocking(move || match me.begin(&grant) {
+            Ok(begun) => begun.follow(tell_started, take_orders, &tell_ending),
+            Err(error) => drop(tell_started.send(Err(error))), // a dropped call needs no answer
+        });
+        let begun = started.await.map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))??;
+        Ok(Sandbox { io: begun.0, protections: begun.1, control: Control { orders, ending } })
+    }
+
+    fn begin(&self, grant: &LaunchGrant) -> Result<Begun, LaunchError> {
+        let request = grant.request();
+        let id = SessionId::random()?.to_string();
+        let (mine, its) = UnixStream::pair()?;
+        let support = self.with_zygote(|zygote| {
+            let ask = serde_json::to_vec(&Ask::Launch).map_err(io::Error::from)?;
+            fdpass::send(&zygote.socket, &ask, &[its.as_fd()])?;
+            Ok(zygote.support.clone())
+        })?;
+        drop(its);
+        let (spec, protections) = plan::plan(request, &support, &id, self.options.run_as)?;
+        let io = Streams::open(request.terminal, &spec)?;
+        let text = serde_json::to_vec(&spec).map_err(io::Error::from)?;
+        let passed: Vec<_> = io.inside.iter().map(|fd| fd.as_fd()).collect();
+        fdpass::send(&mine, &text, &passed)?;
+        Ok(Begun { socket: mine, outside: io.outside, protections })
+    }
+
+    /// Acts on the zygote, which is started where there is none or where it has died.
+    fn with_zygote<T>(&self, act: impl Fn(&Zygote) -> io::Result<T>) -> Result<T, LaunchError> {
+        let mut held = self.zygote.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(zygote) = held.as_mut() {
+            let alive = matches!(zygote.process.try_wait(), Ok(None));
+            if alive && let Ok(value) = act(zygote) {
+                return Ok(value);
+            }
+            *held = None;
+        }
+        let zygote = Zygote::start(&self.options)?;
+        let value = act(&zygote)?;
+        *held = Some(zygote);
+        Ok(value)
+    }
+}
+
+impl Zygote {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place where the zygote is started")]
+    fn start(options: &LaunchOptions) -> Result<Self, LaunchError> {
+        use std::os::unix::process::CommandExt as _;
+        use std::process::{Command, Stdio};
+        let (socket, its) = UnixStream::pair()?;
+        let process = Command::new("/proc/self/exe")
+            .arg0("terrarium")
+            .arg("zygote")
+            .env_clear()
+            .current_dir("/")
+            .stdin(Stdio::from(OwnedFd::from(its)))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let ask = Ask::Probe { scope: !options.pretend.iter().any(|p| p == "cgroup") };
+        fdpass::send(&socket, &serde_json::to_vec(&ask).map_err(io::Error::from)?, &[])?;
+        let (text, _) = fdpass::receive(&socket)?.ok_or(io::ErrorKind::UnexpectedEof).map_err(io::Error::from)?;
+        let support: Support = serde_json::from_slice(&text).map_err(io::Error::from)?;
+        Ok(Self { socket, support: support.pretend(&options.pretend)?, process })
+    }
+}
+
+impl Drop for Zygote {
+    fn drop(&mut self) {
+        self.socket.shutdown(std::net::Shutdown::Both).ok(); // it ends when its socket does
+        self.process.wait().ok(); // reaped, or nobody's any more
+    }
+}
+
+/// Both ends of a command's standard input, output and error.
+struct Streams {
+    inside: Vec<OwnedFd>,
+    outside: Option<Io>,
+}
+
+impl Streams {
+    fn open(terminal: Terminal, spec: &Spec) -> io::Result<Self> {
+        if terminal != Terminal::None {
+            let Some(wanted) = spec.terminal.filter(|t| !t.private) else {
+                return Ok(Self { inside: Vec::new(), outside: None }); // opened inside
+            };
+            let (master, slave) = crate::kernel::tty::open(wanted.columns, wanted.rows)?;
+            fds::set_nonblocking(&master)?;
+            let inside = vec![slave.try_clone()?, slave.try_clone()?, slave];
+            return Ok(Self { inside, outside: Some(Io::Terminal(master)) });
+        }
+        let (stdin_inside, stdin) = io::pipe()?;
+        let (stdout, stdout_inside) = io::pipe()?;
+        let (stderr, stderr_inside) = io::pipe()?;
+        let outside = Io::Pipes { stdin: stdin.into(), stdout: stdout.into(), stderr: stderr.into() };
+        if let Io::Pipes { stdin, stdout, stderr } = &outside {
+            for fd in [stdin, stdout, stderr] {
+                fds::set_nonblocking(fd)?;
+            }
+        }
+        let inside = vec![stdin_inside.into(), stdout_inside.into(), stderr_inside.into()];
+        Ok(Self { inside, outside: Some(outside) })
+    }
+}
+
+/// A launcher that has its spec.
+struct Begun {
+    socket: UnixStream,
+    outside: Option<Io>,
+    protections: Vec<super::Protection>,
+}
+
+type Started = Result<(Io, Vec<super::Protection>), LaunchError>;
+
+impl Begun {
+    /// Waits for the start and for the end; passes orders on meanwhile.
+    fn follow(
+        self,
+        tell: oneshot::Sender<Started>,
+        mut orders: mpsc::Receiver<Order>,
+        ending: &watch::Sender<Option<Ending>>,
+    ) {
+        let Self { socket, outside, protections } = self;
+        let started = first_word(&socket).and_then(|terminal| {
+            let io = match (terminal, outside) {
+                (Some(master), _) => {
+                    fds::set_nonblocking(&master)?;
+                    Io::Terminal(master)
+                }
+                (None, Some(outside)) => outside,
+                (None, None) => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
+            };
+            Ok((io, protections))
+        });
+        let running = started.is_ok();
+        if tell.send(started).is_err() || !running {
+            return; // nobody wants it: the closing socket ends it
+        }
+        if let Ok(to_launcher) = socket.try_clone() {
+            tokio::runtime::Handle::current().spawn(async move {
+                while let Some(order) = orders.recv().await {
+                    if let Ok(text) = serde_json::to_vec(&order) {
+                        fdpass::send(&to_launcher, &text, &[]).ok(); // it has ended
+                    }
+                }
+                // Every handle is gone: so goes the sandbox.
+                to_launcher.shutdown(std::net::Shutdown::Write).ok();
+            });
+        }
+        let said = fdpass::receive(&socket).ok().flatten();
+        let ended = said.and_then(|(text, _)| serde_json::from_slice(&text).ok());
+        let ended = match ended {
+            Some(Word::Ended(ended)) => ended,
+            _ => Ending::lost(),
+        };
+        ending.send_replace(Some(ended));
+    }
+}
+
+/// Waits until the command is executed; its terminal comes along if it has one of its own.
+fn first_word(socket: &UnixStream) -> Result<Option<OwnedFd>, LaunchError> {
+    let (text, mut passed) =
+        fdpass::receive(socket)?.ok_or(io::ErrorKind::UnexpectedEof).map_err(io::Error::from)?;
+    match serde_json::from_slice(&text).map_err(io::Error::from)? {
+        Word::Started => Ok(passed.pop()),
+        Word::Failed(error) => Err(name(error)),
+        Word::Ended(_) => Err(io::Error::from(io::ErrorKind::InvalidData).into()),
+    }
+}
+
+/// Failures that are the caller's business get a name of their own.
+fn name(error: StepError) -> LaunchError {
+    let reason = io::Error::from_raw_os_error(error.errno);
+    let subject = || error.subject.clone().unwrap_or_default();
+    match (error.step, error.errno) {
+        (Step::Exec, libc::ENOENT) => LaunchError::NotFound { program: subject() },
+        (Step::Exec, _) if error.subject.is_some() => LaunchError::NotExecutable { program: subject(), reason },
+        (Step::WorkingDirectory, _) => LaunchError::WorkingDirectory { directory: subject(), reason },
+        _ => LaunchError::Step(error),
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    act: impl FnOnce() -> Result<T, LaunchError> + Send + 'static,
+) -> Result<T, LaunchError> {
+    let done = tokio::task::spawn_blocking(act).await;
+    done.map_err(|_| io::Error::from(io::ErrorKind::Interrupted))?
 }

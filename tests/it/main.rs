@@ -1,1 +1,7 @@
+//! Drives the real program over real pipes. One binary for all, so that it links once.
+#![expect(clippy::unwrap_used, reason = "a test that panics fails, which is what it should do")]
+#![expect(clippy::indexing_slicing, reason = "the same")]
 
+mod harness;
+mod protocol;
+mod run;

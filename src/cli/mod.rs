@@ -1,0 +1,104 @@
+//! The command line: one file for each subcommand.
+
+mod call;
+mod doctor;
+mod filter;
+mod profile;
+mod run;
+mod serve;
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use crate::sandbox::zygote;
+
+/// Our own failure, as `env` and `timeout` have it.
+const FAILED: u8 = 125;
+
+/// Real terminals for AI agents, inside a sandbox that the Linux kernel enforces.
+#[derive(Debug, Parser)]
+#[command(name = "terrarium", version, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Speaks MCP on standard input and output until the client is gone.
+    Serve(serve::Serve),
+    /// Runs one command in a sandbox.
+    Run(run::Run),
+    /// Tries each protection on this machine, and says why one is missing and what to do.
+    Doctor(doctor::Doctor),
+    /// Lists, shows, checks and explains sandbox profiles.
+    Profile(profile::ProfileCommand),
+    /// The process that sandboxes are forked from; the server starts it.
+    #[command(hide = true)]
+    Zygote,
+    /// Calls one tool through a server of its own and prints the answer.
+    Call(call::Call),
+}
+
+/// Why a subcommand failed.
+#[derive(Debug, thiserror::Error)]
+enum CliError {
+    #[error(transparent)]
+    Serve(#[from] serve::Error),
+    #[error(transparent)]
+    Call(#[from] call::Error),
+    #[error(transparent)]
+    Run(#[from] run::Error),
+    #[error(transparent)]
+    Doctor(#[from] doctor::Error),
+    #[error(transparent)]
+    Profile(#[from] profile::ProfileCliError),
+    #[error("the zygote failed")]
+    Zygote(#[from] std::io::Error),
+}
+
+/// Runs the program with these arguments, the program's name among them.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            error.print().ok(); // nowhere left to say it
+            return ExitCode::from(if error.use_stderr() { FAILED } else { 0 });
+        }
+    };
+    let result = match arguments.command {
+        Some(Command::Serve(serve)) => serve.run().map_err(CliError::from),
+        Some(Command::Call(call)) => call.run().map_err(CliError::from),
+        Some(Command::Run(run)) => run.run().map_err(CliError::from),
+        Some(Command::Doctor(doctor)) => doctor.run().map_err(CliError::from),
+        Some(Command::Profile(command)) => profile::run(command).map_err(CliError::from),
+        Some(Command::Zygote) => zygote::run().map(|()| ExitCode::SUCCESS).map_err(CliError::from),
+        None => {
+            let help = Arguments::command().render_help();
+            write!(std::io::stdout(), "{help}").ok(); // nobody reads it
+            return ExitCode::SUCCESS;
+        }
+    };
+    result.unwrap_or_else(|error| {
+        say(&error);
+        ExitCode::from(FAILED)
+    })
+}
+
+/// Says on standard error what went wrong, with its causes.
+fn say(error: &dyn std::error::Error) {
+    let mut text = format!("terrarium: {error}");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.ends_with(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = error.source();
+    }
+    writeln!(std::io::stderr(), "{text}").ok(); // nowhere left to say it
+}

@@ -1,0 +1,196 @@
+//! `terrarium profile`: lists, shows, checks, compares and explains profiles.
+//!
+//! What it prints comes from [`crate::profile`]; nothing here decides anything, and nothing runs in a sandbox.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{ArgGroup, Args, Subcommand};
+
+use crate::profile::error::Problem;
+use crate::profile::explain::{Act, Answer, Question, Surroundings, Verdict, explain};
+use crate::profile::{ProfileError, Profiles, schema, show};
+
+/// Looks at sandbox profiles.
+#[derive(Debug, Args)]
+pub struct ProfileCommand {
+    /// A directory with profiles of your own, `NAME.yaml` each.
+    #[arg(long, value_name = "DIR", global = true)]
+    profiles: Option<PathBuf>,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// The profiles there are.
+    List,
+    /// A profile with everything that it inherits filled in.
+    Show {
+        /// Its name.
+        name: String,
+        /// As JSON instead of YAML.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Whether a file is a profile, and if not, why.
+    Check {
+        /// The file.
+        file: PathBuf,
+    },
+    /// The JSON Schema of a profile file.
+    Schema,
+    /// What differs between two profiles. Ends with 1 if anything does.
+    Diff {
+        /// The first.
+        first: String,
+        /// The second.
+        second: String,
+    },
+    /// Whether a profile allows something, by which rule and why. Ends with 1 if it is denied.
+    Explain(Explain),
+}
+
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("question").required(true))]
+struct Explain {
+    /// The profile's name.
+    name: String,
+    /// Reading a file or listing a directory of the host.
+    #[arg(long, value_name = "PATH", group = "question")]
+    read: Option<PathBuf>,
+    /// Changing, creating or removing a file of the host.
+    #[arg(long, value_name = "PATH", group = "question")]
+    write: Option<PathBuf>,
+    /// Running a program of the host.
+    #[arg(long, value_name = "PATH", group = "question")]
+    exec: Option<PathBuf>,
+    /// Connecting to a host.
+    #[arg(long, value_name = "HOST:PORT", group = "question")]
+    connect: Option<String>,
+    /// A system call.
+    #[arg(long, value_name = "NAME", group = "question")]
+    syscall: Option<String>,
+    /// The workspace that the sandbox would have.
+    #[arg(long, value_name = "DIR")]
+    workspace: Option<PathBuf>,
+}
+
+/// Why the command could not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ProfileCliError {
+    /// A profile is wrong or missing.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
+    /// The question is about nothing that exists.
+    #[error(transparent)]
+    Question(#[from] Problem),
+    /// A relative path could be anywhere.
+    #[error("{} cannot be asked about; hint: write a path from / or ~/, without . and ..", path.display())]
+    Path {
+        /// As written.
+        path: PathBuf,
+    },
+    /// No port.
+    #[error("{text:?} is no HOST:PORT; hint: as in example.org:443 or [::1]:8080")]
+    Address {
+        /// As written.
+        text: String,
+    },
+    /// Nobody reads.
+    #[error("cannot write the answer")]
+    Write(#[from] io::Error),
+}
+
+/// Does what was asked and prints it.
+pub fn run(command: ProfileCommand) -> Result<ExitCode, ProfileCliError> {
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let mut out = io::stdout().lock();
+    let code = answer(command, home, &mut out)?;
+    out.flush()?;
+    Ok(code)
+}
+
+fn answer(command: ProfileCommand, home: Option<PathBuf>, out: &mut dyn Write) -> Result<ExitCode, ProfileCliError> {
+    let profiles = match &command.profiles {
+        Some(directory) => Profiles::with_directory(directory)?,
+        None => Profiles::embedded(),
+    };
+    match command.action {
+        Action::List => {
+            for name in profiles.names() {
+                writeln!(out, "{name:<12} {}", profiles.get(name)?.summary)?;
+            }
+        }
+        Action::Show { name, json: true } => writeln!(out, "{:#}", show::resolved(&*profiles.get(&name)?))?,
+        Action::Show { name, json: false } => write!(out, "{}", show::to_yaml(&*profiles.get(&name)?))?,
+        Action::Check { file } => {
+            let profile = profiles.check_file(&file)?;
+            writeln!(out, "{}: profile {} is right: {}", file.display(), profile.name, profile.summary)?;
+        }
+        Action::Schema => writeln!(out, "{:#}", schema::schema())?,
+        Action::Diff { first, second } => {
+            let lines = show::diff(&*profiles.get(&first)?, &*profiles.get(&second)?);
+            for line in &lines {
+                writeln!(out, "{line}")?;
+            }
+            return Ok(ExitCode::from(u8::from(!lines.is_empty())));
+        }
+        Action::Explain(asked) => {
+            let profile = profiles.get(&asked.name)?;
+            let workspace = asked.workspace.as_deref().map(|path| absolute(path, None)).transpose()?;
+            let question = question(&asked, home.as_deref())?;
+            let answer = explain(&profile, &question, &Surroundings { home, workspace })?;
+            print(&answer, out)?;
+            return Ok(ExitCode::from(u8::from(answer.verdict == Verdict::Denied)));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn question(asked: &Explain, home: Option<&Path>) -> Result<Question, ProfileCliError> {
+    let files = [(Act::Read, &asked.read), (Act::Write, &asked.write), (Act::Execute, &asked.exec)];
+    for (act, path) in files {
+        if let Some(path) = path {
+            return Ok(Question::File(act, absolute(path, home)?));
+        }
+    }
+    match (&asked.connect, &asked.syscall) {
+        (Some(text), _) => connect(text),
+        (None, name) => Ok(Question::Syscall(name.clone().unwrap_or_default())),
+    }
+}
+
+/// The path from the root; `~/` is replaced where a shell has not done so.
+fn absolute(path: &Path, home: Option<&Path>) -> Result<PathBuf, ProfileCliError> {
+    let full = match (path.strip_prefix("~"), home) {
+        (Ok(below), Some(home)) => home.join(below),
+        _ => path.to_owned(),
+    };
+    let up = full.components().any(|part| matches!(part, std::path::Component::ParentDir));
+    match full.is_absolute() && !up {
+        true => Ok(full),
+        false => Err(ProfileCliError::Path { path: path.to_owned() }),
+    }
+}
+
+fn connect(text: &str) -> Result<Question, ProfileCliError> {
+    let wrong = || ProfileCliError::Address { text: text.to_owned() };
+    let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
+    let bare = host.contains(':') && !(host.starts_with('[') && host.ends_with(']'));
+    match (host.is_empty() || bare, port.parse::<u16>()) {
+        (false, Ok(1..)) => Ok(Question::Connect { host: host.to_owned() }),
+        _ => Err(wrong()),
+    }
+}
+
+fn print(answer: &Answer, out: &mut dyn Write) -> io::Result<()> {
+    let verdict = match answer.verdict {
+        Verdict::Allowed => "allowed",
+        Verdict::Denied => "denied",
+        Verdict::AtRunTime => "decided at run time",
+    };
+    writeln!(out, "{verdict}\nrule:   {}\nreason: {}", answer.rule, answer.reason)?;
+    answer.notes.iter().try_for_each(|note| writeln!(out, "note:   {note}"))
+}

@@ -1,0 +1,80 @@
+//! The command line, the environment and the small files of /etc that a sandbox gets.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use super::spec::{Bytes, CommandSpec, Entry};
+use crate::model::Program;
+use crate::policy::{LaunchRequest, Terminal};
+
+/// `HOME` in every sandbox with a view of its own.
+pub(super) const HOME: &str = "/home/user";
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// What to execute, with which variables.
+pub(super) fn command(request: &LaunchRequest, cwd: PathBuf) -> CommandSpec {
+    let shell = if Path::new("/bin/bash").exists() { "/bin/bash" } else { "/bin/sh" };
+    let argv = match &request.program {
+        Program::Shell(line) => {
+            let line = line.as_argument().as_os_str().to_owned();
+            vec![Bytes(shell.into()), Bytes("-c".into()), Bytes(line)]
+        }
+        Program::Argv(arguments) => arguments.iter().map(|a| Bytes(a.as_os_str().to_owned())).collect(),
+    };
+    let mut variables: BTreeMap<String, OsString> = BTreeMap::new();
+    let term = if request.terminal == Terminal::None { "dumb" } else { "xterm-256color" };
+    let mut path = OsString::from(PATH);
+    for rule in &request.profile.filesystem.execute {
+        if let crate::profile::HostPath::Home(below) = &rule.path
+            && let Some(home) = super::workspace::home()
+        {
+            let directory = home.join(below);
+            let directory = if below.ends_with("bin") { directory } else { continue };
+            if directory.is_dir() {
+                path.push(":");
+                path.push(directory);
+            }
+        }
+    }
+    for (name, value) in [("HOME", HOME), ("USER", "user"), ("LOGNAME", "user"), ("SHELL", shell), ("TMPDIR", "/tmp")] {
+        variables.insert(name.to_owned(), value.into());
+    }
+    variables.insert("TERM".to_owned(), term.into());
+    variables.insert("PATH".to_owned(), path);
+    variables.insert("PWD".to_owned(), cwd.clone().into_os_string());
+    for name in &request.profile.environment.pass {
+        if let Some(value) = std::env::var_os(name.as_str()) {
+            variables.insert(name.as_str().to_owned(), value);
+        }
+    }
+    for (name, value) in &request.profile.environment.set {
+        variables.insert(name.as_str().to_owned(), value.expose().into());
+    }
+    for (name, value) in &request.env {
+        variables.insert(name.as_str().to_owned(), value.expose().into());
+    }
+    let path = variables.get("PATH").map(|p| std::env::split_paths(p).collect()).unwrap_or_default();
+    let environment = variables.into_iter().map(|(name, value)| {
+        let mut pair = OsString::from(name);
+        pair.push("=");
+        pair.push(value);
+        Bytes(pair)
+    });
+    CommandSpec { argv, environment: environment.collect(), path, cwd, umask: 0o022 }
+}
+
+/// Files of /etc that say who and where this is: written anew, never the host's.
+pub(super) fn files(identity: (u32, u32), network: bool) -> Vec<Entry> {
+    let (uid, gid) = identity;
+    let dns = if network { "files dns" } else { "files" };
+    let text = [
+        ("/etc/passwd", format!("user:x:{uid}:{gid}:user:{HOME}:/bin/bash\nnobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n")),
+        ("/etc/group", format!("user:x:{gid}:\nnogroup:x:65534:\n")),
+        ("/etc/hostname", "terrarium\n".to_owned()),
+        ("/etc/hosts", "127.0.0.1 localhost terrarium\n::1 localhost\n".to_owned()),
+        ("/etc/machine-id", "00000000000000000000000000000000\n".to_owned()),
+        ("/etc/nsswitch.conf", format!("passwd: files\ngroup: files\nhosts: {dns}\nservices: files\nprotocols: files\n")),
+    ];
+    text.into_iter().map(|(path, text)| Entry::File { path: path.into(), text }).collect()
+}

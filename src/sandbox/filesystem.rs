@@ -1,0 +1,230 @@
+//! What a sandbox sees of the host, as mounts and as Landlock rules.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::environment::{self, HOME};
+use super::plan::{Modes, Refusal};
+use super::spec::{Access, Entry, LandlockSpec, View};
+use crate::kernel::mounts::{NO_DEV, NO_EXEC, NO_SUID, READ_ONLY};
+use crate::policy::LaunchRequest;
+use crate::profile::{HostPath, Network, PathRule, Presence, WorkspaceAccess, WriteAndExecute};
+
+/// /dev/shm: enough for Python's multiprocessing and for browsers' tests.
+const SHM: u64 = 64 << 20;
+/// Files in one private file system.
+const TMPFS_FILES: u64 = 50_000;
+const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
+/// What /proc must not be written through, and what it must not show.
+const PROC_READ_ONLY: [&str; 4] = ["/proc/sys", "/proc/bus", "/proc/irq", "/proc/fs"];
+const PROC_MASKED: [&str; 5] = ["/proc/kcore", "/proc/keys", "/proc/sysrq-trigger", "/proc/timer_list", "/proc/key-users"];
+/// Links of the root directory on systems whose /usr holds everything.
+const ROOT_LINKS: [&str; 6] = ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
+
+const PLAIN: u64 = NO_SUID | NO_DEV;
+
+/// The view, where there is a mount namespace, and the rules, where there is Landlock.
+pub(super) fn plan(request: &LaunchRequest, modes: &Modes) -> Result<(Option<View>, Option<LandlockSpec>), Refusal> {
+    let profile = &request.profile;
+    let mut reads = existing(request, &profile.filesystem.read)?;
+    let executes = existing(request, &profile.filesystem.execute)?;
+    if profile.network == Network::Host {
+        reads.push(PathBuf::from("/etc/resolv.conf"));
+    }
+    let view = modes.namespaces.mount.then(|| view(request, modes, &reads, &executes));
+    let landlock = (modes.landlock > 0).then(|| LandlockSpec {
+        abi: modes.landlock,
+        rules: if view.is_some() { inside(request, &executes) } else { alone(request, &reads, &executes) },
+        deny_tcp: profile.network == Network::None && !modes.namespaces.network,
+    });
+    Ok((view, landlock))
+}
+
+/// The paths of the rules that exist; one that must and does not stops the launch.
+fn existing(request: &LaunchRequest, rules: &[PathRule]) -> Result<Vec<PathBuf>, Refusal> {
+    let home = super::workspace::home();
+    let mut found = Vec::new();
+    for rule in rules {
+        let path = match (&rule.path, &home) {
+            (HostPath::Absolute(path), _) => path.clone(),
+            (HostPath::Home(below), Some(home)) => home.join(below),
+            (HostPath::Home(below), None) => Path::new("~").join(below),
+        };
+        if path.symlink_metadata().is_ok() {
+            found.push(path);
+        } else if rule.presence == Presence::Required {
+            return Err(Refusal::MissingPath { profile: request.profile.name.clone(), path });
+        }
+    }
+    Ok(found)
+}
+
+fn view(request: &LaunchRequest, modes: &Modes, reads: &[PathBuf], executes: &[PathBuf]) -> View {
+    let profile = &request.profile;
+    let strict = profile.filesystem.write_and_execute == WriteAndExecute::Denied;
+    let exec = if strict { NO_EXEC } else { 0 };
+    let mut view = View::default();
+    for directory in ["/tmp", "/proc", "/dev/pts", "/run", "/var", HOME] {
+        view.fixed.push(Entry::Directory { path: directory.into() });
+    }
+    for link in ROOT_LINKS {
+        if let Ok(target) = fs::read_link(link) {
+            view.fixed.push(Entry::Link { path: link.into(), target });
+        }
+    }
+    for path in executes.iter().chain(reads) {
+        host_path(&mut view.fixed, path, executes.contains(path));
+    }
+    view.fixed.extend(environment::files(modes.identity.outside, profile.network == Network::Host));
+    view.fixed.push(Entry::Link { path: "/var/tmp".into(), target: "/tmp".into() });
+    devices(&mut view, modes);
+    if modes.proc {
+        view.mounted.push(Entry::Proc);
+        for path in PROC_READ_ONLY {
+            view.mounted.push(Entry::Pin { path: path.into(), attributes: PLAIN | NO_EXEC | READ_ONLY });
+        }
+        let masked = PROC_MASKED.into_iter().filter(|path| Path::new(path).exists());
+        view.mounted.extend(masked.map(|path| Entry::Bind {
+            path: path.into(),
+            source: "/dev/null".into(),
+            attributes: NO_SUID | NO_EXEC | READ_ONLY,
+            needed: true,
+        }));
+    }
+    let limits = &profile.limits;
+    let tmpfs = |path: &str, size: u64, mode: u32, attributes: u64| Entry::Tmpfs {
+        path: path.into(),
+        size,
+        files: TMPFS_FILES,
+        mode,
+        attributes: PLAIN | attributes,
+    };
+    view.mounted.push(tmpfs("/tmp", limits.tmp.bytes(), 0o1777, exec));
+    view.mounted.push(tmpfs(HOME, limits.home.bytes(), 0o777, exec));
+    view.mounted.push(tmpfs("/dev/shm", SHM, 0o1777, NO_EXEC));
+    workspace(&mut view, request, exec);
+    view
+}
+
+/// A path of the host: bound, or made again where it is a link.
+fn host_path(fixed: &mut Vec<Entry>, path: &Path, execute: bool) {
+    let there = |e: &Entry| matches!(e, Entry::Link { path: p, .. } | Entry::Bind { path: p, .. } if p == path);
+    if fixed.iter().any(there) {
+        return;
+    }
+    let path = path.to_owned();
+    match fs::read_link(&path) {
+        Ok(target) => fixed.push(Entry::Link { path, target }),
+        Err(_) => {
+            let attributes = PLAIN | READ_ONLY | if execute { 0 } else { NO_EXEC };
+            fixed.push(Entry::Bind { source: path.clone(), path, attributes, needed: true });
+        }
+    }
+}
+
+fn devices(view: &mut View, modes: &Modes) {
+    for name in DEVICES {
+        let path = Path::new("/dev").join(name);
+        let needed = name != "tty";
+        view.mounted.push(Entry::Bind { source: path.clone(), path, attributes: NO_SUID | NO_EXEC, needed });
+    }
+    let links = [
+        ("fd", "/proc/self/fd"),
+        ("stdin", "/proc/self/fd/0"),
+        ("stdout", "/proc/self/fd/1"),
+        ("stderr", "/proc/self/fd/2"),
+        ("ptmx", "pts/ptmx"),
+    ];
+    for (name, target) in links {
+        view.fixed.push(Entry::Link { path: Path::new("/dev").join(name), target: target.into() });
+    }
+    view.fixed.push(Entry::Directory { path: "/dev/shm".into() });
+    if modes.devpts {
+        view.mounted.push(Entry::Devpts);
+    }
+}
+
+/// The workspace, and on it what the host may run later: pinned with its parents, and read-only.
+fn workspace(view: &mut View, request: &LaunchRequest, exec: u64) {
+    let access = request.profile.filesystem.workspace;
+    let checked = &request.workspace;
+    let attributes = PLAIN
+        | match access {
+            WorkspaceAccess::Read => READ_ONLY | exec,
+            WorkspaceAccess::ReadWrite => NO_EXEC,
+            WorkspaceAccess::ReadWriteExecute => exec,
+        };
+    let path = checked.path().to_owned();
+    view.mounted.push(Entry::Workspace {
+        path: path.clone(),
+        attributes,
+        device: checked.device,
+        inode: checked.inode,
+    });
+    if access == WorkspaceAccess::Read {
+        return;
+    }
+    let mut pinned: Vec<PathBuf> = Vec::new();
+    for protect in &request.profile.filesystem.protect {
+        let mut place = path.clone();
+        let parts: Vec<_> = protect.components().collect();
+        for (index, part) in parts.iter().enumerate() {
+            place.push(part);
+            let Ok(found) = place.symlink_metadata() else { break };
+            if found.is_symlink() || !(found.is_dir() || found.is_file()) {
+                break; // what appears is reported at the end
+            }
+            let last = index + 1 == parts.len();
+            if last {
+                view.mounted.push(Entry::Pin { path: place.clone(), attributes: attributes | READ_ONLY });
+            } else if !pinned.contains(&place) {
+                pinned.push(place.clone());
+                view.mounted.push(Entry::Pin { path: place.clone(), attributes });
+            }
+        }
+    }
+}
+
+fn workspace_access(access: WorkspaceAccess) -> Access {
+    Access {
+        read: true,
+        write: access != WorkspaceAccess::Read,
+        execute: access == WorkspaceAccess::ReadWriteExecute,
+        ..Access::default()
+    }
+}
+
+const READ: Access = Access { read: true, write: false, execute: false, ioctl: false, optional: true };
+
+/// Rules inside a view: all of it is there to be read, little to be written or executed.
+fn inside(request: &LaunchRequest, executes: &[PathBuf]) -> Vec<(PathBuf, Access)> {
+    let strict = request.profile.filesystem.write_and_execute == WriteAndExecute::Denied;
+    let private = Access { read: true, write: true, execute: !strict, ioctl: false, optional: false };
+    let device = Access { read: true, write: true, execute: false, ioctl: true, optional: true };
+    let mut rules = vec![
+        ("/".into(), READ),
+        ("/tmp".into(), private),
+        (HOME.into(), private),
+        ("/dev/shm".into(), Access { execute: false, ..private }),
+        ("/dev/pts".into(), device),
+        ("/proc".into(), Access { write: true, ..READ }),
+        (request.workspace.path().to_owned(), workspace_access(request.profile.filesystem.workspace)),
+    ];
+    rules.extend(DEVICES.iter().map(|name| (Path::new("/dev").join(name), device)));
+    rules.extend(executes.iter().map(|path| (path.clone(), Access { execute: true, ..READ })));
+    rules
+}
+
+/// Rules without a view: paths of the host, and nothing of its /proc, /tmp or home directories.
+fn alone(request: &LaunchRequest, reads: &[PathBuf], executes: &[PathBuf]) -> Vec<(PathBuf, Access)> {
+    let mut rules: Vec<(PathBuf, Access)> = reads.iter().map(|path| (path.clone(), READ)).collect();
+    rules.extend(["/etc/passwd", "/etc/group", "/etc/nsswitch.conf", "/etc/hosts"].map(|path| (path.into(), READ)));
+    rules.extend(["/proc/meminfo", "/proc/cpuinfo", "/proc/stat", "/proc/loadavg"].map(|path| (path.into(), READ)));
+    rules.extend(executes.iter().map(|path| (path.clone(), Access { execute: true, ..READ })));
+    for name in DEVICES {
+        let device = Access { write: true, ioctl: name == "tty", ..READ };
+        rules.push((Path::new("/dev").join(name), device));
+    }
+    rules.push((request.workspace.path().to_owned(), workspace_access(request.profile.filesystem.workspace)));
+    rules
+}

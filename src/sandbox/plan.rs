@@ -1,0 +1,231 @@
+//! From a grant and the machine's support to the launcher's spec, and to what is said about it.
+//!
+//! Pure but for looking at which paths of the host exist. What the machine lacks is decided here: above the
+//! floor it is said, below the floor or where the profile requires it the launch is refused.
+
+use std::path::{Path, PathBuf};
+
+use super::environment;
+use super::filesystem;
+use super::resources;
+use super::spec::{CgroupSpec, Identity, Namespaces, Spec, TerminalSpec};
+use super::support::{self, Protection};
+use super::syscalls::{self, Conditions, FilterError, Sockets};
+use crate::kernel::cgroup::GroupLimits;
+use crate::kernel::probe::Support;
+use crate::policy::{LaunchRequest, Terminal};
+use crate::profile::{Enforcement, Network, SyscallAction};
+
+/// Why a sandbox is not built.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// Not enough protects the host.
+    #[error("this machine lacks {what}, without which nothing is run: {why}; hint: run `terrarium doctor`")]
+    Floor {
+        /// What is missing.
+        what: &'static str,
+        /// Why.
+        why: String,
+    },
+    /// The profile wants more than there is.
+    #[error("profile {profile} requires {what}, which this machine lacks: {why}; hint: run `terrarium doctor`, or choose another profile")]
+    Required {
+        /// Which profile.
+        profile: String,
+        /// What is missing.
+        what: &'static str,
+        /// Why.
+        why: String,
+    },
+    /// Root needs another user to run as.
+    #[error("the workspace belongs to root and this process cannot become another user; hint: run as an ordinary user")]
+    NoUser,
+    /// A path of the profile.
+    #[error("profile {profile} names {}, which does not exist; hint: create it, or mark it `optional: true`", path.display())]
+    MissingPath {
+        /// Which profile.
+        profile: String,
+        /// What is missing.
+        path: PathBuf,
+    },
+    /// The working directory.
+    #[error("the working directory {} lies outside the workspace, /tmp and the home directory of the sandbox; hint: leave it out, or name one in the workspace {}", cwd.display(), workspace.display())]
+    OutsideDirectory {
+        /// What was asked for.
+        cwd: PathBuf,
+        /// What there is.
+        workspace: PathBuf,
+    },
+    /// A bug of ours.
+    #[error(transparent)]
+    Filter(#[from] FilterError),
+}
+
+/// What is used of what there is.
+#[derive(Clone, Debug)]
+pub(super) struct Modes {
+    pub(super) namespaces: Namespaces,
+    pub(super) identity: Identity,
+    pub(super) landlock: u8,
+    pub(super) cgroup: bool,
+    /// A fresh /proc and devpts in the view.
+    pub(super) proc: bool,
+    pub(super) devpts: bool,
+}
+
+/// A spec and what protects the sandbox that it describes.
+pub(super) fn plan(
+    request: &LaunchRequest,
+    support: &Support,
+    name: &str,
+    run_as: Option<u32>,
+) -> Result<(Spec, Vec<Protection>), Refusal> {
+    let profile = &request.profile;
+    let modes = modes(request, support, run_as)?;
+    floor(&modes, support)?;
+    required(request, &modes, support)?;
+    let processors = support.processors;
+    let conditions = conditions(request, &modes, processors);
+    let cwd = working_directory(request, &modes)?;
+    let (view, rules) = filesystem::plan(request, &modes)?;
+    let limits = &profile.limits;
+    let spec = Spec {
+        name: name.to_owned(),
+        identity: modes.identity,
+        namespaces: modes.namespaces,
+        cgroup: support.cgroup.clone().ok().map(|parent| CgroupSpec {
+            parent,
+            limits: GroupLimits {
+                memory: limits.memory.bytes(),
+                processes: limits.processes.saturating_add(1), // pid 1 is ours
+                millicores: limits.cpu.millicores(processors),
+            },
+        }),
+        landlock: rules,
+        filters: syscalls::compile(&profile.syscalls, &conditions)?,
+        init_filter: syscalls::init_filter(),
+        rlimits: resources::rlimits(limits, &modes),
+        processors: conditions.affinity_fixed.then(|| limits.cpu.millicores(processors) / 1000),
+        command: environment::command(request, cwd),
+        terminal: match request.terminal {
+            Terminal::None => None,
+            Terminal::Size { columns, rows } => Some(TerminalSpec { columns, rows, private: modes.devpts }),
+        },
+        watch: resources::watch(request, &modes),
+        view,
+    };
+    let protections = support::protections(request, &modes, support, &conditions);
+    Ok((spec, protections))
+}
+
+fn modes(request: &LaunchRequest, support: &Support, run_as: Option<u32>) -> Result<Modes, Refusal> {
+    let user = support.user_namespace.is_ok();
+    let any = user || support.admin;
+    let mount = any && support.mount_namespace.is_ok();
+    let pid = any && support.pid_namespace.is_ok();
+    let network = any && request.profile.network == Network::None && support.network_namespace.is_ok();
+    let change = support.root && support.change_user;
+    let owner = request.workspace.owner;
+    let outside = if !change {
+        (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw())
+    } else if let Some(uid) = run_as {
+        (uid, uid)
+    } else if owner.uid != 0 {
+        (owner.uid, owner.gid)
+    } else if mount && support.admin {
+        let id = resources::session_uid();
+        (id, id)
+    } else {
+        return Err(Refusal::NoUser);
+    };
+    Ok(Modes {
+        namespaces: Namespaces { user, mount, pid, network, others: any },
+        identity: Identity { outside, change },
+        landlock: support.landlock,
+        cgroup: support.cgroup.is_ok(),
+        proc: mount && pid && support.proc.is_ok(),
+        devpts: mount && support.devpts.is_ok(),
+    })
+}
+
+/// What nothing is run without.
+fn floor(modes: &Modes, support: &Support) -> Result<(), Refusal> {
+    let why = |found: &Result<(), String>| found.clone().err().unwrap_or_else(|| "not usable here".to_owned());
+    if !modes.namespaces.mount && modes.landlock == 0 {
+        return Err(Refusal::Floor { what: "both mount namespaces and Landlock", why: why(&support.mount_namespace) });
+    }
+    let other_user = modes.identity.change && modes.identity.outside.0 != rustix::process::geteuid().as_raw();
+    if !modes.namespaces.pid && modes.landlock < 6 && !other_user {
+        let what = "process namespaces, another user to run as, and Landlock 6";
+        return Err(Refusal::Floor { what, why: why(&support.pid_namespace) });
+    }
+    Ok(())
+}
+
+fn required(request: &LaunchRequest, modes: &Modes, support: &Support) -> Result<(), Refusal> {
+    let profile = &request.profile;
+    let wanted = modes.namespaces;
+    let found = [
+        ("a mount namespace", wanted.mount, support.mount_namespace.clone().err()),
+        ("a process namespace", wanted.pid, support.pid_namespace.clone().err()),
+        ("a network namespace", wanted.network || profile.network == Network::Host, support.network_namespace.clone().err()),
+        ("Landlock", modes.landlock > 0, Some("the kernel has none".to_owned())),
+    ];
+    if profile.isolation == Enforcement::Required
+        && let Some((what, _, why)) = found.into_iter().find(|(_, there, _)| !there)
+    {
+        let why = why.unwrap_or_else(|| "not usable here".to_owned());
+        return Err(Refusal::Required { profile: profile.name.clone(), what, why });
+    }
+    match &support.cgroup {
+        Err(why) if profile.limits.enforcement == Enforcement::Required => Err(Refusal::Required {
+            profile: profile.name.clone(),
+            what: "limits that the kernel enforces (cgroups)",
+            why: why.clone(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn conditions(request: &LaunchRequest, modes: &Modes, processors: u32) -> Conditions {
+    let profile = &request.profile;
+    let own_network = modes.namespaces.network;
+    let scoped = modes.landlock >= 6;
+    let host = profile.network == Network::Host;
+    let netlink = profile.syscalls.rules.get("ptrace").is_some_and(|r| r.action == SyscallAction::Allow);
+    Conditions {
+        sockets: Sockets {
+            unix: modes.namespaces.mount && (own_network || scoped),
+            tcp: own_network || host,
+            udp: host || (own_network && netlink), // `build` has both, inside its own namespaces
+        },
+        host_processes: !modes.namespaces.pid,
+        host_files: !modes.namespaces.mount,
+        memory_enforced: modes.cgroup,
+        affinity_fixed: !modes.cgroup && profile.limits.cpu.millicores(processors) < processors * 1000,
+        write_and_execute: profile.filesystem.write_and_execute,
+    }
+}
+
+/// The directory to start in: in the workspace unless another of the sandbox's own is named.
+fn working_directory(request: &LaunchRequest, modes: &Modes) -> Result<PathBuf, Refusal> {
+    let workspace = request.workspace.path();
+    let Some(cwd) = &request.cwd else { return Ok(workspace.to_owned()) };
+    let joined = workspace.join(cwd);
+    let mut clean = PathBuf::new();
+    for part in joined.components() {
+        match part {
+            std::path::Component::ParentDir => {
+                clean.pop();
+            }
+            other => clean.push(other),
+        }
+    }
+    let own = [workspace, Path::new("/tmp"), Path::new(environment::HOME)];
+    let allowed = if modes.namespaces.mount { &own[..] } else { own.get(..1).unwrap_or_default() };
+    if allowed.iter().any(|directory| clean.starts_with(directory)) {
+        Ok(clean)
+    } else {
+        Err(Refusal::OutsideDirectory { cwd: cwd.clone(), workspace: workspace.to_owned() })
+    }
+}

@@ -1,0 +1,67 @@
+//! Limits: of each process by rlimits, of all by cgroup, and what the launcher watches itself.
+
+use super::Limit;
+use super::plan::Modes;
+use super::spec::{Growth, Resource, Watch};
+use crate::policy::LaunchRequest;
+use crate::profile::{Limits, WorkspaceAccess};
+
+/// Users that no distribution gives out, above systemd's container range (systemd's UIDS-GIDS).
+const FIRST_UID: u32 = 0x7000_0000;
+
+/// A user for one sandbox of root's: nobody else's, so that counts by user are its own.
+pub(super) fn session_uid() -> u32 {
+    let mut random = [0; 2];
+    getrandom::fill(&mut random).ok(); // the first one is as good where there is no randomness
+    FIRST_UID + u32::from(u16::from_le_bytes(random))
+}
+
+/// Limits that every process has by itself.
+pub(super) fn rlimits(limits: &Limits, modes: &Modes) -> Vec<(Resource, u64, u64)> {
+    let both = |resource, value: u64| (resource, value, value);
+    let mut all = vec![
+        both(Resource::OpenFiles, u64::from(limits.open_files)),
+        both(Resource::FileSize, limits.file_size.bytes()),
+        both(Resource::Core, 0),
+        both(Resource::LockedMemory, 8 << 20),
+        both(Resource::MessageQueues, 819_200),
+        both(Resource::PendingSignals, 4096),
+    ];
+    // The count is by user: our own in a user namespace, or a user that nobody else is.
+    let own_count = modes.namespaces.user || (modes.identity.change && modes.identity.outside.0 >= FIRST_UID);
+    if own_count {
+        all.push(both(Resource::Processes, u64::from(limits.processes) + 1));
+    }
+    if !modes.cgroup {
+        all.push(both(Resource::Data, limits.memory.bytes()));
+    }
+    all
+}
+
+/// What the launcher watches.
+pub(super) fn watch(request: &LaunchRequest, modes: &Modes) -> Watch {
+    let limits = &request.profile.limits;
+    let ms = |d: std::time::Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
+    let wall = ms(limits.wall_time.duration());
+    let wall = match request.timeout.map(ms) {
+        Some(timeout) if timeout <= wall => (timeout, Limit::Timeout),
+        _ => (wall, Limit::WallTime),
+    };
+    let cpu = [limits.cpu_time.map(|s| s.duration()), request.cpu_time].into_iter().flatten().min();
+    let writable = request.profile.filesystem.workspace != WorkspaceAccess::Read;
+    let growth = writable.then(|| Growth {
+        directory: request.workspace.path().to_owned(),
+        bytes: limits.workspace_growth.bytes(),
+        files: u64::from(limits.workspace_files),
+    });
+    Watch {
+        wall: Some(wall),
+        idle: Some(ms(limits.idle_time.duration())),
+        cpu: cpu.map(ms),
+        memory: (!modes.cgroup).then(|| limits.memory.bytes()),
+        growth: growth.into_iter().collect(),
+        protect: request.profile.filesystem.protect.clone(),
+        workspace: request.workspace.path().to_owned(),
+        remove: Vec::new(),
+    }
+}

@@ -1,0 +1,163 @@
+//! The root directory of a sandbox: built on a tmpfs, then made the root.
+
+use std::fs;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+
+use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
+
+use super::launcher::Prepared;
+use super::spec::{Entry, View};
+use super::step::{AtStep as _, Step, StepError};
+use crate::kernel::mounts::{self, NO_DEV, NO_SUID, READ_ONLY, Reach};
+use crate::kernel::probe;
+
+/// Builds the view and enters it. The host's root is gone afterwards.
+pub(super) fn build(view: &View, prepared: &Prepared) -> Result<(), StepError> {
+    let private = MountPropagationFlags::REC | MountPropagationFlags::PRIVATE;
+    rustix::mount::mount_change("/", private).at(Step::Root)?;
+    let root = probe::mount_point().ok_or(io::ErrorKind::NotFound).at(Step::Root)?;
+    let flags = MountFlags::NOSUID | MountFlags::NODEV;
+    rustix::mount::mount("root", root, "tmpfs", flags, c"size=4m,nr_inodes=4k,mode=755").at(Step::Root)?;
+    let builder = Builder { root, prepared };
+    for entry in view.fixed.iter().chain(&view.mounted) {
+        builder.make_room(entry)?;
+    }
+    for entry in &view.fixed {
+        builder.add(entry)?;
+    }
+    mounts::set_attributes(root, READ_ONLY | NO_SUID | NO_DEV, Reach::Tree).at(Step::Root)?;
+    for entry in &view.mounted {
+        builder.add(entry)?;
+    }
+    enter(root).at(Step::Pivot)
+}
+
+fn enter(root: &Path) -> io::Result<()> {
+    rustix::process::chdir(root)?;
+    rustix::process::pivot_root(".", ".")?;
+    rustix::mount::unmount(".", UnmountFlags::DETACH)?;
+    rustix::process::chdir("/")?;
+    Ok(())
+}
+
+struct Builder<'a> {
+    root: &'a Path,
+    prepared: &'a Prepared,
+}
+
+impl Builder<'_> {
+    /// Where a path of the sandbox is while the root is being built.
+    fn place(&self, path: &Path) -> PathBuf {
+        self.root.join(path.strip_prefix("/").unwrap_or(path))
+    }
+
+    fn prepared(&self, path: &Path) -> Option<&OwnedFd> {
+        self.prepared.iter().find(|(target, _)| target == path).map(|(_, tree)| tree)
+    }
+
+    /// Makes the directories that mounts need while the root can still be written.
+    fn make_room(&self, entry: &Entry) -> Result<(), StepError> {
+        match entry {
+            Entry::Directory { path } | Entry::Tmpfs { path, .. } | Entry::Workspace { path, .. } => {
+                self.directory(path)
+            }
+            Entry::Bind { path, source, .. } => self.point(path, source),
+            Entry::Proc => self.directory(Path::new("/proc")),
+            Entry::Devpts => self.directory(Path::new("/dev/pts")),
+            Entry::File { .. } | Entry::Link { .. } | Entry::Pin { .. } => Ok(()),
+        }
+    }
+
+    fn directory(&self, path: &Path) -> Result<(), StepError> {
+        fs::DirBuilder::new().recursive(true).mode(0o755).create(self.place(path)).at_path(Step::Mount, path)
+    }
+
+    /// A directory or an empty file to mount on, like the source.
+    fn point(&self, path: &Path, source: &Path) -> Result<(), StepError> {
+        if fs::metadata(source).is_ok_and(|m| m.is_dir()) {
+            return self.directory(path);
+        }
+        if let Some(parent) = path.parent() {
+            self.directory(parent)?;
+        }
+        let place = self.place(path);
+        if place.symlink_metadata().is_ok() {
+            return Ok(());
+        }
+        fs::File::create_new(place).map(drop).at_path(Step::Mount, path)
+    }
+
+    fn add(&self, entry: &Entry) -> Result<(), StepError> {
+        match entry {
+            Entry::Directory { .. } => Ok(()),
+            Entry::File { path, text } => {
+                self.parent(path)?;
+                fs::write(self.place(path), text).at_path(Step::Mount, path)
+            }
+            Entry::Link { path, target } => {
+                self.parent(path)?;
+                std::os::unix::fs::symlink(target, self.place(path)).at_path(Step::Mount, path)
+            }
+            Entry::Bind { path, source, attributes, needed } => match self.bind(path, source, *attributes) {
+                Err(_) if !needed => Ok(()),
+                result => result.at_path(Step::Mount, path),
+            },
+            Entry::Workspace { path, attributes, device, inode } => {
+                self.workspace(path, *attributes, (*device, *inode)).at_path(Step::PrepareWorkspace, path)
+            }
+            Entry::Pin { path, attributes } => {
+                let place = self.place(path);
+                self.bind(path, &place, *attributes).at_path(Step::Mount, path)
+            }
+            Entry::Tmpfs { path, size, files, mode, attributes } => {
+                let options = format!("size={size},nr_inodes={files},mode={mode:o}");
+                self.mount("tmpfs", path, &options, *attributes)
+            }
+            Entry::Proc => {
+                let attributes = NO_SUID | NO_DEV | mounts::NO_EXEC;
+                self.mount("proc", Path::new("/proc"), "hidepid=2", attributes)
+            }
+            Entry::Devpts => {
+                let options = "newinstance,ptmxmode=0666,mode=0620,max=64";
+                self.mount("devpts", Path::new("/dev/pts"), options, NO_SUID | mounts::NO_EXEC)
+            }
+        }
+    }
+
+    fn parent(&self, path: &Path) -> Result<(), StepError> {
+        path.parent().map_or(Ok(()), |parent| self.directory(parent))
+    }
+
+    fn mount(&self, kind: &str, path: &Path, options: &str, attributes: u64) -> Result<(), StepError> {
+        self.directory(path)?;
+        let options = std::ffi::CString::new(options).map_err(io::Error::from).at_path(Step::Mount, path)?;
+        let place = self.place(path);
+        rustix::mount::mount(kind, &place, kind, MountFlags::empty(), Some(options.as_c_str()))
+            .at_path(Step::Mount, path)?;
+        mounts::set_attributes(&place, attributes, Reach::Mount).at_path(Step::Mount, path)
+    }
+
+    fn bind(&self, path: &Path, source: &Path, attributes: u64) -> io::Result<()> {
+        let place = self.place(path);
+        match self.prepared(path) {
+            Some(tree) => mounts::attach(tree, &place)?,
+            None => rustix::mount::mount_bind_recursive(source, &place)?,
+        }
+        mounts::set_attributes(&place, attributes, Reach::Tree)
+    }
+
+    fn workspace(&self, path: &Path, attributes: u64, checked: (u64, u64)) -> io::Result<()> {
+        let place = self.place(path);
+        fs::DirBuilder::new().recursive(true).mode(0o755).create(&place)?;
+        self.bind(path, path, attributes)?;
+        let found = fs::metadata(&place)?;
+        if (found.dev(), found.ino()) == checked {
+            Ok(())
+        } else {
+            Err(io::Error::from_raw_os_error(libc::ESTALE)) // replaced after it was checked
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! The launcher's watch over a running sandbox: orders, limits, and the end.
+
+use std::io::Read as _;
+use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use rustix::process::{Signal, WaitOptions};
+
+use super::growth::Meter;
+use super::init::{InitOrder, Report};
+use super::launcher::Running;
+use super::protect;
+use super::spec::Spec;
+use super::{Cause, Ending, Limit, Status, Target, Usage, handle::Order};
+use crate::kernel::cgroup::Group;
+use crate::kernel::fdpass;
+use crate::kernel::proctree::{self, Sample};
+
+/// How often a working sandbox is looked at, and an idle one.
+const BUSY: Duration = Duration::from_millis(20);
+const IDLE: Duration = Duration::from_millis(200);
+/// How long pid 1 may take to end what is left, before the kernel does.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// Watches one sandbox to its end.
+pub(super) struct Watcher<'a> {
+    control: &'a UnixStream,
+    spec: &'a Spec,
+    group: Option<&'a Group>,
+    running: Running,
+    started: Instant,
+    cause: Option<Cause>,
+    kill_at: Option<Instant>,
+    last_work: Instant,
+    last_cpu: Duration,
+    peak: u64,
+    meters: Vec<Meter>,
+    protected: Vec<(PathBuf, protect::Fingerprint)>,
+}
+
+impl<'a> Watcher<'a> {
+    pub(super) fn new(control: &'a UnixStream, spec: &'a Spec, group: Option<&'a Group>, running: Running) -> Self {
+        let now = Instant::now();
+        Self {
+            control,
+            spec,
+            group,
+            running,
+            started: now,
+            cause: None,
+            kill_at: None,
+            last_work: now,
+            last_cpu: Duration::ZERO,
+            peak: 0,
+            meters: spec.watch.growth.iter().map(Meter::start).collect(),
+            protected: protect::look(&spec.watch.workspace, &spec.watch.protect),
+        }
+    }
+
+    /// Returns when nothing of the sandbox is left.
+    pub(super) fn run(mut self) -> Ending {
+        let mut report = None;
+        let mut server_there = true;
+        let mut wait = BUSY;
+        while report.is_none() {
+            let (order, said) = self.poll(server_there, wait);
+            if order {
+                server_there = self.take_order();
+            }
+            if said {
+                report = Some(self.take_report());
+                break;
+            }
+            wait = self.check();
+            if self.kill_at.is_some_and(|at| Instant::now() >= at) {
+                break;
+            }
+        }
+        self.end(report.flatten())
+    }
+
+    fn poll(&self, server_there: bool, wait: Duration) -> (bool, bool) {
+        let mut wanted = vec![PollFd::new(self.running.line.as_fd(), PollFlags::POLLIN)];
+        if server_there {
+            wanted.push(PollFd::new(self.control.as_fd(), PollFlags::POLLIN));
+        }
+        let wait = self.kill_at.map_or(wait, |at| wait.min(at.saturating_duration_since(Instant::now())));
+        let timeout = PollTimeout::try_from(wait.max(Duration::from_millis(1))).unwrap_or(PollTimeout::ZERO);
+        poll(&mut wanted, timeout).ok(); // interrupted is as good as a timeout
+        let ready = |at: usize| wanted.get(at).and_then(PollFd::any).unwrap_or(false);
+        (ready(1), ready(0))
+    }
+
+    /// One order of the server's; says whether the server is still there.
+    fn take_order(&mut self) -> bool {
+        let received = fdpass::receive(self.control).ok().flatten();
+        let order = received.and_then(|(text, _)| serde_json::from_slice::<Order>(&text).ok());
+        match order {
+            Some(Order::Signal { number, to }) => {
+                self.signal(number, to);
+                true
+            }
+            Some(Order::Stop { why, grace_ms }) => {
+                self.stop(Cause::Stopped(why), Duration::from_millis(grace_ms));
+                true
+            }
+            None => {
+                self.stop(Cause::Abandoned, Duration::ZERO);
+                false
+            }
+        }
+    }
+
+    fn signal(&self, number: i32, to: Target) {
+        use std::io::Write as _;
+        if let Ok(signal) = u8::try_from(number) {
+            let mut line = &self.running.line;
+            line.write_all(&InitOrder { signal, to }.bytes()).ok(); // it has ended: nobody to signal
+        }
+    }
+
+    fn stop(&mut self, cause: Cause, grace: Duration) {
+        let at = Instant::now() + grace;
+        self.kill_at = Some(self.kill_at.map_or(at, |earlier| earlier.min(at)));
+        if self.cause.is_some() {
+            return;
+        }
+        self.cause = Some(cause);
+        if !grace.is_zero() {
+            for signal in [libc::SIGHUP, libc::SIGTERM, libc::SIGCONT] {
+                self.signal(signal, Target::All);
+            }
+        }
+    }
+
+    fn take_report(&self) -> Option<Report> {
+        let (text, _) = fdpass::receive(&self.running.line).ok()??;
+        serde_json::from_slice(&text).ok()
+    }
+
+    /// Looks at every limit; says when to look again.
+    fn check(&mut self) -> Duration {
+        let now = Instant::now();
+        let sample = self.sample();
+        let working = sample.cpu > self.last_cpu + Duration::from_millis(1);
+        if working {
+            self.last_work = now;
+            self.last_cpu = sample.cpu;
+        }
+        self.peak = self.peak.max(sample.memory);
+        let over = |limit: Option<u64>, used: Duration| limit.is_some_and(|ms| used >= Duration::from_millis(ms));
+        let watch = &self.spec.watch;
+        let mut hit = None;
+        if let Some((ms, limit)) = watch.wall
+            && over(Some(ms), now - self.started)
+        {
+            hit = Some(limit);
+        } else if over(watch.cpu, sample.cpu) {
+            hit = Some(Limit::CpuTime);
+        } else if over(watch.idle, now - self.last_work) {
+            hit = Some(Limit::IdleTime);
+        } else if watch.memory.is_some_and(|limit| sample.memory > limit) {
+            hit = Some(Limit::Memory);
+        } else if let Some(limit) = self.meters.iter_mut().find_map(Meter::check) {
+            hit = Some(limit);
+        }
+        if let Some(limit) = hit {
+            self.stop(Cause::Limit(limit), Duration::ZERO);
+        }
+        let cost = now.elapsed();
+        let next = if working || now - self.last_work < IDLE { BUSY.max(cost * 20) } else { IDLE };
+        let wall = watch.wall.map_or(next, |(ms, _)| {
+            (Duration::from_millis(ms)).saturating_sub(self.started.elapsed())
+        });
+        next.min(wall)
+    }
+
+    fn sample(&self) -> Sample {
+        if let Some(group) = self.group {
+            return Sample { cpu: group.usage().cpu, ..Sample::default() };
+        }
+        proctree::sample(&proctree::descendants(self.running.init))
+    }
+
+    fn end(mut self, report: Option<Report>) -> Ending {
+        let duration = self.started.elapsed();
+        if report.is_none() && self.kill_at.is_none() {
+            self.last_words();
+        }
+        if !self.spec.namespaces.pid {
+            self.kill_tree();
+        }
+        rustix::process::pidfd_send_signal(&self.running.pidfd, Signal::KILL).ok(); // it may have ended
+        let before = proctree::sample(&[self.running.init]).cpu;
+        rustix::process::waitpid(Some(self.running.init), WaitOptions::empty()).ok(); // reaped, or never ours
+        let usage = self.usage(before);
+        let out_of_memory = self.group.is_some_and(|g| g.usage().out_of_memory_kills > 0);
+        let status = report.as_ref().map_or(Status::Lost, |r| r.status);
+        if self.cause.is_none() {
+            self.cause = match status {
+                Status::Code(0) => None,
+                _ if out_of_memory => Some(Cause::Limit(Limit::Memory)),
+                Status::Signal(libc::SIGXFSZ) => Some(Cause::Limit(Limit::FileSize)),
+                Status::Lost => Some(Cause::Abandoned),
+                _ => None,
+            };
+        }
+        Ending {
+            status,
+            cause: self.cause,
+            usage,
+            duration,
+            killed: report.map_or(0, |r| r.killed),
+            touched: protect::changed(&self.spec.watch.workspace, &self.protected),
+        }
+    }
+
+    /// pid 1 closed its line without a report: give it the time to be reaped.
+    fn last_words(&self) {
+        let deadline = Instant::now() + LAST_WORDS;
+        let mut line = &self.running.line;
+        line.set_read_timeout(Some(deadline.saturating_duration_since(Instant::now()))).ok();
+        line.read(&mut [0]).ok(); // the end of the line is what we wait for
+    }
+
+    /// Without a pid namespace nothing but this ends the rest.
+    fn kill_tree(&self) {
+        for _ in 0..100 {
+            let pids = proctree::descendants(self.running.init);
+            let others = pids.iter().filter(|pid| **pid != self.running.init);
+            let killed = others.map(|pid| rustix::process::kill_process(*pid, Signal::KILL)).filter(Result::is_ok);
+            if killed.count() == 0 {
+                return;
+            }
+        }
+    }
+
+    fn usage(&self, own: Duration) -> Usage {
+        match self.group.map(Group::usage) {
+            Some(used) => Usage {
+                cpu: used.cpu,
+                peak_memory: used.peak_memory,
+                processes_refused: Some(used.processes_refused),
+            },
+            None => Usage {
+                cpu: own.max(self.last_cpu),
+                peak_memory: Some(self.peak).filter(|p| *p > 0),
+                processes_refused: None,
+            },
+        }
+    }
+}

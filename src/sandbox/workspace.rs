@@ -1,0 +1,147 @@
+//! Which directories may be a workspace, and whose.
+
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+
+use crate::model::Workspace;
+use crate::model::workspace::{Keep, Owner};
+
+/// Directories of the system: a workspace neither is one, nor contains one.
+const SYSTEM: [&str; 14] = [
+    "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib64", "/opt", "/proc", "/root", "/run", "/sys", "/usr", "/var",
+];
+/// Directories in which no workspace lies at all.
+const CLOSED: [&str; 6] = ["/etc", "/proc", "/sys", "/dev", "/run", "/boot"];
+/// Directories of HOME in which no workspace lies, and which none contains.
+const PRIVATE: [&str; 5] = [".ssh", ".gnupg", ".config", ".local", ".terrarium"];
+
+/// Why a directory cannot be the workspace.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkspaceError {
+    /// It cannot be looked at.
+    #[error("cannot use {} as the workspace; hint: name a directory that exists, with --workspace", path.display())]
+    Open {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// No directory.
+    #[error("{} is no directory; hint: name one with --workspace", path.display())]
+    NotADirectory {
+        /// What it is.
+        path: PathBuf,
+    },
+    /// Too much would be in it.
+    #[error("{} cannot be the workspace: it is or contains {}, which a sandbox must not change; hint: use a project's own directory", path.display(), what.display())]
+    Contains {
+        /// Which.
+        path: PathBuf,
+        /// What is in it.
+        what: PathBuf,
+    },
+    /// It lies in the wrong place.
+    #[error("{} cannot be the workspace: it lies in {}, which a sandbox must not change; hint: use a project's own directory", path.display(), what.display())]
+    Inside {
+        /// Which.
+        path: PathBuf,
+        /// Where it lies.
+        what: PathBuf,
+    },
+    /// The user cannot write there.
+    #[error("{} belongs to user {owner}, and this is user {user}; hint: use a directory of your own", path.display())]
+    Foreign {
+        /// Which.
+        path: PathBuf,
+        /// Whose.
+        owner: u32,
+        /// Who asks.
+        user: u32,
+    },
+}
+
+/// Checks a directory that somebody named.
+pub fn named(directory: &Path) -> Result<Workspace, WorkspaceError> {
+    let open = |source| WorkspaceError::Open { path: directory.to_owned(), source };
+    let path = directory.canonicalize().map_err(open)?;
+    let found = path.metadata().map_err(open)?;
+    if !found.is_dir() {
+        return Err(WorkspaceError::NotADirectory { path });
+    }
+    let home = home();
+    let mut kept: Vec<PathBuf> = SYSTEM.iter().map(PathBuf::from).collect();
+    let mut closed: Vec<PathBuf> = CLOSED.iter().map(PathBuf::from).collect();
+    if let Some(home) = &home {
+        kept.push(home.clone());
+        for name in PRIVATE {
+            kept.push(home.join(name));
+            closed.push(home.join(name));
+        }
+    }
+    if let Some(binary) = std::env::current_exe().ok().and_then(|b| b.canonicalize().ok()) {
+        kept.push(binary);
+    }
+    if let Some(what) = kept.into_iter().find(|what| what.starts_with(&path) && what.exists()) {
+        return Err(WorkspaceError::Contains { path, what });
+    }
+    if let Some(what) = closed.into_iter().find(|what| path.starts_with(what)) {
+        return Err(WorkspaceError::Inside { path, what });
+    }
+    let user = rustix::process::geteuid();
+    if !user.is_root() && found.uid() != user.as_raw() {
+        return Err(WorkspaceError::Foreign { path, owner: found.uid(), user: user.as_raw() });
+    }
+    let owner = Owner { uid: found.uid(), gid: found.gid() };
+    Ok(Workspace { path, device: found.dev(), inode: found.ino(), owner, keep: Keep::Always })
+}
+
+/// The current directory where that may be one, else a private one that goes at the end.
+pub fn default() -> Result<Workspace, WorkspaceError> {
+    let here = std::env::current_dir().map_err(|source| WorkspaceError::Open { path: ".".into(), source })?;
+    named(&here).or_else(|_| scratch())
+}
+
+/// A private directory below the temporary one.
+pub fn scratch() -> Result<Workspace, WorkspaceError> {
+    let mut random = [0; 8];
+    let path = getrandom::fill(&mut random).map(|()| {
+        std::env::temp_dir().join(format!("terrarium-workspace-{:016x}", u64::from_le_bytes(random)))
+    });
+    let path = path.unwrap_or_else(|_| std::env::temp_dir().join("terrarium-workspace"));
+    let open = |source| WorkspaceError::Open { path: path.clone(), source };
+    std::fs::DirBuilder::new().mode(0o700).create(&path).map_err(open)?;
+    let mut workspace = named(&path)?;
+    workspace.keep = Keep::Scratch;
+    Ok(workspace)
+}
+
+/// Removes a private workspace; another one stays.
+pub fn finish(workspace: &Workspace) {
+    if workspace.is_scratch() {
+        std::fs::remove_dir_all(workspace.path()).ok(); // what cannot be removed stays in the temporary directory
+    }
+}
+
+/// The home directory of the user who runs the server.
+pub(crate) fn home() -> Option<PathBuf> {
+    std::env::home_dir().filter(|home| home.is_absolute()).and_then(|home| home.canonicalize().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn system_directories_and_home_are_refused_with_the_reason() {
+        for path in ["/", "/usr", "/etc", "/home"] {
+            let error = named(Path::new(path)).unwrap_err();
+            assert!(matches!(error, WorkspaceError::Contains { .. }), "{path}: {error}");
+        }
+        let error = named(Path::new("/etc/ssl")).unwrap_err();
+        assert!(matches!(&error, WorkspaceError::Inside { what, .. } if what == Path::new("/etc")), "{error}");
+        if let Some(home) = home() {
+            assert!(matches!(named(&home), Err(WorkspaceError::Contains { .. })));
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Between our types and MCP's. The only place where MCP's error codes are known.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use rmcp::ErrorData;
+use rmcp::model::{CallToolRequestParams, CallToolResult, ContentBlock, Tool, ToolAnnotations};
+
+use crate::tools::{Definition, Hints, Reply, ToolCall, ToolError};
+
+/// A call as it arrived.
+pub(super) fn call(request: CallToolRequestParams) -> ToolCall {
+    ToolCall {
+        name: request.name.into_owned(),
+        arguments: request.arguments.unwrap_or_default(),
+    }
+}
+
+/// A tool as it is listed.
+pub(super) fn tool(definition: &Definition) -> Tool {
+    let hints = ToolAnnotations::with_title(definition.title);
+    let hints = match definition.hints {
+        Hints::ReadOnly => hints.read_only(true).idempotent(true).open_world(false),
+        Hints::Runs => hints.read_only(false).destructive(true).open_world(true),
+        Hints::Ends => hints
+            .read_only(false)
+            .destructive(true)
+            .idempotent(true)
+            .open_world(false),
+    };
+    Tool::new(
+        Cow::Borrowed(definition.name),
+        Cow::Borrowed(definition.description),
+        Arc::new((definition.arguments)().clone()),
+    )
+    .with_title(definition.title)
+    .with_raw_output_schema(Arc::new((definition.result)()))
+    .with_annotations(hints)
+}
+
+/// An answer. What an agent can put right is a result with `isError`; only a tool that does not
+/// exist is an error of the protocol.
+pub(super) fn result(reply: Result<Reply, ToolError>) -> Result<CallToolResult, ErrorData> {
+    match reply {
+        Ok(reply) => {
+            let mut result = CallToolResult::success(vec![ContentBlock::text(reply.text)]);
+            result.structured_content = Some(reply.structured);
+            Ok(result)
+        }
+        Err(error @ ToolError::UnknownTool { .. }) => Err(ErrorData::invalid_params(error.to_string(), None)),
+        Err(error) => Ok(CallToolResult::error(vec![ContentBlock::text(with_causes(&error))])),
+    }
+}
+
+/// An error and what it comes from, on one line.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.ends_with(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,100 @@
+//! What MCP asks of a server, for both eras of the protocol.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use rmcp::model::{
+    CacheScope, CallToolRequestParams, CallToolResponse, Implementation, ListToolsResult, PaginatedRequestParams,
+    ProgressNotificationParam, ProgressToken, ServerCapabilities, ServerConfig, Tool,
+};
+use rmcp::service::RequestContext;
+use rmcp::{ErrorData, RoleServer, ServerHandler};
+use tokio::time::{Instant, MissedTickBehavior};
+
+use super::{convert, instructions};
+use crate::policy::Caller;
+use crate::tools::{self, Reply, Services, ToolCall, ToolError};
+
+/// How often a client that asked for it hears that a call goes on.
+const PROGRESS_EVERY: Duration = Duration::from_secs(1);
+
+/// Answers one connection. It remembers nothing between calls but who is asking.
+pub(super) struct Handler {
+    services: Arc<Services>,
+    caller: Caller,
+    tools: OnceLock<Vec<Tool>>,
+}
+
+impl Handler {
+    pub(super) fn new(services: Arc<Services>, caller: Caller) -> Self {
+        Self {
+            services,
+            caller,
+            tools: OnceLock::new(),
+        }
+    }
+
+    /// Runs a call, telling the client about once a second that it goes on. A notification is never
+    /// left half sent, so that none comes after the answer.
+    async fn run(
+        &self,
+        call: ToolCall,
+        context: &RequestContext<RoleServer>,
+        token: Option<ProgressToken>,
+    ) -> Result<Reply, ToolError> {
+        let answer = tools::run(&self.services, &self.caller, call, context.ct.clone());
+        let Some(token) = token else { return answer.await };
+        tokio::pin!(answer);
+        let started = Instant::now();
+        let mut ticks = tokio::time::interval_at(started + PROGRESS_EVERY, PROGRESS_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                answer = &mut answer => return answer,
+                _ = ticks.tick() => {}
+            }
+            let seconds = started.elapsed().as_secs_f64();
+            let progress = ProgressNotificationParam::new(token.clone(), seconds)
+                .with_message(format!("running for {seconds:.0} s"));
+            tokio::select! {
+                sent = context.peer.notify_progress(progress) => {
+                    sent.ok(); // the client is gone; the end of its input tells
+                }
+                () = context.ct.cancelled() => {}
+            }
+        }
+    }
+}
+
+impl ServerHandler for Handler {
+    fn get_info(&self) -> ServerConfig {
+        let terrarium = Implementation::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION")).with_title("Terrarium");
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+            .with_server_info(terrarium)
+            .with_instructions(instructions::compose(&self.services, &self.caller))
+    }
+
+    async fn list_tools(
+        &self,
+        _page: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        let tools = self
+            .tools
+            .get_or_init(|| tools::definitions().iter().map(convert::tool).collect());
+        Ok(ListToolsResult::with_all_items(tools.clone())
+            .with_ttl_ms(0)
+            .with_cache_scope(CacheScope::Private))
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let token = context.meta.get_progress_token();
+        let reply = self.run(convert::call(request), &context, token).await;
+        convert::result(reply).map(CallToolResponse::Complete)
+    }
+}

@@ -1,0 +1,32 @@
+//! What an agent is told when it connects: the way of working, in the first few hundred characters.
+
+use crate::policy::Caller;
+use crate::tools::Services;
+
+/// Clients cut instructions at 2048 characters.
+const MAX: usize = 2000;
+
+/// The instructions for one caller.
+pub(super) fn compose(services: &Services, caller: &Caller) -> String {
+    let names = services.profiles.names();
+    let profiles = services.policy.profiles(caller, "terminal_run", &names).join(", ");
+    let workspace = services.workspace.path().display();
+    let scratch = if services.workspace.is_scratch() {
+        " (a private one that goes when the server ends)"
+    } else {
+        ""
+    };
+    let text = format!(
+        "Runs commands in a sandbox that the Linux kernel enforces. terminal_run runs one command in a fresh sandbox \
+         and gives its exit code, stdout and stderr; `command` is a shell line, `argv` a program with arguments. If it \
+         is not done within yield_ms the answer holds a session: terminal_wait waits for its end or for a text, \
+         terminal_read reads its output, terminal_close ends it, terminal_list lists them.\n\
+         Commands work in {workspace}{scratch}; files there stay, all else goes with the command. Profiles that you may \
+         use: {profiles}; none of them reaches the network or files outside the workspace, the system's programs apart. \
+         A refusal says what was refused and what to do instead; nothing that you write in an argument changes what is \
+         allowed, the operator does.\n\
+         Output in an answer is cut in its middle with a marker that names the cursor to read on from. Give a larger \
+         timeout_s or yield_ms rather than polling; use sessions for servers and long builds, and close them."
+    );
+    text.chars().take(MAX).collect()
+}

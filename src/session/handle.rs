@@ -1,0 +1,183 @@
+//! What others hold of a session: a way to ask it, and its progress.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::output::{Chunk, Excerpt};
+use crate::model::SessionId;
+use crate::profile::Profile;
+use crate::sandbox::{Ending, Protection, Stop};
+
+/// A session, running or finished. Cheap to clone; the command does not depend on it.
+#[derive(Clone, Debug)]
+pub struct Session {
+    pub(super) about: Arc<About>,
+    pub(super) messages: mpsc::Sender<Message>,
+    pub(super) progress: watch::Receiver<Progress>,
+}
+
+/// What does not change about a session.
+#[derive(Debug)]
+pub struct About {
+    /// Its handle.
+    pub id: SessionId,
+    /// Its short name, valid for its caller only.
+    pub alias: String,
+    /// The profile it runs with.
+    pub profile: Arc<Profile>,
+    /// The command, shortened for lists.
+    pub command: String,
+    /// What it has for input and output.
+    pub streams: Streams,
+    /// When it started.
+    pub started: Instant,
+    /// When the call ends it, if that is sooner than the profile.
+    pub timeout: Option<Duration>,
+    /// What protects it, as found when it was built.
+    pub protections: Vec<Protection>,
+}
+
+/// What a session has for input and output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Streams {
+    /// Standard output and error, apart.
+    Pipes,
+    /// One terminal.
+    Terminal,
+}
+
+/// One of the streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output, or the terminal.
+    Main,
+    /// Standard error.
+    Error,
+}
+
+/// How far a session is.
+#[derive(Clone, Debug, Default)]
+pub struct Progress {
+    /// Bytes printed on the main stream.
+    pub main: u64,
+    /// Bytes printed on standard error.
+    pub error: u64,
+    /// Memory that its output takes.
+    pub held: usize,
+    /// How it ended and when, if it has. Nothing is printed after that.
+    pub finished: Option<Finished>,
+}
+
+/// The end of a session's command.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// How it ended.
+    pub ending: Arc<Ending>,
+    /// When that was known and all output read.
+    pub at: Instant,
+}
+
+/// What a session can be asked.
+#[derive(Debug)]
+pub(super) enum Message {
+    Read {
+        stream: Stream,
+        cursor: u64,
+        max: usize,
+        reply: oneshot::Sender<Chunk>,
+    },
+    Excerpt {
+        max: usize,
+        reply: oneshot::Sender<Excerpts>,
+    },
+    Stop {
+        why: Stop,
+        grace: Duration,
+    },
+}
+
+/// Excerpts of both streams.
+#[derive(Clone, Debug, Default)]
+pub struct Excerpts {
+    /// Standard output, or the terminal.
+    pub main: Excerpt,
+    /// Standard error.
+    pub error: Excerpt,
+}
+
+/// The session has been forgotten since it was looked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the session was closed in the meantime; hint: terminal_list shows those there are")]
+pub struct Gone;
+
+impl Session {
+    /// What does not change about it.
+    pub fn about(&self) -> &About {
+        &self.about
+    }
+
+    /// How far it is now.
+    pub fn progress(&self) -> Progress {
+        self.progress.borrow().clone()
+    }
+
+    /// How it ended, when it has and its output is complete. Cancel-safe.
+    pub async fn finished(&self) -> Result<Finished, Gone> {
+        let mut progress = self.progress.clone();
+        let found = progress.wait_for(|p| p.finished.is_some()).await.map_err(|_| Gone)?;
+        found.finished.clone().ok_or(Gone)
+    }
+
+    /// More output than `seen` on either stream, or the end. Cancel-safe.
+    pub async fn more_than(&self, seen: &Progress) -> Result<Progress, Gone> {
+        let mut progress = self.progress.clone();
+        let news = |p: &Progress| p.main > seen.main || p.error > seen.error || p.finished.is_some();
+        let found = progress.wait_for(news).await.map_err(|_| Gone)?;
+        Ok(found.clone())
+    }
+
+    /// A piece of the output.
+    pub async fn read(&self, stream: Stream, cursor: u64, max: usize) -> Result<Chunk, Gone> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Message::Read {
+            stream,
+            cursor,
+            max,
+            reply,
+        })
+        .await?;
+        answer.await.map_err(|_| Gone)
+    }
+
+    /// Beginning and end of the output, `max` bytes of both streams together.
+    pub async fn excerpts(&self, max: usize) -> Result<Excerpts, Gone> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Message::Excerpt { max, reply }).await?;
+        answer.await.map_err(|_| Gone)
+    }
+
+    /// Ends the command, for certain after `grace`. [`Session::finished`] tells when it is gone.
+    pub async fn stop(&self, why: Stop, grace: Duration) -> Result<(), Gone> {
+        self.ask(Message::Stop { why, grace }).await
+    }
+
+    /// The same at once and without waiting: for those who are being dropped.
+    pub fn kill(&self, why: Stop) {
+        let stop = Message::Stop {
+            why,
+            grace: Duration::ZERO,
+        };
+        self.messages.try_send(stop).ok(); // gone, or so busy that its limits must do
+    }
+
+    /// Whether its task has ended, and with it its output.
+    pub(super) fn is_gone(&self) -> bool {
+        self.messages.is_closed()
+    }
+
+    async fn ask(&self, message: Message) -> Result<(), Gone> {
+        self.messages.send(message).await.map_err(|_| Gone)
+    }
+}

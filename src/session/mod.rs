@@ -1,0 +1,264 @@
+//! Sessions: commands that run or ran, and their output.
+//!
+//! The table knows each by its caller and its handle; another caller's does not exist. One task
+//! owns one session and others send it messages. How a command is kept in its sandbox is the
+//! business of [`crate::sandbox`].
+
+mod actor;
+mod handle;
+mod output;
+mod plain;
+
+pub use handle::{About, Excerpts, Finished, Gone, Progress, Session, Stream, Streams};
+pub use output::{Chunk, Excerpt, HEAD, Omitted};
+pub use plain::{Plain, incomplete_character, lossy};
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use crate::limits::CommandPermit;
+use crate::model::SessionId;
+use crate::policy::{Caller, LaunchRequest, Terminal};
+use crate::sandbox::{Sandbox, Stop};
+
+use actor::Actor;
+pub use actor::{KEEP, OUTPUT_KEPT};
+
+/// Finished sessions that are kept, all callers together.
+pub const FINISHED: usize = 64;
+/// Memory that the output of finished sessions may take.
+pub const FINISHED_BYTES: usize = 128 << 20;
+/// Questions to one session that may wait to be answered.
+const QUESTIONS: usize = 32;
+
+/// All sessions of the server.
+#[derive(Debug, Default)]
+pub struct Sessions {
+    table: Mutex<Table>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    of: HashMap<Caller, OfCaller>,
+    ending: bool,
+}
+
+/// The sessions of one caller by the number in their short name. Numbers are not used again.
+#[derive(Debug, Default)]
+struct OfCaller {
+    last: u64,
+    sessions: BTreeMap<u64, Session>,
+}
+
+/// Why there is no session.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// The caller has none by this name; whether another has one is not said.
+    #[error("no such session: {name:?}; hint: terminal_list shows yours; finished ones are forgotten after 10 minutes")]
+    NoSuchSession {
+        /// What was asked for.
+        name: String,
+    },
+    /// The server ends.
+    #[error("the server is ending and starts nothing more")]
+    Ending,
+    /// The kernel gives no random bytes.
+    #[error("cannot make a session handle")]
+    Handle {
+        /// Why.
+        #[source]
+        source: getrandom::Error,
+    },
+    /// The command's input and output cannot be watched.
+    #[error("cannot watch the command's input and output")]
+    Watch {
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl Sessions {
+    /// Takes a sandbox in and watches over it. `stdin` is written to the command, then closed.
+    pub fn start(
+        &self,
+        caller: &Caller,
+        launch: &LaunchRequest,
+        sandbox: Sandbox,
+        stdin: Vec<u8>,
+        permit: CommandPermit,
+    ) -> Result<Session, SessionError> {
+        let id = SessionId::random().map_err(|source| SessionError::Handle { source })?;
+        let protections = sandbox.protections.clone();
+        let (progress, seen) = watch::channel(Progress::default());
+        let limit = launch.profile.limits.output.bytes();
+        let actor =
+            Actor::new(sandbox, stdin, limit, permit, progress).map_err(|source| SessionError::Watch { source })?;
+        let (messages, questions) = mpsc::channel(QUESTIONS);
+
+        let mut table = self.table();
+        if table.ending {
+            return Err(SessionError::Ending);
+        }
+        table.tidy();
+        let own = table.of.entry(caller.clone()).or_default();
+        own.last += 1;
+        let session = Session {
+            about: Arc::new(About {
+                id,
+                alias: format!("s{}", own.last),
+                profile: Arc::clone(&launch.profile),
+                command: describe(launch),
+                streams: match launch.terminal {
+                    Terminal::None => Streams::Pipes,
+                    Terminal::Size { .. } => Streams::Terminal,
+                },
+                started: Instant::now(),
+                timeout: launch.timeout,
+                protections,
+            }),
+            messages,
+            progress: seen,
+        };
+        own.sessions.insert(own.last, session.clone());
+        tokio::spawn(actor.run(questions));
+        Ok(session)
+    }
+
+    /// The handle behind a name that a caller wrote: the handle itself, or the short name.
+    pub fn resolve(&self, caller: &Caller, name: &str) -> Result<SessionId, SessionError> {
+        let table = self.table();
+        let own = table.of.get(caller);
+        let by_alias = || {
+            let digits = name
+                .strip_prefix('s')
+                .filter(|d| d.bytes().all(|b| b.is_ascii_digit()))?;
+            own?.sessions.get(&digits.parse().ok()?)
+        };
+        let by_id = || {
+            let id = SessionId::parse(name)?;
+            own?.sessions.values().find(|s| s.about.id == id)
+        };
+        match by_alias().or_else(by_id) {
+            Some(session) if !session.is_gone() => Ok(session.about.id),
+            _ => Err(no_such(name)),
+        }
+    }
+
+    /// The caller's session with this handle.
+    pub fn get(&self, caller: &Caller, id: SessionId) -> Result<Session, SessionError> {
+        let own = self.list(caller);
+        own.into_iter()
+            .find(|s| s.about.id == id)
+            .ok_or_else(|| no_such(&id.to_string()))
+    }
+
+    /// The caller's sessions, oldest first.
+    pub fn list(&self, caller: &Caller) -> Vec<Session> {
+        let table = self.table();
+        let own = table.of.get(caller).into_iter().flat_map(|own| own.sessions.values());
+        own.filter(|s| !s.is_gone()).cloned().collect()
+    }
+
+    /// Forgets a session. Its command ends if it still runs.
+    pub fn forget(&self, caller: &Caller, id: SessionId) {
+        if let Some(own) = self.table().of.get_mut(caller) {
+            own.sessions.retain(|_, s| s.about.id != id);
+        }
+    }
+
+    /// Ends every session and lets no new one start; waits for the ends at most `patience`.
+    pub async fn end(&self, grace: Duration, patience: Duration) {
+        let all: Vec<Session> = {
+            let mut table = self.table();
+            table.ending = true;
+            table
+                .of
+                .values()
+                .flat_map(|own| own.sessions.values().cloned())
+                .collect()
+        };
+        let mut ends = JoinSet::new();
+        for session in all.into_iter().filter(|s| s.progress().finished.is_none()) {
+            ends.spawn(async move {
+                session.stop(Stop::Closed, grace).await.ok(); // gone is as good
+                session.finished().await.ok(); // the same
+            });
+        }
+        let all_ended = async { while ends.join_next().await.is_some() {} };
+        if tokio::time::timeout(patience, all_ended).await.is_err() {
+            tracing::warn!("some sessions had not ended when the server did; their launchers end them");
+        }
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
+    /// Removes what is gone, and the oldest of the finished until the rest is within the bounds.
+    fn tidy(&mut self) {
+        let mut finished: Vec<(Instant, SessionId, usize)> = Vec::new();
+        for own in self.of.values_mut() {
+            own.sessions.retain(|_, session| !session.is_gone());
+            for session in own.sessions.values() {
+                let progress = session.progress();
+                if let Some(end) = progress.finished {
+                    finished.push((end.at, session.about.id, progress.held));
+                }
+            }
+        }
+        finished.sort_by_key(|(at, ..)| std::cmp::Reverse(*at));
+        let mut bytes = 0;
+        let mut kept = 0;
+        for (_, id, held) in finished {
+            bytes += held;
+            kept += 1;
+            if kept > FINISHED || bytes > FINISHED_BYTES {
+                for own in self.of.values_mut() {
+                    own.sessions.retain(|_, session| session.about.id != id);
+                }
+            }
+        }
+    }
+}
+
+fn no_such(name: &str) -> SessionError {
+    SessionError::NoSuchSession {
+        name: name.chars().take(40).collect(),
+    }
+}
+
+/// The command for a list: one line, 60 characters.
+fn describe(launch: &LaunchRequest) -> String {
+    use crate::model::Program;
+    let whole = match &launch.program {
+        Program::Shell(line) => line.as_argument().as_os_str().to_string_lossy().into_owned(),
+        Program::Argv(arguments) => {
+            let shown: Vec<_> = arguments
+                .iter()
+                .take(8)
+                .map(|a| a.as_os_str().to_string_lossy())
+                .collect();
+            shown.join(" ")
+        }
+    };
+    let mut short: String = whole
+        .chars()
+        .take(60)
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    if short.len() < whole.len() {
+        short.push('…');
+    }
+    short
+}
+
+#[cfg(test)]
+mod tests;

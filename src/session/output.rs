@@ -1,0 +1,311 @@
+//! What a command printed on one stream: the first bytes, the last bytes, and how many there were.
+//!
+//! Bytes are kept as they came. Positions are counted from the first byte ever printed, so that
+//! reading is never destructive and a repeated read gives the same answer.
+
+use std::collections::VecDeque;
+
+/// The first bytes that are kept for good: half of the longest answer of one call.
+pub const HEAD: usize = 100_000;
+
+/// The kept output of one stream.
+#[derive(Debug)]
+pub(super) struct Output {
+    head: Vec<u8>,
+    tail: VecDeque<u8>,
+    tail_capacity: usize,
+    total: u64,
+    /// Line ends among the bytes that are no longer kept.
+    dropped_lines: u64,
+}
+
+/// A piece of the output, as it was.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Chunk {
+    /// Where it starts.
+    pub start: u64,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// How many bytes between the position that was asked for and `start` are no longer kept.
+    pub dropped: u64,
+    /// Where the output ends at present.
+    pub total: u64,
+}
+
+/// The beginning and the end of the output, and what lies between.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Excerpt {
+    /// The beginning.
+    pub head: Vec<u8>,
+    /// What is left out, if anything is.
+    pub omitted: Option<Omitted>,
+    /// The end; empty when nothing is left out.
+    pub tail: Vec<u8>,
+    /// The length of the whole.
+    pub total: u64,
+}
+
+/// What an excerpt leaves out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Omitted {
+    /// Where it starts.
+    pub cursor: u64,
+    /// How long it is.
+    pub bytes: u64,
+    /// How many line ends are in it.
+    pub lines: u64,
+}
+
+impl Output {
+    /// Keeps at most `capacity` bytes.
+    pub(super) fn new(capacity: usize) -> Self {
+        Self {
+            head: Vec::new(),
+            tail: VecDeque::new(),
+            tail_capacity: capacity.saturating_sub(HEAD).max(HEAD),
+            total: 0,
+            dropped_lines: 0,
+        }
+    }
+
+    /// Adds what was read.
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        self.total += bytes.len() as u64;
+        let room = HEAD.saturating_sub(self.head.len());
+        let (first, rest) = bytes.split_at(bytes.len().min(room));
+        self.head.extend_from_slice(first);
+        let unkept = rest.len().saturating_sub(self.tail_capacity);
+        let (unkept, kept) = rest.split_at(unkept);
+        let excess = (self.tail.len() + kept.len()).saturating_sub(self.tail_capacity);
+        self.dropped_lines += line_ends(unkept) + self.tail_lines(excess);
+        self.tail.drain(..excess);
+        self.tail.extend(kept);
+    }
+
+    /// Line ends among the first `count` bytes of the tail.
+    fn tail_lines(&self, count: usize) -> u64 {
+        let (older, newer) = self.tail.as_slices();
+        let (in_older, in_newer) = (count.min(older.len()), count.saturating_sub(older.len()));
+        line_ends(older.get(..in_older).unwrap_or_default()) + line_ends(newer.get(..in_newer).unwrap_or_default())
+    }
+
+    /// How much was printed.
+    pub(super) fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// How much memory is in use.
+    pub(super) fn held(&self) -> usize {
+        self.head.capacity() + self.tail.capacity()
+    }
+
+    /// No more will come: gives back memory that is not in use.
+    pub(super) fn settle(&mut self) {
+        self.head.shrink_to_fit();
+        self.tail.shrink_to_fit();
+    }
+
+    /// At most `max` bytes from `cursor` on, or from the first kept byte after it.
+    pub(super) fn read(&self, cursor: u64, max: usize) -> Chunk {
+        let cursor = cursor.min(self.total);
+        let head = self.head.len() as u64;
+        let start = if cursor < head {
+            cursor
+        } else {
+            cursor.max(self.tail_start())
+        };
+        let mut bytes = Vec::new();
+        if start < head {
+            bytes.extend(self.head.iter().skip(index(start)).take(max));
+        }
+        // The tail follows without a gap only as long as nothing was dropped.
+        if start >= head || self.tail_start() == head {
+            let skip = index(start.saturating_sub(self.tail_start()));
+            let room = max - bytes.len();
+            bytes.extend(self.tail.iter().skip(skip).take(room));
+        }
+        Chunk {
+            start,
+            bytes,
+            dropped: start - cursor,
+            total: self.total,
+        }
+    }
+
+    /// The whole if it is no longer than `max`, else its beginning and its end, cut between lines
+    /// where lines are short enough.
+    pub(super) fn excerpt(&self, max: usize) -> Excerpt {
+        if self.total <= max as u64 {
+            let whole = self.read(0, max);
+            return Excerpt {
+                head: whole.bytes,
+                omitted: None,
+                tail: Vec::new(),
+                total: self.total,
+            };
+        }
+        let half = (max / 2).min(HEAD);
+        let mut head = self.read(0, half).bytes;
+        head.truncate(head_cut(&head));
+        let mut tail = self.read(self.total - half as u64, half).bytes;
+        tail.drain(..tail_cut(&tail));
+        let cursor = head.len() as u64;
+        Excerpt {
+            omitted: Some(Omitted {
+                cursor,
+                bytes: self.total - cursor - tail.len() as u64,
+                lines: self.lines_between(head.len(), tail.len()),
+            }),
+            head,
+            tail,
+            total: self.total,
+        }
+    }
+
+    fn tail_start(&self) -> u64 {
+        self.total - self.tail.len() as u64
+    }
+
+    /// Line ends after the first `head` bytes and before the last `tail` bytes.
+    fn lines_between(&self, head: usize, tail: usize) -> u64 {
+        let kept_tail = self.tail.len().saturating_sub(tail);
+        // Where the output is only a little longer than the answer, the end reaches into our head.
+        let in_head = self.head.len().saturating_sub(tail.saturating_sub(self.tail.len()));
+        let middle = self.head.get(head..in_head).unwrap_or_default();
+        line_ends(middle) + self.dropped_lines + self.tail_lines(kept_tail)
+    }
+}
+
+/// Where to cut a beginning: after its last line if that costs no more than a quarter, else between
+/// two characters.
+fn head_cut(bytes: &[u8]) -> usize {
+    match bytes.iter().rposition(|b| *b == b'\n') {
+        Some(at) if at + 1 >= bytes.len() / 4 * 3 => at + 1,
+        _ => {
+            let back = bytes
+                .iter()
+                .rev()
+                .take(4)
+                .position(|b| !is_continuation(*b))
+                .unwrap_or(0);
+            match bytes.len().checked_sub(back + 1) {
+                Some(start) if bytes.get(start).is_some_and(|b| *b >= 0xC0) => start,
+                _ => bytes.len(),
+            }
+        }
+    }
+}
+
+/// Where an end starts, by the same rule.
+fn tail_cut(bytes: &[u8]) -> usize {
+    match bytes.iter().position(|b| *b == b'\n') {
+        Some(at) if at < bytes.len() / 4 => at + 1,
+        _ => bytes.iter().take(3).take_while(|b| is_continuation(**b)).count(),
+    }
+}
+
+fn is_continuation(byte: u8) -> bool {
+    byte & 0xC0 == 0x80
+}
+
+fn line_ends(bytes: &[u8]) -> u64 {
+    bytes.iter().filter(|b| **b == b'\n').count() as u64
+}
+
+fn index(position: u64) -> usize {
+    usize::try_from(position).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn lines(count: usize) -> Vec<u8> {
+        (0..count).flat_map(|n| format!("line {n}\n").into_bytes()).collect()
+    }
+
+    #[test]
+    fn a_short_output_is_whole() {
+        let mut output = Output::new(0);
+        output.push(b"hi\n");
+        assert_eq!(
+            output.excerpt(1000),
+            Excerpt {
+                head: b"hi\n".to_vec(),
+                omitted: None,
+                tail: Vec::new(),
+                total: 3
+            }
+        );
+        assert_eq!(output.read(1, 100).bytes, b"i\n");
+        assert_eq!(output.read(99, 100).start, 3);
+    }
+
+    #[test]
+    fn a_long_output_loses_its_middle_and_says_how_much() {
+        let mut output = Output::new(4 << 20);
+        let all = lines(1000);
+        output.push(&all);
+        let excerpt = output.excerpt(1000);
+        let omitted = excerpt.omitted.unwrap();
+        assert_eq!(
+            excerpt.head.len() as u64 + omitted.bytes + excerpt.tail.len() as u64,
+            all.len() as u64
+        );
+        assert!(excerpt.head.ends_with(b"\n") && excerpt.tail.starts_with(b"line "));
+        let shown = line_ends(&excerpt.head) + line_ends(&excerpt.tail);
+        assert_eq!(shown + omitted.lines, 1000);
+        let rest = output.read(omitted.cursor, index(omitted.bytes)).bytes;
+        assert_eq!([excerpt.head, rest, excerpt.tail].concat(), all);
+    }
+
+    #[test]
+    fn what_is_dropped_is_counted() {
+        let mut output = Output::new(0);
+        let all = lines(100_000);
+        for piece in all.chunks(60_001) {
+            output.push(piece);
+        }
+        assert_eq!(output.total(), all.len() as u64);
+        assert!(output.held() < 4 * HEAD, "{}", output.held());
+        let gap = output.read(HEAD as u64, 10);
+        assert_eq!(gap.dropped, all.len() as u64 - 2 * HEAD as u64);
+        assert_eq!(gap.bytes, all[all.len() - HEAD..][..10]);
+        let excerpt = output.excerpt(2 * HEAD);
+        let shown = line_ends(&excerpt.head) + line_ends(&excerpt.tail);
+        assert_eq!(shown + excerpt.omitted.unwrap().lines, 100_000);
+    }
+
+    #[test]
+    fn no_character_is_cut() {
+        let mut output = Output::new(0);
+        output.push("ä€😀".repeat(1000).as_bytes());
+        for max in 1000..1040 {
+            let excerpt = output.excerpt(max);
+            String::from_utf8(excerpt.head).unwrap();
+            String::from_utf8(excerpt.tail).unwrap();
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_piece_is_where_its_cursor_says(
+            pieces in prop::collection::vec(0usize..90_000, 0..8), cursor in 0u64..500_000, max in 0usize..200_000,
+        ) {
+            let total: usize = pieces.iter().sum();
+            let all: Vec<u8> = (0..total).map(|n| (n * 7 % 251) as u8).collect();
+            let mut output = Output::new(0);
+            let mut at = 0;
+            for len in pieces {
+                output.push(&all[at..at + len]);
+                at += len;
+            }
+            let chunk = output.read(cursor, max);
+            let start = chunk.start as usize;
+            prop_assert!(chunk.bytes.len() <= max);
+            prop_assert_eq!(&chunk.bytes[..], &all[start..start + chunk.bytes.len()]);
+            prop_assert_eq!(chunk.dropped, chunk.start - cursor.min(total as u64));
+        }
+    }
+}

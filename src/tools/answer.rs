@@ -1,0 +1,330 @@
+//! The answer about a session: text that is complete alone, and the few numbers beside it.
+
+use std::fmt::Write as _;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{Reply, ToolError, guess};
+use crate::profile::Profile;
+use crate::sandbox::{Cause, Ending, Limit, Status, Stop};
+use crate::session::{Excerpt, Excerpts, Finished, Gone, Plain, Progress, Session, Streams, lossy};
+
+/// How far a command is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum State {
+    /// It runs.
+    Running,
+    /// It exited by itself; exit_code says with what.
+    Exited,
+    /// A signal ended it.
+    Signaled,
+    /// Its sandbox was torn down and nobody saw it end.
+    Lost,
+}
+
+/// The structured result about one session. No output is repeated here.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub(super) struct Facts {
+    /// The session's handle, while there is something to ask it: it runs, or output was left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) session: Option<String>,
+    /// Its short name, as good as the handle.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alias: Option<String>,
+    pub(super) state: State,
+    /// What the command exited with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exit_code: Option<i32>,
+    /// The number of the signal that ended it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signal: Option<i32>,
+    duration_ms: i64,
+    /// Processor time of all its processes, once it has ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cpu_ms: Option<i64>,
+    /// The highest memory seen, where the machine tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peak_memory_bytes: Option<i64>,
+    /// The limit or the act that ended it, if it did not end by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended_by: Option<String>,
+    /// Bytes printed on standard output, or on the terminal.
+    stdout_bytes: i64,
+    /// Bytes printed on standard error.
+    stderr_bytes: i64,
+    /// Bytes of both that the text leaves out.
+    omitted_bytes: i64,
+    /// Where standard output (or the terminal) ended: terminal_read from here gives what comes later.
+    cursor: i64,
+    /// Protected paths of the workspace that appeared or changed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    protected_paths_touched: Vec<String>,
+}
+
+/// A complete answer, and whether the session has something left to say.
+pub(super) struct Answer {
+    pub(super) text: String,
+    pub(super) facts: Facts,
+}
+
+impl Answer {
+    /// Asks a session for its state and `max` bytes of its output.
+    pub(super) async fn about(session: &Session, max: usize) -> Result<Self, Gone> {
+        let progress = session.progress();
+        let shown = session.excerpts(max).await?;
+        Ok(Self::compose(session, &progress, &shown))
+    }
+
+    /// Whether the answer leaves nothing to ask for: then the session may be forgotten.
+    pub(super) fn is_all(&self) -> bool {
+        self.facts.session.is_none()
+    }
+
+    /// The reply to the call.
+    pub(super) fn reply(self) -> Result<Reply, ToolError> {
+        Ok(Reply {
+            text: self.text,
+            structured: structured(&self.facts),
+        })
+    }
+
+    fn compose(session: &Session, progress: &Progress, shown: &Excerpts) -> Self {
+        let about = session.about();
+        let mut text = String::new();
+        let mut unclear = 0;
+        let (main, error) = match about.streams {
+            Streams::Pipes => ("stdout", "stderr"),
+            Streams::Terminal => ("terminal", "stderr"),
+        };
+        for (name, excerpt) in [(main, &shown.main), (error, &shown.error)] {
+            unclear += section(&mut text, &about.alias, name, excerpt, about.streams);
+        }
+        if text.is_empty() {
+            text.push_str("(no output)\n");
+        }
+        if unclear > 0 {
+            writeln!(
+                text,
+                "({unclear} bytes that are not UTF-8 are shown as \u{FFFD}; exact bytes: terminal_read with session \
+                 {:?}, encoding \"base64\")",
+                about.alias
+            )
+            .ok(); // writing to a string cannot fail
+        }
+        let omitted = [&shown.main, &shown.error].map(|e| e.omitted.map_or(0, |o| o.bytes));
+        let to_ask = progress.finished.is_none() || unclear > 0 || omitted != [0, 0];
+        let facts = facts(session, progress, shown, omitted.iter().sum(), to_ask);
+        let mut whole = header(session, progress.finished.as_ref());
+        whole.push_str(&text);
+        if let Some(finished) = &progress.finished {
+            let end = [&shown.main.head, &shown.main.tail, &shown.error.head, &shown.error.tail];
+            let end: Vec<u8> = end.into_iter().flatten().copied().collect();
+            footer(&mut whole, &finished.ending, &end, &about.profile);
+        } else {
+            next_steps(&mut whole, &about.alias);
+        }
+        Self { text: whole, facts }
+    }
+}
+
+/// Turns facts into the structured result.
+pub(super) fn structured(facts: &impl Serialize) -> serde_json::Value {
+    serde_json::to_value(facts).unwrap_or_default() // plain structs of ours: cannot fail
+}
+
+/// One line: how it ended, or that it runs.
+pub(super) fn header(session: &Session, finished: Option<&Finished>) -> String {
+    let about = session.about();
+    let Some(finished) = finished else {
+        let since = about.started.elapsed().as_secs_f64();
+        return format!("running for {since:.1} s in session {} ({})\n", about.alias, about.id);
+    };
+    let ending = &finished.ending;
+    let seconds = ending.duration.as_secs_f64();
+    let status = match ending.status {
+        Status::Code(code) => format!("exit {code} in {seconds:.3} s"),
+        Status::Signal(number) => format!("signal {number}{} after {seconds:.3} s", signal_name(number)),
+        Status::Lost => "lost: the sandbox was torn down and nobody saw the command end".to_owned(),
+    };
+    match ending
+        .cause
+        .map(|cause| (cause, ended_by(cause, &about.profile, about.timeout)))
+    {
+        Some((cause, by)) => format!("ended by {by}: {status}\n{}\n", advice(cause)),
+        None => format!("{status}\n"),
+    }
+}
+
+/// State, code and signal of an ending.
+pub(super) fn state(finished: Option<&Finished>) -> (State, Option<i32>, Option<i32>) {
+    match finished.map(|f| f.ending.status) {
+        None => (State::Running, None, None),
+        Some(Status::Code(code)) => (State::Exited, Some(code), None),
+        Some(Status::Signal(number)) => (State::Signaled, None, Some(number)),
+        Some(Status::Lost) => (State::Lost, None, None),
+    }
+}
+
+/// What ended a command, with the value of the limit.
+pub(super) fn ended_by(cause: Cause, profile: &Profile, timeout: Option<std::time::Duration>) -> String {
+    let limits = &profile.limits;
+    let limit = match cause {
+        Cause::Limit(Limit::Memory) => format!("memory ({})", limits.memory),
+        Cause::Limit(Limit::CpuTime) => match limits.cpu_time {
+            Some(time) => format!("cpu_time ({time})"),
+            None => "cpu_time".to_owned(),
+        },
+        Cause::Limit(Limit::WallTime) => format!("wall_time ({})", limits.wall_time),
+        Cause::Limit(Limit::Timeout) => format!("timeout_s ({})", timeout.unwrap_or_default().as_secs()),
+        Cause::Limit(Limit::IdleTime) => format!("idle_time ({})", limits.idle_time),
+        Cause::Limit(Limit::WorkspaceGrowth) => format!("workspace_growth ({})", limits.workspace_growth),
+        Cause::Limit(Limit::WorkspaceFiles) => format!("workspace_files ({})", limits.workspace_files),
+        Cause::Limit(Limit::FreeSpace) => "free space of the workspace's file system".to_owned(),
+        Cause::Limit(Limit::FileSize) => format!("file_size ({})", limits.file_size),
+        Cause::Stopped(Stop::Output) => format!("output ({})", limits.output),
+        Cause::Stopped(Stop::Closed) => return "close".to_owned(),
+        Cause::Stopped(Stop::Cancelled) => return "cancellation".to_owned(),
+        Cause::Abandoned => return "the loss of a process of terrarium".to_owned(),
+    };
+    format!("limit: {limit}")
+}
+
+/// The numbers, as a client's JSON has them.
+pub(super) fn number(value: impl TryInto<i64>) -> i64 {
+    value.try_into().unwrap_or(i64::MAX)
+}
+
+/// What to do about an end that the command did not choose.
+fn advice(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Limit(Limit::Memory) => "hint: use less memory (fewer parallel jobs, smaller inputs), or profile build",
+        Cause::Limit(Limit::CpuTime | Limit::WallTime) => "hint: split the work into several commands",
+        Cause::Limit(Limit::Timeout) => "hint: give a larger timeout_s if the command needs longer",
+        Cause::Limit(Limit::IdleTime) => "hint: it neither printed nor worked; it may have waited for input",
+        Cause::Limit(Limit::WorkspaceGrowth | Limit::WorkspaceFiles) => {
+            "hint: remove what is not needed, or write less to the workspace"
+        }
+        Cause::Limit(Limit::FreeSpace) => "hint: the disk is nearly full; free some space first",
+        Cause::Limit(Limit::FileSize) => "hint: write several smaller files",
+        Cause::Stopped(Stop::Output) => "hint: print less, or redirect it to a file in the workspace",
+        Cause::Stopped(Stop::Closed | Stop::Cancelled) => "hint: run it again if you still need it",
+        Cause::Abandoned => "hint: run it again; if it happens again, the operator should look at the log",
+    }
+}
+
+/// Adds one stream's output, and says how many bytes of it are not UTF-8.
+fn section(text: &mut String, alias: &str, name: &str, excerpt: &Excerpt, streams: Streams) -> u64 {
+    if excerpt.total == 0 {
+        return 0;
+    }
+    let readable = |bytes: &[u8]| match streams {
+        Streams::Pipes => lossy(bytes),
+        Streams::Terminal => {
+            let mut plain = Plain::default();
+            plain.feed(bytes);
+            plain.finish()
+        }
+    };
+    let (head, mut unclear) = readable(&excerpt.head);
+    text.push_str("--- ");
+    text.push_str(name);
+    text.push('\n');
+    push_lines(text, &head);
+    if let Some(omitted) = excerpt.omitted {
+        let (tail, in_tail) = readable(&excerpt.tail);
+        unclear += in_tail;
+        let marker = format!(
+            "[{} bytes, {} lines omitted; terminal_read session={alias} stream={name} cursor={}]",
+            omitted.bytes, omitted.lines, omitted.cursor
+        );
+        push_lines(text, &marker);
+        push_lines(text, &tail);
+    }
+    unclear
+}
+
+fn push_lines(text: &mut String, lines: &str) {
+    text.push_str(lines);
+    if !lines.is_empty() && !lines.ends_with('\n') {
+        text.push('\n');
+    }
+}
+
+fn footer(text: &mut String, ending: &Ending, printed: &[u8], profile: &Profile) {
+    if !ending.touched.is_empty() {
+        let paths: Vec<_> = ending.touched.iter().map(|p| p.display().to_string()).collect();
+        writeln!(
+            text,
+            "warning: protected paths of the workspace appeared or changed: {}; the host may run what they hold",
+            paths.join(", ")
+        )
+        .ok(); // writing to a string cannot fail
+    }
+    let failed = matches!(ending.status, Status::Code(code) if code != 0) && ending.cause.is_none();
+    if let Some(guess) = failed.then(|| guess::why(printed, profile)).flatten() {
+        push_lines(text, &guess);
+    }
+}
+
+fn next_steps(text: &mut String, alias: &str) {
+    writeln!(
+        text,
+        "next: terminal_wait {{\"session\":\"{alias}\"}} waits for its end or for text; terminal_read reads its \
+         output; terminal_close ends it"
+    )
+    .ok(); // writing to a string cannot fail
+}
+
+fn facts(session: &Session, progress: &Progress, shown: &Excerpts, omitted: u64, to_ask: bool) -> Facts {
+    let about = session.about();
+    let (state, exit_code, signal) = state(progress.finished.as_ref());
+    let ending = progress.finished.as_ref().map(|f| &f.ending);
+    Facts {
+        session: to_ask.then(|| about.id.to_string()),
+        alias: to_ask.then(|| about.alias.clone()),
+        state,
+        exit_code,
+        signal,
+        duration_ms: number(
+            ending
+                .map_or_else(|| about.started.elapsed(), |e| e.duration)
+                .as_millis(),
+        ),
+        cpu_ms: ending.map(|e| number(e.usage.cpu.as_millis())),
+        peak_memory_bytes: ending.and_then(|e| e.usage.peak_memory).map(number),
+        ended_by: ending
+            .and_then(|e| e.cause)
+            .map(|c| ended_by(c, &about.profile, about.timeout)),
+        stdout_bytes: number(shown.main.total),
+        stderr_bytes: number(shown.error.total),
+        omitted_bytes: number(omitted),
+        cursor: number(shown.main.total),
+        protected_paths_touched: ending.map_or_else(Vec::new, |e| {
+            e.touched.iter().map(|p| p.display().to_string()).collect()
+        }),
+    }
+}
+
+/// The signals that commands end by, by their numbers on x86_64 and aarch64 (signal(7)).
+fn signal_name(number: i32) -> &'static str {
+    match number {
+        1 => " (SIGHUP)",
+        2 => " (SIGINT)",
+        3 => " (SIGQUIT)",
+        4 => " (SIGILL)",
+        6 => " (SIGABRT)",
+        7 => " (SIGBUS)",
+        8 => " (SIGFPE)",
+        9 => " (SIGKILL)",
+        11 => " (SIGSEGV)",
+        13 => " (SIGPIPE)",
+        14 => " (SIGALRM)",
+        15 => " (SIGTERM)",
+        24 => " (SIGXCPU)",
+        25 => " (SIGXFSZ)",
+        31 => " (SIGSYS)",
+        _ => "",
+    }
+}

@@ -1,0 +1,66 @@
+//! Why a call gave no answer. Each says what was wrong, and what to do where the caller can act.
+
+use super::arguments::ArgumentError;
+use crate::audit::AuditError;
+use crate::limits::Refused;
+use crate::policy::Reason;
+use crate::sandbox::LaunchError;
+use crate::session::{Gone, SessionError};
+
+/// Why a call gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ToolError {
+    /// There is no such tool: the client's mistake, not the agent's.
+    #[error("no tool is called {name:?}")]
+    UnknownTool {
+        /// What was called.
+        name: String,
+    },
+    /// An argument is wrong.
+    #[error(transparent)]
+    Argument(#[from] ArgumentError),
+    /// The policy says no.
+    #[error("denied: {reason}")]
+    Denied {
+        /// Why.
+        reason: Reason,
+    },
+    /// Too much is going on.
+    #[error("refused: {0}")]
+    Refused(#[from] Refused),
+    /// There is no such session.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// It went away while we looked.
+    #[error(transparent)]
+    Gone(#[from] Gone),
+    /// The command did not start.
+    #[error("the command did not start: {0}")]
+    Launch(#[from] LaunchError),
+    /// The record cannot be kept.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    /// The caller does not want the answer any more.
+    #[error("the call was cancelled")]
+    Cancelled,
+    /// A grant for something else: our mistake.
+    #[error("the grant is for another kind of request; this is a bug in terrarium")]
+    WrongGrant,
+}
+
+impl ToolError {
+    /// One word for the record.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::UnknownTool { .. } => "unknown tool",
+            Self::Argument(_) => "arguments",
+            Self::Denied { .. } => "policy",
+            Self::Refused(_) => "limits",
+            Self::Session(_) | Self::Gone(_) => "no such session",
+            Self::Launch(_) => "launch",
+            Self::Audit(_) => "audit",
+            Self::Cancelled => "cancelled",
+            Self::WrongGrant => "bug",
+        }
+    }
+}

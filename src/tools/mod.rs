@@ -1,0 +1,200 @@
+//! The tools, and the whole story of a call: asked, admitted, decided, done. Each word is on record
+//! before the next happens.
+//!
+//! A tool turns its arguments into a request and an allowed request into an act; who may ask is the
+//! policy's business, and how a call arrives and how its answer leaves is the server's.
+
+mod answer;
+mod arguments;
+mod definition;
+mod error;
+mod guess;
+mod schema;
+pub mod terminal_close;
+pub mod terminal_list;
+pub mod terminal_read;
+pub mod terminal_run;
+pub mod terminal_wait;
+
+pub use definition::{Definition, Hints, definitions};
+pub use error::ToolError;
+
+use serde_json::{Map, Value};
+use tokio_util::sync::CancellationToken;
+
+use crate::audit::{Audit, Outcome};
+use crate::limits::Limits;
+use crate::model::Workspace;
+use crate::policy::{Caller, Grant, Judgement, Policy, Request, SessionGrant};
+use crate::profile::Profiles;
+use crate::sandbox::Launchers;
+use crate::session::{Session, Sessions};
+
+/// All that a call may need. One for each server.
+#[derive(Debug)]
+pub struct Services {
+    /// Who may ask for what.
+    pub policy: Policy,
+    /// How much may be going on.
+    pub limits: Limits,
+    /// The record.
+    pub audit: Audit,
+    /// What runs or ran.
+    pub sessions: Sessions,
+    /// The sandbox profiles there are.
+    pub profiles: Profiles,
+    /// What starts sandboxes.
+    pub launchers: Launchers,
+    /// Where commands work.
+    pub workspace: Workspace,
+}
+
+/// A call as it arrived.
+#[derive(Clone, Debug)]
+pub struct ToolCall {
+    /// The tool's name.
+    pub name: String,
+    /// Its arguments, unchecked.
+    pub arguments: Map<String, Value>,
+}
+
+/// What a call gave.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reply {
+    /// For people and agents; complete alone.
+    pub text: String,
+    /// Numbers and handles, after the tool's output schema.
+    pub structured: Value,
+}
+
+type ParseResult = Result<Parsed, ToolError>;
+type ReplyResult = Result<Reply, ToolError>;
+
+/// A call whose arguments were understood: what is asked of the policy, and what only says how the
+/// answer is to look.
+#[derive(Debug)]
+pub(crate) enum Parsed {
+    Run(Request, terminal_run::Manner),
+    Wait(Request, terminal_wait::Manner),
+    Read(Request, terminal_read::Manner),
+    List(Request),
+    Close(Request),
+}
+
+/// Runs one tool call. Dropping the future ends the command that it started, if any.
+pub async fn run(
+    services: &Services,
+    caller: &Caller,
+    call: ToolCall,
+    cancelled: CancellationToken,
+) -> Result<Reply, ToolError> {
+    let entry = services
+        .audit
+        .asked(caller, &call.name, arguments::size(&call.arguments))?;
+    let parsed = match parse(services, caller, call) {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            entry.refused(error.kind());
+            return Err(error);
+        }
+    };
+    let permit = match services.limits.admit() {
+        Ok(permit) => permit,
+        Err(refused) => {
+            entry.refused("limits");
+            return Err(refused.into());
+        }
+    };
+    let (request, act) = parsed.split();
+    let profile = request.profile().map(str::to_owned);
+    let grant = match services.policy.judge(caller, request) {
+        Judgement::Allowed(grant) => grant,
+        Judgement::Denied(reason) => {
+            entry.denied(&reason, profile.as_deref());
+            return Err(ToolError::Denied { reason });
+        }
+    };
+    entry.allowed(profile.as_deref())?;
+    let reply = act.apply(services, caller, grant, cancelled).await;
+    drop(permit);
+    entry.done(match &reply {
+        Ok(_) => Outcome::Done,
+        Err(ToolError::Cancelled) => Outcome::Cancelled,
+        Err(_) => Outcome::Failed,
+    });
+    reply
+}
+
+impl Services {
+    /// Starts nothing more and ends all that runs, within `patience`.
+    pub async fn end(&self, grace: std::time::Duration, patience: std::time::Duration) {
+        self.limits.end();
+        self.sessions.end(grace, patience).await;
+    }
+
+    /// The session that a grant is for.
+    fn granted(&self, caller: &Caller, grant: &SessionGrant) -> Result<Session, ToolError> {
+        match grant.request() {
+            Request::Observe { session, .. } | Request::Close { session } => Ok(self.sessions.get(caller, *session)?),
+            Request::List | Request::Launch(_) => Err(ToolError::WrongGrant),
+        }
+    }
+}
+
+fn parse(services: &Services, caller: &Caller, call: ToolCall) -> Result<Parsed, ToolError> {
+    match call.name.as_str() {
+        terminal_run::NAME => terminal_run::parse(services, call.arguments),
+        terminal_wait::NAME => terminal_wait::parse(services, caller, call.arguments),
+        terminal_read::NAME => terminal_read::parse(services, caller, call.arguments),
+        terminal_list::NAME => terminal_list::parse(call.arguments),
+        terminal_close::NAME => terminal_close::parse(services, caller, call.arguments),
+        _ => Err(ToolError::UnknownTool { name: call.name }),
+    }
+}
+
+/// What is done with a grant.
+enum Act {
+    Run(terminal_run::Manner),
+    Wait(terminal_wait::Manner),
+    Read(terminal_read::Manner),
+    List,
+    Close,
+}
+
+impl Parsed {
+    fn split(self) -> (Request, Act) {
+        match self {
+            Self::Run(request, manner) => (request, Act::Run(manner)),
+            Self::Wait(request, manner) => (request, Act::Wait(manner)),
+            Self::Read(request, manner) => (request, Act::Read(manner)),
+            Self::List(request) => (request, Act::List),
+            Self::Close(request) => (request, Act::Close),
+        }
+    }
+}
+
+impl Act {
+    async fn apply(
+        self,
+        services: &Services,
+        caller: &Caller,
+        grant: Grant,
+        cancelled: CancellationToken,
+    ) -> Result<Reply, ToolError> {
+        match (self, grant) {
+            (Self::Run(manner), Grant::Launch(grant)) => {
+                terminal_run::apply(services, caller, grant, manner, cancelled).await
+            }
+            (Self::Wait(manner), Grant::Session(grant)) => {
+                terminal_wait::apply(services, caller, &grant, manner, cancelled).await
+            }
+            (Self::Read(manner), Grant::Session(grant)) => terminal_read::apply(services, caller, &grant, manner).await,
+            (Self::List, Grant::Session(_)) => terminal_list::apply(services, caller),
+            (Self::Close, Grant::Session(grant)) => terminal_close::apply(services, caller, &grant).await,
+            (_, Grant::Launch(_)) | (Self::Run(_), Grant::Session(_)) => Err(ToolError::WrongGrant),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,275 @@
+//! `terminal_read`: a session's output from a position on.
+
+use std::sync::LazyLock;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::answer::{State, header, number, state, structured};
+use super::arguments::{self, ArgumentError};
+use super::{Definition, Hints, Parsed, Reply, Services, schema};
+use crate::policy::{Caller, Request, SessionGrant};
+use crate::session::{Chunk, Plain, Stream, Streams, incomplete_character, lossy};
+
+pub(super) const NAME: &str = "terminal_read";
+
+pub(super) const DEFINITION: Definition = Definition {
+    name: NAME,
+    title: "Read a session's output",
+    description: "Reads the output of a session from a position on. Reading takes nothing away: the same cursor gives \
+        the same output. Escape sequences are removed and progress lines reduced to their last state, unless raw is \
+        true; encoding base64 gives exact bytes. About 4 MiB are kept of each session, its first 100 kB among them; what \
+        is no longer kept is counted in dropped_bytes.",
+    arguments: || &ARGUMENTS,
+    result: schema::of_result::<Result>,
+    hints: Hints::ReadOnly,
+};
+
+static ARGUMENTS: LazyLock<Map<String, Value>> = LazyLock::new(schema::of_arguments::<Arguments>);
+
+const DEFAULT_BYTES: i64 = 40_000;
+
+/// The arguments as written.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Arguments {
+    /// The session's handle or short name.
+    #[schemars(length(min = 1, max = 64))]
+    session: String,
+    /// Which output: terminal for sessions with a terminal. Default: stdout, or the terminal.
+    stream: Option<StreamName>,
+    /// The position to read from. Default: 0, the start.
+    #[schemars(range(min = 0))]
+    cursor: Option<i64>,
+    /// Bytes to read at most. Default: 40000.
+    #[schemars(range(min = 16, max = 200_000))]
+    max_bytes: Option<i64>,
+    /// Leaves escape sequences and carriage returns in the text. Default: false.
+    raw: Option<bool>,
+    /// How the output is written. Default: text.
+    encoding: Option<Encoding>,
+}
+
+/// One of a session's streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum StreamName {
+    Stdout,
+    Stderr,
+    Terminal,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Encoding {
+    #[default]
+    Text,
+    Base64,
+}
+
+/// What to read, and how to write it.
+#[derive(Debug)]
+pub(crate) struct Manner {
+    stream: Option<StreamName>,
+    cursor: u64,
+    max: usize,
+    form: Form,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Plain,
+    Raw,
+    Base64,
+}
+
+/// The structured result.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Result {
+    state: State,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exit_code: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signal: Option<i32>,
+    stream: StreamName,
+    /// Where the text starts in the stream.
+    start: i64,
+    /// Where to read on.
+    next_cursor: i64,
+    /// Bytes printed so far.
+    total_bytes: i64,
+    /// Bytes between the cursor that was given and the start that are no longer kept.
+    dropped_bytes: i64,
+}
+
+pub(super) fn parse(services: &Services, caller: &Caller, given: Map<String, Value>) -> super::ParseResult {
+    let given: Arguments = arguments::take(&ARGUMENTS, given)?;
+    let session = services.sessions.resolve(caller, &given.session)?;
+    let form = match (given.encoding.unwrap_or_default(), given.raw.unwrap_or_default()) {
+        (Encoding::Base64, _) => Form::Base64,
+        (Encoding::Text, true) => Form::Raw,
+        (Encoding::Text, false) => Form::Plain,
+    };
+    let manner = Manner {
+        stream: given.stream,
+        cursor: given.cursor.unwrap_or_default().unsigned_abs(),
+        max: usize::try_from(given.max_bytes.unwrap_or(DEFAULT_BYTES)).unwrap_or_default(),
+        form,
+    };
+    Ok(Parsed::Read(Request::Observe { tool: NAME, session }, manner))
+}
+
+pub(super) async fn apply(
+    services: &Services,
+    caller: &Caller,
+    grant: &SessionGrant,
+    manner: Manner,
+) -> super::ReplyResult {
+    let session = services.granted(caller, grant)?;
+    let streams = session.about().streams;
+    let stream = manner.stream.unwrap_or(StreamName::main(streams));
+    if !stream.exists(streams) {
+        let has = StreamName::main(streams).name();
+        return Err(ArgumentError::new(
+            "stream",
+            format!("this session has no {}", stream.name()),
+            &format!("it has {has}"),
+        )
+        .into());
+    }
+    // The state before the output: "ended" then means that the output is complete.
+    let finished = session.progress().finished;
+    let chunk = session.read(stream.stream(streams), manner.cursor, manner.max).await?;
+    let complete = finished.is_some() && chunk.start + chunk.bytes.len() as u64 == chunk.total;
+    let (text, used, unclear) = written(&chunk.bytes, manner.form, complete);
+    let next = chunk.start + used as u64;
+    let (state, exit_code, signal) = state(finished.as_ref());
+    let result = Result {
+        state,
+        exit_code,
+        signal,
+        stream,
+        start: number(chunk.start),
+        next_cursor: number(next),
+        total_bytes: number(chunk.total),
+        dropped_bytes: number(chunk.dropped),
+    };
+    let first = header(&session, finished.as_ref());
+    Ok(Reply {
+        text: first + &position(stream, &chunk, next, unclear) + &text,
+        structured: structured(&result),
+    })
+}
+
+/// One line about where the text is from.
+fn position(stream: StreamName, chunk: &Chunk, next: u64, unclear: u64) -> String {
+    let mut line = format!(
+        "--- {} bytes {} to {next} of {}",
+        stream.name(),
+        chunk.start,
+        chunk.total
+    );
+    if chunk.dropped > 0 {
+        line.push_str(&format!("; {} bytes before them are no longer kept", chunk.dropped));
+    }
+    if next < chunk.total {
+        line.push_str(&format!("; read on with cursor {next}"));
+    }
+    if unclear > 0 {
+        line.push_str(&format!(
+            "; {unclear} bytes are not UTF-8 and shown as \u{FFFD}, encoding base64 gives them"
+        ));
+    }
+    line.push('\n');
+    line
+}
+
+/// The bytes as text, how many of them it stands for, and how many are not UTF-8. What is cut off in
+/// the middle of a character or a sequence is left for the next read, unless there is nothing else.
+fn written(bytes: &[u8], form: Form, complete: bool) -> (String, usize, u64) {
+    let pending = match form {
+        Form::Base64 => return (STANDARD.encode(bytes), bytes.len(), 0),
+        Form::Raw => incomplete_character(bytes),
+        Form::Plain => {
+            let mut plain = Plain::default();
+            plain.feed(bytes);
+            plain.pending()
+        }
+    };
+    let used = match bytes.len().checked_sub(pending) {
+        Some(used) if used > 0 && !complete => used,
+        _ => bytes.len(),
+    };
+    let bytes = bytes.get(..used).unwrap_or_default();
+    let (text, unclear) = match form {
+        Form::Plain => {
+            let mut plain = Plain::default();
+            plain.feed(bytes);
+            plain.finish()
+        }
+        Form::Raw | Form::Base64 => lossy(bytes),
+    };
+    (text, used, unclear)
+}
+
+impl StreamName {
+    /// What a session has for output besides standard error.
+    fn main(streams: Streams) -> Self {
+        match streams {
+            Streams::Pipes => Self::Stdout,
+            Streams::Terminal => Self::Terminal,
+        }
+    }
+
+    fn exists(self, streams: Streams) -> bool {
+        match streams {
+            Streams::Pipes => self != Self::Terminal,
+            Streams::Terminal => self != Self::Stderr,
+        }
+    }
+
+    pub(super) fn stream(self, streams: Streams) -> Stream {
+        match (self, streams) {
+            (Self::Stderr, Streams::Pipes) => Stream::Error,
+            _ => Stream::Main,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Stdout => "stdout",
+            Self::Stderr => "stderr",
+            Self::Terminal => "terminal",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_cut_off_is_left_for_the_next_read() {
+        let euro = "x€".as_bytes();
+        let table = [
+            (&b"a\x1b[3"[..], Form::Plain, false, "a", 1),
+            (b"a\x1b[3", Form::Plain, true, "a", 4),
+            (b"a\x1b[3", Form::Raw, false, "a\x1b[3", 4),
+            (b"\x1b[3", Form::Plain, false, "", 3),
+            (&euro[..3], Form::Raw, false, "x", 1),
+            (&euro[..3], Form::Plain, false, "x", 1),
+            (&euro[..3], Form::Base64, false, "eOKC", 3),
+        ];
+        for (bytes, form, complete, text, used) in table {
+            let found = written(bytes, form, complete);
+            assert_eq!(
+                (found.0.as_str(), found.1),
+                (text, used),
+                "{bytes:?} {form:?} {complete}"
+            );
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! A client that writes JSON-RPC by hand, in either era of the protocol.
+
+use std::collections::VecDeque;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+/// How a client opens a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Era {
+    /// `initialize`, up to 2025-11-25.
+    Legacy,
+    /// Everything in each request, from 2026-07-28.
+    Modern,
+}
+
+/// No test waits longer for anything.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A server on pipes, with a workspace of its own.
+pub(crate) struct Server {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    lines: Receiver<Value>,
+    /// What came while something else was waited for.
+    early: VecDeque<Value>,
+    era: Era,
+    last_id: u64,
+    workspace: PathBuf,
+}
+
+impl Server {
+    /// Starts one and, in the legacy era, shakes hands.
+    pub(crate) fn start(era: Era) -> Self {
+        let workspace = fresh_directory();
+        let mut child = program()
+            .args(["serve", "--workspace"])
+            .arg(&workspace)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stdin = child.stdin.take();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            for line in stdout.lines() {
+                // Anything else than JSON on standard output is a failure of the server.
+                let message = serde_json::from_str(&line.unwrap()).unwrap();
+                if sender.send(message).is_err() {
+                    return;
+                }
+            }
+        });
+        let mut server = Self {
+            child,
+            stdin,
+            lines,
+            early: VecDeque::new(),
+            era,
+            last_id: 0,
+            workspace,
+        };
+        if era == Era::Legacy {
+            server.shake_hands();
+        }
+        server
+    }
+
+    pub(crate) fn workspace(&self) -> &Path {
+        &self.workspace
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    fn shake_hands(&mut self) {
+        let hello = json!({
+            "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "it", "version": "1"},
+        });
+        let answer = self.request("initialize", hello);
+        assert_eq!(answer["result"]["protocolVersion"], "2025-11-25", "{answer}");
+        self.write(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
+    }
+
+    /// Sends a request and gives its id.
+    pub(crate) fn send(&mut self, method: &str, mut params: Value) -> u64 {
+        self.last_id += 1;
+        if self.era == Era::Modern {
+            let meta = &mut params["_meta"];
+            meta["io.modelcontextprotocol/protocolVersion"] = "2026-07-28".into();
+            meta["io.modelcontextprotocol/clientCapabilities"] = json!({});
+            meta["io.modelcontextprotocol/clientInfo"] = json!({"name": "it", "version": "1"});
+        }
+        let id = self.last_id;
+        self.write(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}));
+        id
+    }
+
+    /// Sends a notification.
+    pub(crate) fn notify(&mut self, method: &str, params: Value) {
+        self.write(&json!({"jsonrpc": "2.0", "method": method, "params": params}));
+    }
+
+    /// The answer to the request with this id.
+    pub(crate) fn answer(&mut self, id: u64) -> Value {
+        self.wait_for(|message| message["id"] == id && message.get("method").is_none())
+    }
+
+    /// The first message, past or to come, that fits.
+    pub(crate) fn wait_for(&mut self, fits: impl Fn(&Value) -> bool) -> Value {
+        if let Some(at) = self.early.iter().position(&fits) {
+            return self.early.remove(at).unwrap();
+        }
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let message = self.lines.recv_timeout(deadline - Instant::now()).unwrap();
+            if fits(&message) {
+                return message;
+            }
+            self.early.push_back(message);
+        }
+    }
+
+    /// All that came and was not waited for.
+    pub(crate) fn unclaimed(&mut self) -> Vec<Value> {
+        self.early.extend(self.lines.try_iter());
+        self.early.drain(..).collect()
+    }
+
+    pub(crate) fn request(&mut self, method: &str, params: Value) -> Value {
+        let id = self.send(method, params);
+        self.answer(id)
+    }
+
+    /// Sends a tool call and gives its id.
+    pub(crate) fn send_call(&mut self, tool: &str, arguments: Value) -> u64 {
+        self.send("tools/call", json!({"name": tool, "arguments": arguments}))
+    }
+
+    /// Calls a tool.
+    pub(crate) fn call(&mut self, tool: &str, arguments: Value) -> Reply {
+        let id = self.send_call(tool, arguments);
+        self.reply(id)
+    }
+
+    /// The result of a call.
+    pub(crate) fn reply(&mut self, id: u64) -> Reply {
+        let answer = self.answer(id);
+        let result = answer.get("result").unwrap_or_else(|| panic!("{answer}"));
+        Reply {
+            text: result["content"][0]["text"].as_str().unwrap().to_owned(),
+            facts: result["structuredContent"].clone(),
+            is_error: result["isError"] == true,
+        }
+    }
+
+    fn write(&mut self, message: &Value) {
+        let mut line = message.to_string();
+        line.push('\n');
+        self.stdin.as_mut().unwrap().write_all(line.as_bytes()).unwrap();
+    }
+
+    /// Ends the server's input.
+    pub(crate) fn end_input(&mut self) {
+        self.stdin = None;
+    }
+
+    /// Waits for the server's end; says how it ended and how long that took.
+    pub(crate) fn ended(&mut self) -> (ExitStatus, Duration) {
+        let since = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return (status, since.elapsed());
+            }
+            assert!(since.elapsed() < PATIENCE, "the server does not end");
+            // A child's end is an event of the kernel that std can wait for, but not with a bound.
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stdin = None;
+        self.child.kill().ok(); // ended already
+        self.child.wait().ok();
+        std::fs::remove_dir_all(&self.workspace).ok(); // a test's leftovers are in target/tmp
+    }
+}
+
+/// What a tool said.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) text: String,
+    pub(crate) facts: Value,
+    pub(crate) is_error: bool,
+}
+
+impl Reply {
+    /// The text below `--- NAME`, without the line end.
+    pub(crate) fn section(&self, name: &str) -> Option<&str> {
+        let start = format!("--- {name}\n");
+        let text = &self.text[self.text.find(&start)? + start.len()..];
+        let end = text.find("\n--- ").unwrap_or(text.len());
+        Some(text[..end].trim_end_matches('\n'))
+    }
+}
+
+/// The program under test.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that starts the program under test"
+)]
+pub(crate) fn program() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_terrarium"))
+}
+
+/// An empty directory that nothing else uses.
+pub(crate) fn fresh_directory() -> PathBuf {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let name = format!("it-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::create_dir_all(&path).unwrap();
+    path.canonicalize().unwrap()
+}
