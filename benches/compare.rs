@@ -1,1 +1,2 @@
+//! Whole-process figures against a plain fork and exec.
 fn main() {}

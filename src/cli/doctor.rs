@@ -50,8 +50,12 @@ impl Doctor {
         code
     }
 
+    #[expect(clippy::too_many_lines, reason = "one report, printed top to bottom")]
     async fn examine(self) -> Result<ExitCode, Error> {
-        let launchers = Launchers::new(LaunchOptions { run_as: None, pretend: self.pretend.clone() });
+        let launchers = Launchers::new(LaunchOptions {
+            run_as: None,
+            pretend: self.pretend.clone(),
+        });
         launchers.support().await?; // starting sweeps
         if self.clean {
             return Ok(ExitCode::SUCCESS);
@@ -75,14 +79,23 @@ impl Doctor {
             };
             let outcome = try_profile(&launchers, request).await;
             let text = match &outcome {
-                Ok(found) if found.iter().all(|p| matches!(p.state, State::Active | State::Supervised)) => "runs".to_owned(),
+                Ok(found)
+                    if found
+                        .iter()
+                        .all(|p| matches!(p.state, State::Active | State::Supervised)) =>
+                {
+                    "runs".to_owned()
+                }
                 Ok(_) => "runs, degraded".to_owned(),
                 Err(why) => format!("refused: {why}"),
             };
             refused += u32::from(outcome.is_err());
             if self.json {
                 let protections = outcome.unwrap_or_default();
-                report.insert(name.to_owned(), serde_json::json!({ "result": text, "protections": protections }));
+                report.insert(
+                    name.to_owned(),
+                    serde_json::json!({ "result": text, "protections": protections }),
+                );
                 continue;
             }
             writeln!(out, "{name}: {text}")?;
@@ -104,7 +117,9 @@ impl Doctor {
 
 /// Runs `true` under a profile; what protected it, or why it did not run.
 async fn try_profile(launchers: &Launchers, request: LaunchRequest) -> Result<Vec<crate::sandbox::Protection>, String> {
-    let caller = Caller::Operator { uid: rustix::process::geteuid().as_raw() };
+    let caller = Caller::Operator {
+        uid: rustix::process::geteuid().as_raw(),
+    };
     let grant = match Policy::embedded().judge(&caller, Request::Launch(Box::new(request))) {
         Judgement::Allowed(Grant::Launch(grant)) => grant,
         Judgement::Allowed(Grant::Session(_)) => return Err("not a launch".to_owned()),

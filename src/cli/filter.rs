@@ -91,10 +91,10 @@ impl Filter {
         let parameters = self.held.get(2..).unwrap_or_default();
         match last {
             b'n' | b'c' | b'x' | b'w' | b't' => false,
-            b'q' => !parameters.starts_with(b">"),                // XTVERSION
-            b'p' => !parameters.contains(&b'$'),                  // DECRQM
-            b'u' => !parameters.starts_with(b"?"),                // keyboard protocol query
-            b'S' => !parameters.starts_with(b"?"),                // graphics query
+            b'q' => !parameters.starts_with(b">"), // XTVERSION
+            b'p' => !parameters.contains(&b'$'),   // DECRQM
+            b'u' => !parameters.starts_with(b"?"), // keyboard protocol query
+            b'S' => !parameters.starts_with(b"?"), // graphics query
             b'i' | b'y' | b'z' | b'|' => false,
             _ => true,
         }
@@ -102,9 +102,15 @@ impl Filter {
 
     /// Only titles pass: OSC 0, 1 and 2.
     fn end_string(&mut self, byte: u8, out: &mut Vec<u8>) {
-        let title = [&b"\x1b]0;"[..], b"\x1b]1;", b"\x1b]2;"].iter().any(|start| self.held.starts_with(start));
+        let title = [&b"\x1b]0;"[..], b"\x1b]1;", b"\x1b]2;"]
+            .iter()
+            .any(|start| self.held.starts_with(start));
         let queries = self.held.ends_with(b";?") || self.held.ends_with(b";?\x1b");
-        if title && !queries { self.show(byte, out) } else { self.drop_held() }
+        if title && !queries {
+            self.show(byte, out)
+        } else {
+            self.drop_held()
+        }
     }
 }
 
@@ -115,8 +121,19 @@ mod tests {
     #[test]
     fn clipboard_writes_and_queries_never_reach_the_outer_terminal() {
         let hostile = [
-            &b"\x1b]52;c;aGk=\x07"[..], b"\x1b]52;c;aGk=\x1b\\", b"\x1b[6n", b"\x1b[c", b"\x1b[>c", b"\x1b]11;?\x07",
-            b"\x1bP$qm\x1b\\", b"\x1b_x\x1b\\", b"\x1b[18t", b"\x1b[>q", b"\x1b[?2026$p", b"\x05", b"\x1bZ",
+            &b"\x1b]52;c;aGk=\x07"[..],
+            b"\x1b]52;c;aGk=\x1b\\",
+            b"\x1b[6n",
+            b"\x1b[c",
+            b"\x1b[>c",
+            b"\x1b]11;?\x07",
+            b"\x1bP$qm\x1b\\",
+            b"\x1b_x\x1b\\",
+            b"\x1b[18t",
+            b"\x1b[>q",
+            b"\x1b[?2026$p",
+            b"\x05",
+            b"\x1bZ",
         ];
         for bytes in hostile {
             assert_eq!(Filter::default().pass(bytes), b"", "{bytes:?}");

@@ -14,7 +14,7 @@ use crate::profile::{ProfileError, Profiles, schema, show};
 
 /// Looks at sandbox profiles.
 #[derive(Debug, Args)]
-pub struct ProfileCommand {
+pub(super) struct ProfileCommand {
     /// A directory with profiles of your own, `NAME.yaml` each.
     #[arg(long, value_name = "DIR", global = true)]
     profiles: Option<PathBuf>,
@@ -79,7 +79,7 @@ struct Explain {
 
 /// Why the command could not answer.
 #[derive(Debug, thiserror::Error)]
-pub enum ProfileCliError {
+pub(super) enum ProfileCliError {
     /// A profile is wrong or missing.
     #[error(transparent)]
     Profile(#[from] ProfileError),
@@ -104,7 +104,7 @@ pub enum ProfileCliError {
 }
 
 /// Does what was asked and prints it.
-pub fn run(command: ProfileCommand) -> Result<ExitCode, ProfileCliError> {
+pub(super) fn run(command: ProfileCommand) -> Result<ExitCode, ProfileCliError> {
     let home = std::env::var_os("HOME").map(PathBuf::from);
     let mut out = io::stdout().lock();
     let code = answer(command, home, &mut out)?;
@@ -127,7 +127,13 @@ fn answer(command: ProfileCommand, home: Option<PathBuf>, out: &mut dyn Write) -
         Action::Show { name, json: false } => write!(out, "{}", show::to_yaml(&*profiles.get(&name)?))?,
         Action::Check { file } => {
             let profile = profiles.check_file(&file)?;
-            writeln!(out, "{}: profile {} is right: {}", file.display(), profile.name, profile.summary)?;
+            writeln!(
+                out,
+                "{}: profile {} is right: {}",
+                file.display(),
+                profile.name,
+                profile.summary
+            )?;
         }
         Action::Schema => writeln!(out, "{:#}", schema::schema())?,
         Action::Diff { first, second } => {
@@ -139,7 +145,11 @@ fn answer(command: ProfileCommand, home: Option<PathBuf>, out: &mut dyn Write) -
         }
         Action::Explain(asked) => {
             let profile = profiles.get(&asked.name)?;
-            let workspace = asked.workspace.as_deref().map(|path| absolute(path, None)).transpose()?;
+            let workspace = asked
+                .workspace
+                .as_deref()
+                .map(|path| absolute(path, None))
+                .transpose()?;
             let question = question(&asked, home.as_deref())?;
             let answer = explain(&profile, &question, &Surroundings { home, workspace })?;
             print(&answer, out)?;
@@ -150,7 +160,11 @@ fn answer(command: ProfileCommand, home: Option<PathBuf>, out: &mut dyn Write) -
 }
 
 fn question(asked: &Explain, home: Option<&Path>) -> Result<Question, ProfileCliError> {
-    let files = [(Act::Read, &asked.read), (Act::Write, &asked.write), (Act::Execute, &asked.exec)];
+    let files = [
+        (Act::Read, &asked.read),
+        (Act::Write, &asked.write),
+        (Act::Execute, &asked.exec),
+    ];
     for (act, path) in files {
         if let Some(path) = path {
             return Ok(Question::File(act, absolute(path, home)?));
@@ -168,7 +182,9 @@ fn absolute(path: &Path, home: Option<&Path>) -> Result<PathBuf, ProfileCliError
         (Ok(below), Some(home)) => home.join(below),
         _ => path.to_owned(),
     };
-    let up = full.components().any(|part| matches!(part, std::path::Component::ParentDir));
+    let up = full
+        .components()
+        .any(|part| matches!(part, std::path::Component::ParentDir));
     match full.is_absolute() && !up {
         true => Ok(full),
         false => Err(ProfileCliError::Path { path: path.to_owned() }),

@@ -81,7 +81,10 @@ pub(super) enum Error {
 
 impl Run {
     pub(super) fn run(self) -> Result<ExitCode, Error> {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()?;
         let result = runtime.block_on(self.go());
         runtime.shutdown_background();
         result
@@ -92,13 +95,18 @@ impl Run {
         let workspace = request.workspace.clone();
         let limit = request.profile.limits.output.bytes();
         let terminal = request.terminal != Terminal::None;
-        let caller = Caller::Operator { uid: rustix::process::geteuid().as_raw() };
+        let caller = Caller::Operator {
+            uid: rustix::process::geteuid().as_raw(),
+        };
         let grant = match Policy::embedded().judge(&caller, Request::Launch(Box::new(request))) {
             Judgement::Allowed(Grant::Launch(grant)) => grant,
             Judgement::Allowed(Grant::Session(_)) => return Ok(ExitCode::from(FAILED)),
             Judgement::Denied(reason) => return Err(Error::Denied(reason)),
         };
-        let launchers = Launchers::new(LaunchOptions { run_as: self.run_as, pretend: self.pretend.clone() });
+        let launchers = Launchers::new(LaunchOptions {
+            run_as: self.run_as,
+            pretend: self.pretend.clone(),
+        });
         let code = match launchers.launch(grant).await {
             Ok(sandbox) => {
                 let outer = terminal.then(OuterTerminal::enter).transpose()?;
@@ -151,11 +159,20 @@ impl Run {
             Some(Cause::Stopped(_)) | None => String::new(),
         };
         if !why.is_empty() {
-            writeln!(errors, "terrarium: {why}; hint: see `terrarium profile show {}`", self.profile).ok(); // as above
+            writeln!(
+                errors,
+                "terrarium: {why}; hint: see `terrarium profile show {}`",
+                self.profile
+            )
+            .ok(); // as above
         }
         for path in &ending.touched {
             let path = path.display();
-            writeln!(errors, "terrarium: {path} appeared or changed, and the host may run it: look at it").ok(); // as above
+            writeln!(
+                errors,
+                "terrarium: {path} appeared or changed, and the host may run it: look at it"
+            )
+            .ok(); // as above
         }
     }
 }
@@ -334,7 +351,9 @@ impl OuterTerminal {
 impl Drop for OuterTerminal {
     fn drop(&mut self) {
         // Leaves the alternate screen, mouse reporting, bracketed paste, and shows the cursor.
-        Out::Standard.write(b"\x1b[?1049l\x1b[?1000l\x1b[?1006l\x1b[?2004l\x1b[?25h\x1b[0m").ok(); // nobody looks
+        Out::Standard
+            .write(b"\x1b[?1049l\x1b[?1000l\x1b[?1006l\x1b[?2004l\x1b[?25h\x1b[0m")
+            .ok(); // nobody looks
         let now = rustix::termios::OptionalActions::Drain;
         rustix::termios::tcsetattr(rustix::stdio::stdin(), now, &self.0).ok(); // it has been closed
     }

@@ -111,7 +111,10 @@ impl Serve {
             audit: Audit::to_log(),
             sessions: Sessions::default(),
             profiles,
-            launchers: Launchers::new(LaunchOptions { run_as: self.run_as, pretend: self.pretend.clone() }),
+            launchers: Launchers::new(LaunchOptions {
+                run_as: self.run_as,
+                pretend: self.pretend.clone(),
+            }),
             workspace,
         })
     }

@@ -71,7 +71,10 @@ pub(crate) struct GroupUsage {
 impl Group {
     /// Makes the group `name` and sets its limits. On failure nothing is left.
     pub(crate) fn create(parent: &Parent, name: &str, limits: &GroupLimits) -> io::Result<Self> {
-        let mut group = Self { directories: Vec::new(), unified: matches!(parent, Parent::V2 { .. }) };
+        let mut group = Self {
+            directories: Vec::new(),
+            unified: matches!(parent, Parent::V2 { .. }),
+        };
         let result = group.fill(parent, name).and_then(|()| group.set(limits));
         match result {
             Ok(()) => Ok(group),
@@ -109,7 +112,11 @@ impl Group {
         });
         match lock {
             Ok(lock) => {
-                self.directories.push(Directory { controllers: vec![controller.to_owned()], path: real, lock });
+                self.directories.push(Directory {
+                    controllers: vec![controller.to_owned()],
+                    path: real,
+                    lock,
+                });
                 Ok(())
             }
             Err(error) => {
@@ -121,7 +128,10 @@ impl Group {
 
     fn file(&self, controller: &str, name: &str) -> Option<PathBuf> {
         let wanted = if self.unified { "" } else { controller };
-        let directory = self.directories.iter().find(|d| d.controllers.iter().any(|c| c == wanted))?;
+        let directory = self
+            .directories
+            .iter()
+            .find(|d| d.controllers.iter().any(|c| c == wanted))?;
         Some(directory.path.join(name))
     }
 
@@ -131,7 +141,11 @@ impl Group {
     }
 
     fn set(&self, limits: &GroupLimits) -> io::Result<()> {
-        let GroupLimits { memory, processes, millicores } = *limits;
+        let GroupLimits {
+            memory,
+            processes,
+            millicores,
+        } = *limits;
         if self.unified {
             self.write("", "memory.max", memory)?;
             optional(self.write("", "memory.swap.max", 0))?;
@@ -147,7 +161,10 @@ impl Group {
 
     /// The directory a child can be born into (`CLONE_INTO_CGROUP`); version 1 has no such thing.
     pub(crate) fn birthplace(&self) -> Option<BorrowedFd<'_>> {
-        self.directories.first().filter(|_| self.unified).map(|d| d.lock.as_fd())
+        self.directories
+            .first()
+            .filter(|_| self.unified)
+            .map(|d| d.lock.as_fd())
     }
 
     /// Moves a process in. Slow where nothing moved in a while: the kernel waits for all processors.
@@ -177,11 +194,18 @@ impl Group {
     }
 
     fn number(&self, controller: &str, file: &str) -> Option<u64> {
-        fs::read_to_string(self.file(controller, file)?).ok()?.trim().parse().ok()
+        fs::read_to_string(self.file(controller, file)?)
+            .ok()?
+            .trim()
+            .parse()
+            .ok()
     }
 
     fn counter(&self, controller: &str, file: &str, key: &str) -> u64 {
-        let text = self.file(controller, file).and_then(|path| fs::read_to_string(path).ok()).unwrap_or_default();
+        let text = self
+            .file(controller, file)
+            .and_then(|path| fs::read_to_string(path).ok())
+            .unwrap_or_default();
         let line = text.lines().find_map(|l| l.strip_prefix(key)?.strip_prefix(' '));
         line.and_then(|n| n.trim().parse().ok()).unwrap_or(0)
     }
@@ -235,9 +259,16 @@ pub(crate) fn sweep(parent: &Parent) -> usize {
         Parent::V1 { directories } => directories.values().collect(),
     };
     let mut removed = 0;
-    for entry in directories.into_iter().filter_map(|d| fs::read_dir(d).ok()).flatten().flatten() {
+    for entry in directories
+        .into_iter()
+        .filter_map(|d| fs::read_dir(d).ok())
+        .flatten()
+        .flatten()
+    {
         let ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX));
-        let Some(file) = ours.then(|| File::open(entry.path()).ok()).flatten() else { continue };
+        let Some(file) = ours.then(|| File::open(entry.path()).ok()).flatten() else {
+            continue;
+        };
         if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
             remove(&entry.path());
             removed += 1;

@@ -19,7 +19,9 @@ const MAX_FDS: usize = 16;
 
 /// Sends one message and descriptors. Blocks until the other side has room.
 pub(crate) fn send(socket: &UnixStream, message: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
-    let length = u32::try_from(message.len()).map_err(|_| io::ErrorKind::InvalidInput)?.to_le_bytes();
+    let length = u32::try_from(message.len())
+        .map_err(|_| io::ErrorKind::InvalidInput)?
+        .to_le_bytes();
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
     if !fds.is_empty() && !ancillary.push(SendAncillaryMessage::ScmRights(fds)) {
@@ -40,7 +42,12 @@ pub(crate) fn receive(socket: &UnixStream) -> io::Result<Option<(Vec<u8>, Vec<Ow
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
     let (first, rest) = length.split_at_mut(1);
     let received = rustix::io::retry_on_intr(|| {
-        recvmsg(socket, &mut [IoSliceMut::new(first)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)
+        recvmsg(
+            socket,
+            &mut [IoSliceMut::new(first)],
+            &mut ancillary,
+            RecvFlags::CMSG_CLOEXEC,
+        )
     })?;
     for message in ancillary.drain() {
         if let RecvAncillaryMessage::ScmRights(received) = message {

@@ -5,22 +5,16 @@ use std::os::fd::{AsFd, AsRawFd as _};
 
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 
-/// Closes every descriptor from `first` on, now (`close_range(2)`).
-pub(crate) fn close_from(first: u32) -> io::Result<()> {
-    range(first, 0)
-}
-
 /// Marks every descriptor from `first` on to be closed by exec.
 pub(crate) fn cloexec_from(first: u32) -> io::Result<()> {
-    range(first, libc::CLOSE_RANGE_CLOEXEC)
-}
-
-fn range(first: u32, flags: libc::c_uint) -> io::Result<()> {
     // JUSTIFICATION: neither rustix 1.1 nor nix 0.31 wraps close_range.
-    // SAFETY: passes no pointers. With CLOEXEC every descriptor stays valid until exec; without it
-    // the only caller is a forked child that owns none of them and is about to exec.
-    let result = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, flags) };
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    // SAFETY: passes no pointers; every descriptor stays valid until exec.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
 }
 
 /// Puts `fd` where a program expects standard input (0), output (1) or error (2).
@@ -33,7 +27,11 @@ pub(crate) fn move_to(fd: &impl AsFd, number: i32) -> io::Result<()> {
     // JUSTIFICATION: nix's dup2 wants to own the target, which nobody owns before exec.
     // SAFETY: takes two numbers. The target is 0, 1 or 2 of a process that is about to exec.
     let result = unsafe { libc::dup2(raw, number) };
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
 }
 
 /// Makes reads and writes on `fd` return at once.

@@ -60,7 +60,11 @@ pub(crate) fn drop_capabilities() -> io::Result<()> {
         Err(error) => return Err(error.into()),
     }
     let none = CapabilitySet::empty();
-    let sets = CapabilitySets { effective: none, permitted: none, inheritable: none };
+    let sets = CapabilitySets {
+        effective: none,
+        permitted: none,
+        inheritable: none,
+    };
     Ok(rustix::thread::set_capabilities(None, sets)?)
 }
 

@@ -3,7 +3,10 @@
 //! Everything here returns `io::Result` and knows nothing of profiles or steps: the caller adds
 //! which step of a launch failed.
 
-#![expect(unsafe_code, reason = "this folder is where it lives; every block says why and why it is sound")]
+#![expect(
+    unsafe_code,
+    reason = "this folder is where it lives; every block says why and why it is sound"
+)]
 
 pub(crate) mod cgroup;
 pub(crate) mod fdpass;

@@ -39,7 +39,12 @@ pub(crate) fn set_idmap(tree: BorrowedFd<'_>, namespace: BorrowedFd<'_>) -> io::
 }
 
 fn setattr(at: BorrowedFd<'_>, path: &std::ffi::CStr, flags: i32, set: u64, userns_fd: u64) -> io::Result<()> {
-    let attributes = libc::mount_attr { attr_set: set, attr_clr: 0, propagation: 0, userns_fd };
+    let attributes = libc::mount_attr {
+        attr_set: set,
+        attr_clr: 0,
+        propagation: 0,
+        userns_fd,
+    };
     // JUSTIFICATION: neither rustix 1.1 nor nix 0.31 wraps mount_setattr.
     // SAFETY: `path` is a C string and `attributes` has the size passed with it; both outlive the call.
     let result = unsafe {
@@ -52,7 +57,11 @@ fn setattr(at: BorrowedFd<'_>, path: &std::ffi::CStr, flags: i32, set: u64, user
             size_of::<libc::mount_attr>(),
         )
     };
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
 }
 
 /// A copy of the mount at `path` that is attached nowhere yet. Needs CAP_SYS_ADMIN.

@@ -47,7 +47,9 @@ pub struct Support {
 pub type Found = Result<(), String>;
 
 /// What a test or an operator can pretend to be missing.
-const PRETENCES: [&str; 8] = ["user", "mount", "pid", "network", "proc", "devpts", "landlock", "cgroup"];
+const PRETENCES: [&str; 8] = [
+    "user", "mount", "pid", "network", "proc", "devpts", "landlock", "cgroup",
+];
 
 impl Support {
     /// Takes things away: names of [`PRETENCES`], `landlock=N` for an older version.
@@ -103,7 +105,9 @@ pub(crate) fn run(cgroup: Result<Parent, String>) -> Support {
         pid_namespace: trial(user | libc::CLONE_NEWPID, || Ok(())),
         network_namespace: trial(user | libc::CLONE_NEWNET, super::network::bring_loopback_up),
         proc: trial(pid, || try_mount_kind("proc", "proc", "hidepid=2")),
-        devpts: trial(mount, || try_mount_kind("devpts", "devpts", "newinstance,ptmxmode=0666,mode=0620")),
+        devpts: trial(mount, || {
+            try_mount_kind("devpts", "devpts", "newinstance,ptmxmode=0666,mode=0620")
+        }),
         user_namespace,
         landlock: process::landlock_abi(),
         cgroup: cgroup.and_then(|parent| try_cgroup(&parent).map(|()| parent)),
@@ -120,13 +124,22 @@ fn try_mount_kind(source: &str, kind: &str, options: &str) -> io::Result<()> {
     let flags = MountPropagationFlags::REC | MountPropagationFlags::PRIVATE;
     rustix::mount::mount_change("/", flags)?;
     let target = mount_point().ok_or(io::ErrorKind::NotFound)?;
-    rustix::mount::mount(source, target, kind, MountFlags::NOSUID | MountFlags::NOEXEC, Some(options.as_c_str()))?;
+    rustix::mount::mount(
+        source,
+        target,
+        kind,
+        MountFlags::NOSUID | MountFlags::NOEXEC,
+        Some(options.as_c_str()),
+    )?;
     Ok(())
 }
 
 /// A directory of this machine to build a new root on; it is only covered in a new mount namespace.
 pub(crate) fn mount_point() -> Option<&'static Path> {
-    ["/tmp", "/run", "/mnt", "/var/tmp", "/dev", "/"].into_iter().map(Path::new).find(|path| path.is_dir())
+    ["/tmp", "/run", "/mnt", "/var/tmp", "/dev", "/"]
+        .into_iter()
+        .map(Path::new)
+        .find(|path| path.is_dir())
 }
 
 /// Runs `act` in a child with new namespaces; the error is the kernel's own words.
@@ -152,7 +165,11 @@ fn try_in_child(namespaces: i32, act: impl FnOnce() -> io::Result<()>) -> io::Re
             let mapped = if namespaces & libc::CLONE_NEWUSER == 0 {
                 Ok(())
             } else {
-                let groups = if identity::can_change_user() { Groups::Settable } else { Groups::GivenUp };
+                let groups = if identity::can_change_user() {
+                    Groups::Settable
+                } else {
+                    Groups::GivenUp
+                };
                 identity::write_maps(pid, own, own, groups)
             };
             if mapped.is_ok() {
@@ -175,7 +192,11 @@ fn try_in_child(namespaces: i32, act: impl FnOnce() -> io::Result<()>) -> io::Re
 
 fn try_cgroup(parent: &Parent) -> Found {
     let name = format!("{}probe-{}", cgroup::PREFIX, rustix::process::getpid().as_raw_nonzero());
-    let limits = GroupLimits { memory: 64 << 20, processes: 8, millicores: 1000 };
+    let limits = GroupLimits {
+        memory: 64 << 20,
+        processes: 8,
+        millicores: 1000,
+    };
     let group = Group::create(parent, &name, &limits).map_err(|error| error.to_string())?;
     group.remove();
     Ok(())
@@ -188,12 +209,17 @@ pub(crate) fn own_cgroup() -> Result<Parent, String> {
     let mut directories = std::collections::BTreeMap::new();
     for line in text.lines() {
         let mut fields = line.splitn(3, ':').skip(1);
-        let (Some(controllers), Some(path)) = (fields.next(), fields.next()) else { continue };
+        let (Some(controllers), Some(path)) = (fields.next(), fields.next()) else {
+            continue;
+        };
         if controllers.is_empty() {
             unified = Some(path.to_owned());
             continue;
         }
-        for controller in controllers.split(',').filter(|c| ["memory", "pids", "cpu", "cpuacct"].contains(c)) {
+        for controller in controllers
+            .split(',')
+            .filter(|c| ["memory", "pids", "cpu", "cpuacct"].contains(c))
+        {
             let below = path.trim_start_matches('/');
             let mounted = [controller, controllers].map(|name| PathBuf::from("/sys/fs/cgroup").join(name).join(below));
             if let Some(directory) = mounted.into_iter().find(|d| d.is_dir()) {
@@ -212,10 +238,15 @@ pub(crate) fn own_cgroup() -> Result<Parent, String> {
 fn own_unified(path: &str) -> Result<Parent, String> {
     let directory = PathBuf::from("/sys/fs/cgroup").join(path.trim_start_matches('/'));
     let enabled = fs::read_to_string(directory.join("cgroup.subtree_control")).map_err(|error| error.to_string())?;
-    let missing: Vec<&str> =
-        ["memory", "pids", "cpu"].into_iter().filter(|c| !enabled.split_ascii_whitespace().any(|e| e == *c)).collect();
+    let missing: Vec<&str> = ["memory", "pids", "cpu"]
+        .into_iter()
+        .filter(|c| !enabled.split_ascii_whitespace().any(|e| e == *c))
+        .collect();
     if missing.is_empty() {
         return Ok(Parent::V2 { directory });
     }
-    Err(format!("the cgroup {path} does not hand on the controllers {}", missing.join(", ")))
+    Err(format!(
+        "the cgroup {path} does not hand on the controllers {}",
+        missing.join(", ")
+    ))
 }

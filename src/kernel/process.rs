@@ -19,6 +19,9 @@ pub(crate) enum Fork {
     },
 }
 
+/// libc's own constant overflows its type (rust-lang/libc 3584).
+const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
+
 /// Forks into new namespaces (`CLONE_NEW*` bits), and into a cgroup v2 directory if one is given.
 ///
 /// Fails with `EDEADLK` in a process with a second thread: only there could the child find a lock
@@ -38,7 +41,7 @@ fn clone3(namespaces: i32, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Fork> {
     let mut pidfd: libc::c_int = -1;
     let mut flags = u64::from(namespaces.cast_unsigned()) | libc::CLONE_PIDFD as u64;
     if cgroup.is_some() {
-        flags |= libc::CLONE_INTO_CGROUP as u64;
+        flags |= CLONE_INTO_CGROUP;
     }
     let arguments = libc::clone_args {
         flags,
@@ -100,7 +103,9 @@ pub(crate) fn pause(time: std::time::Duration) {
         tv_nsec: i64::from(time.subsec_nanos()),
     };
     // Woken early by a signal is as good: the callers look again.
-    let rustix::thread::NanosleepRelativeResult::Ok = rustix::thread::nanosleep(&time) else { return };
+    let rustix::thread::NanosleepRelativeResult::Ok = rustix::thread::nanosleep(&time) else {
+        return;
+    };
 }
 
 /// Makes this process ignore a signal, or take its default action again.
@@ -133,7 +138,11 @@ pub(crate) fn join_new_session_keyring() -> io::Result<()> {
     // JUSTIFICATION: no crate in the tree wraps keyctl.
     // SAFETY: a null name asks for an anonymous keyring; no memory is read or written.
     let result = unsafe { libc::syscall(libc::SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, std::ptr::null::<u8>()) };
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
 }
 
 /// The version of Landlock's interface, 0 where there is none (landlock(7)).

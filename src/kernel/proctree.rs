@@ -46,7 +46,10 @@ fn children(pid: Pid) -> Option<Vec<Pid>> {
     let mut all = Vec::new();
     for task in tasks.flatten() {
         let text = fs::read_to_string(task.path().join("children")).ok()?;
-        all.extend(text.split_ascii_whitespace().filter_map(|p| p.parse().ok().and_then(Pid::from_raw)));
+        all.extend(
+            text.split_ascii_whitespace()
+                .filter_map(|p| p.parse().ok().and_then(Pid::from_raw)),
+        );
     }
     Some(all)
 }
@@ -55,7 +58,9 @@ fn children(pid: Pid) -> Option<Vec<Pid>> {
 fn scan(root: Pid) -> Vec<Pid> {
     let mut by_parent: HashMap<i32, Vec<i32>> = HashMap::new();
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|n| n.parse::<i32>().ok()) else { continue };
+        let Some(pid) = entry.file_name().to_str().and_then(|n| n.parse::<i32>().ok()) else {
+            continue;
+        };
         let Some(fields) = stat(pid) else { continue };
         if let Some(parent) = fields.get(1).and_then(|f| f.parse().ok()) {
             by_parent.entry(parent).or_default().push(pid);

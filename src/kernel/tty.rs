@@ -38,7 +38,12 @@ fn unlock(master: &OwnedFd, columns: u16, rows: u16) -> io::Result<(OwnedFd, Own
 
 /// Sets the size; the foreground group gets SIGWINCH if it changed.
 pub(crate) fn set_size(tty: &impl AsFd, columns: u16, rows: u16) -> io::Result<()> {
-    let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    let size = Winsize {
+        ws_row: rows,
+        ws_col: columns,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
     Ok(rustix::termios::tcsetwinsize(tty, size)?)
 }
 

@@ -156,7 +156,9 @@ pub enum Problem {
         most: String,
     },
     /// The pages of private file systems count as memory.
-    #[error("tmp ({tmp}), a private home ({home}) and {other} for /dev/shm and the like are memory too: together they must be below memory ({memory})")]
+    #[error(
+        "tmp ({tmp}), a private home ({home}) and {other} for /dev/shm and the like are memory too: together they must be below memory ({memory})"
+    )]
     FilesOverMemory {
         /// Size of `/tmp`.
         tmp: ByteCount,
@@ -200,7 +202,9 @@ pub enum Problem {
         nearest: Option<String>,
     },
     /// The filter would be blind to what it does.
-    #[error("the system call {name} cannot be allowed: it takes its orders from memory, where no filter can look; hint: programs fall back to others by themselves")]
+    #[error(
+        "the system call {name} cannot be allowed: it takes its orders from memory, where no filter can look; hint: programs fall back to others by themselves"
+    )]
     Unfilterable {
         /// Its name.
         name: &'static str,

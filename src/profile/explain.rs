@@ -110,7 +110,11 @@ fn in_workspace(filesystem: &Filesystem, act: Act, relative: &Path) -> Answer {
         Act::Execute => access == WorkspaceAccess::ReadWriteExecute,
     };
     if act == Act::Execute && filesystem.write_and_execute == WriteAndExecute::Denied {
-        return Answer::new(Verdict::Denied, "filesystem.write_and_execute: denied", "what was written does not run");
+        return Answer::new(
+            Verdict::Denied,
+            "filesystem.write_and_execute: denied",
+            "what was written does not run",
+        );
     }
     let verdict = if allowed { Verdict::Allowed } else { Verdict::Denied };
     Answer::new(verdict, rule, "it lies in the workspace").note(LINKS)
@@ -119,7 +123,11 @@ fn in_workspace(filesystem: &Filesystem, act: Act, relative: &Path) -> Answer {
 /// Places that are made for every sandbox and have nothing to do with the host's.
 fn anew(filesystem: &Filesystem, act: Act, path: &Path) -> Option<Answer> {
     if GENERATED.iter().any(|file| path == Path::new(file)) {
-        let verdict = if act == Act::Read { Verdict::Allowed } else { Verdict::Denied };
+        let verdict = if act == Act::Read {
+            Verdict::Allowed
+        } else {
+            Verdict::Denied
+        };
         let reason = "written anew for every sandbox; the host's is not there";
         return Some(Answer::new(verdict, "generated files", reason));
     }
@@ -144,8 +152,16 @@ fn anew(filesystem: &Filesystem, act: Act, path: &Path) -> Option<Answer> {
 fn by_rules(filesystem: &Filesystem, act: Act, path: &Path, at: &Surroundings) -> Answer {
     let home = at.home.as_deref();
     let covers = |rule: &&PathRule| rule.path.under(home).is_some_and(|top| path.starts_with(top));
-    let execute = filesystem.execute.iter().find(covers).map(|rule| ("filesystem.execute", rule));
-    let read = filesystem.read.iter().find(covers).map(|rule| ("filesystem.read", rule));
+    let execute = filesystem
+        .execute
+        .iter()
+        .find(covers)
+        .map(|rule| ("filesystem.execute", rule));
+    let read = filesystem
+        .read
+        .iter()
+        .find(covers)
+        .map(|rule| ("filesystem.read", rule));
     let found = match act {
         Act::Execute => execute,
         Act::Read | Act::Write => execute.or(read),
@@ -191,7 +207,11 @@ fn connect(network: Network, host: &str) -> Answer {
 fn syscall(profile: &Profile, text: &str) -> Result<Answer, Problem> {
     let name = syscalls::name(text)?;
     let Some(rule) = profile.syscalls.rules.get(name) else {
-        return Ok(Answer::new(Verdict::Denied, "unknown number", "what no list names gets ENOSYS"));
+        return Ok(Answer::new(
+            Verdict::Denied,
+            "unknown number",
+            "what no list names gets ENOSYS",
+        ));
     };
     let said = |gets: &str| format!("syscalls {name}: {} ({gets})", word(rule.action));
     Ok(match rule.action {
@@ -235,12 +255,52 @@ const LINKS: &str = "a link counts as the file that it leads to; permissions of 
 
 /// Allowed calls some of whose arguments the sandbox may refuse.
 const CONDITIONAL: [&str; 46] = [
-    "chmod", "chown", "clone", "connect", "creat", "fchmod", "fchmodat", "fchmodat2", "fchown", "fchownat",
-    "fremovexattr", "fsetxattr", "futimesat", "ioctl", "lchown", "lremovexattr", "lsetxattr", "mknod", "mknodat",
-    "mmap", "mprotect", "open", "openat", "personality", "pkey_mprotect", "prctl", "prlimit64", "removexattr",
-    "sched_setaffinity", "sched_setattr", "sched_setparam", "sched_setscheduler", "seccomp", "sendmmsg", "sendmsg",
-    "sendto", "setpriority", "setsockopt", "setxattr", "shmat", "socket", "socketpair", "utime", "utimensat",
-    "utimes", "bind",
+    "chmod",
+    "chown",
+    "clone",
+    "connect",
+    "creat",
+    "fchmod",
+    "fchmodat",
+    "fchmodat2",
+    "fchown",
+    "fchownat",
+    "fremovexattr",
+    "fsetxattr",
+    "futimesat",
+    "ioctl",
+    "lchown",
+    "lremovexattr",
+    "lsetxattr",
+    "mknod",
+    "mknodat",
+    "mmap",
+    "mprotect",
+    "open",
+    "openat",
+    "personality",
+    "pkey_mprotect",
+    "prctl",
+    "prlimit64",
+    "removexattr",
+    "sched_setaffinity",
+    "sched_setattr",
+    "sched_setparam",
+    "sched_setscheduler",
+    "seccomp",
+    "sendmmsg",
+    "sendmsg",
+    "sendto",
+    "setpriority",
+    "setsockopt",
+    "setxattr",
+    "shmat",
+    "socket",
+    "socketpair",
+    "utime",
+    "utimensat",
+    "utimes",
+    "bind",
 ];
 
 #[cfg(test)]
@@ -263,30 +323,101 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table")]
     fn files_are_answered_by_the_rule_that_covers_them() {
         use Verdict::{Allowed, AtRunTime, Denied};
         let cases = [
-            ("default", Act::Read, "/usr/bin/git", Allowed, "filesystem.execute: /usr"),
-            ("default", Act::Execute, "/usr/bin/git", Allowed, "filesystem.execute: /usr"),
-            ("default", Act::Write, "/usr/bin/git", Denied, "filesystem.execute: /usr"),
+            (
+                "default",
+                Act::Read,
+                "/usr/bin/git",
+                Allowed,
+                "filesystem.execute: /usr",
+            ),
+            (
+                "default",
+                Act::Execute,
+                "/usr/bin/git",
+                Allowed,
+                "filesystem.execute: /usr",
+            ),
+            (
+                "default",
+                Act::Write,
+                "/usr/bin/git",
+                Denied,
+                "filesystem.execute: /usr",
+            ),
             ("default", Act::Read, "/usrlocal", Denied, "no rule"),
             ("default", Act::Read, "/etc/shadow", Denied, "no rule"),
-            ("default", Act::Read, "/etc/ssl/certs", Allowed, "filesystem.read: /etc/ssl"),
+            (
+                "default",
+                Act::Read,
+                "/etc/ssl/certs",
+                Allowed,
+                "filesystem.read: /etc/ssl",
+            ),
             ("default", Act::Execute, "/etc/ssl/certs", Denied, "no rule"),
             ("default", Act::Read, "/etc/passwd", Allowed, "generated files"),
             ("default", Act::Write, "/tmp/x", Allowed, "filesystem.tmp: private"),
-            ("strict", Act::Execute, "/tmp/x", Denied, "filesystem.write_and_execute: denied"),
+            (
+                "strict",
+                Act::Execute,
+                "/tmp/x",
+                Denied,
+                "filesystem.write_and_execute: denied",
+            ),
             ("default", Act::Read, "/dev/sda", AtRunTime, "private file systems"),
             ("default", Act::Read, "/home/u/.ssh/id", Denied, "no rule"),
-            ("build", Act::Execute, "/home/u/.cargo/bin/cargo", Allowed, "filesystem.execute: ~/.cargo/bin"),
-            ("default", Act::Write, "/work/p/a", Allowed, "filesystem.workspace: read-write-execute"),
-            ("read-only", Act::Write, "/work/p/a", Denied, "filesystem.workspace: read"),
-            ("strict", Act::Execute, "/work/p/a", Denied, "filesystem.write_and_execute: denied"),
-            ("default", Act::Write, "/work/p/.git/hooks/x", Denied, "filesystem.protect: .git/hooks"),
-            ("default", Act::Write, "/work/p/.git/hooksy", Allowed, "filesystem.workspace: read-write-execute"),
+            (
+                "build",
+                Act::Execute,
+                "/home/u/.cargo/bin/cargo",
+                Allowed,
+                "filesystem.execute: ~/.cargo/bin",
+            ),
+            (
+                "default",
+                Act::Write,
+                "/work/p/a",
+                Allowed,
+                "filesystem.workspace: read-write-execute",
+            ),
+            (
+                "read-only",
+                Act::Write,
+                "/work/p/a",
+                Denied,
+                "filesystem.workspace: read",
+            ),
+            (
+                "strict",
+                Act::Execute,
+                "/work/p/a",
+                Denied,
+                "filesystem.write_and_execute: denied",
+            ),
+            (
+                "default",
+                Act::Write,
+                "/work/p/.git/hooks/x",
+                Denied,
+                "filesystem.protect: .git/hooks",
+            ),
+            (
+                "default",
+                Act::Write,
+                "/work/p/.git/hooksy",
+                Allowed,
+                "filesystem.workspace: read-write-execute",
+            ),
         ];
         for (profile, act, path, expected, rule) in cases {
-            assert_eq!(verdict(profile, act, path), (expected, rule.to_owned()), "{profile} {act:?} {path}");
+            assert_eq!(
+                verdict(profile, act, path),
+                (expected, rule.to_owned()),
+                "{profile} {act:?} {path}"
+            );
         }
     }
 
@@ -314,7 +445,10 @@ mod tests {
         assert_eq!(ask("default", of("ptrace")).rule, "syscalls ptrace: deny (EPERM)");
         assert_eq!(ask("build", of("ptrace")).verdict, Verdict::Allowed);
         assert_eq!(ask("default", of("clone3")).rule, "syscalls clone3: missing (ENOSYS)");
-        assert_eq!(ask("default", of("fallocate")).rule, "syscalls fallocate: unsupported (EOPNOTSUPP)");
+        assert_eq!(
+            ask("default", of("fallocate")).rule,
+            "syscalls fallocate: unsupported (EOPNOTSUPP)"
+        );
         assert_eq!(ask("default", of("socket")).notes.len(), 1);
         let profile = Profiles::embedded().get("default").unwrap();
         let problem = explain(&profile, &of("ptraec"), &Surroundings::default()).unwrap_err();

@@ -119,12 +119,7 @@ impl Profiles {
         })
     }
 
-    fn parent(
-        &self,
-        extends: &At<String>,
-        source: &Source,
-        trail: &mut Vec<String>,
-    ) -> Result<Resolved, ProfileError> {
+    fn parent(&self, extends: &At<String>, source: &Source, trail: &mut Vec<String>) -> Result<Resolved, ProfileError> {
         let name = &extends.value;
         if trail.contains(name) {
             let chain = trail.iter().chain([name]).cloned().collect();

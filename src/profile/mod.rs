@@ -9,6 +9,7 @@ pub mod file;
 mod load;
 mod parse;
 mod paths;
+#[expect(clippy::module_inception, reason = "the folder's main type has the folder's name")]
 mod profile;
 mod resolve;
 pub mod schema;

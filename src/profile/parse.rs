@@ -43,7 +43,10 @@ impl Place {
 /// Reads one document.
 pub(crate) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Fault> {
     // An empty document reads as null, and the message about that helps nobody.
-    if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
+    if text
+        .lines()
+        .all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'))
+    {
         return Err(Place { line: 1, column: 1 }.fault(Problem::Empty));
     }
     let options = serde_saphyr::options! {

@@ -75,47 +75,62 @@ impl Reading<'_> {
         setting: &Setting<Listed<PathEntry>>,
         of: fn(&Profile) -> &Vec<PathRule>,
     ) -> Result<Vec<PathRule>, Fault> {
-        self.setting(field, setting, |parent| of(parent).clone(), |at| {
-            let (inherited, written) = self.listed(field, at, of)?;
-            let mut rules = inherited;
-            for entry in written {
-                let rule = path_rule(entry)?;
-                if rules.iter().any(|other| other.path == rule.path) {
-                    let path = entry.value.path.clone();
-                    return Err(entry.fault(Problem::PathTwice { path }));
+        self.setting(
+            field,
+            setting,
+            |parent| of(parent).clone(),
+            |at| {
+                let (inherited, written) = self.listed(field, at, of)?;
+                let mut rules = inherited;
+                for entry in written {
+                    let rule = path_rule(entry)?;
+                    if rules.iter().any(|other| other.path == rule.path) {
+                        let path = entry.value.path.clone();
+                        return Err(entry.fault(Problem::PathTwice { path }));
+                    }
+                    rules.push(rule);
                 }
-                rules.push(rule);
-            }
-            Ok(rules)
-        })
+                Ok(rules)
+            },
+        )
     }
 
     fn protect(&self, setting: &Setting<Listed<WorkspaceText>>) -> Result<Vec<PathBuf>, Fault> {
         let field = "filesystem.protect";
         let of: fn(&Profile) -> &Vec<PathBuf> = |parent| &parent.filesystem.protect;
-        self.setting(field, setting, |parent| of(parent).clone(), |at| {
-            let (mut paths, written) = self.listed(field, at, of)?;
-            for entry in written {
-                let text = &entry.value.0;
-                let path = paths::in_workspace(text).map_err(|fault| entry.fault(paths::problem(text, fault)))?;
-                if paths.contains(&path) {
-                    return Err(entry.fault(Problem::PathTwice { path: text.clone() }));
+        self.setting(
+            field,
+            setting,
+            |parent| of(parent).clone(),
+            |at| {
+                let (mut paths, written) = self.listed(field, at, of)?;
+                for entry in written {
+                    let text = &entry.value.0;
+                    let path = paths::in_workspace(text).map_err(|fault| entry.fault(paths::problem(text, fault)))?;
+                    if paths.contains(&path) {
+                        return Err(entry.fault(Problem::PathTwice { path: text.clone() }));
+                    }
+                    paths.push(path);
                 }
-                paths.push(path);
-            }
-            Ok(paths)
-        })
+                Ok(paths)
+            },
+        )
     }
 
     fn syscalls(&self) -> Result<Syscalls, Fault> {
         let file = &self.file.syscalls;
-        let mut rules = self.setting("syscalls.base", &file.base, |p| p.syscalls.rules.clone(), |at| {
-            match syscalls::base(&at.value) {
-                Ok(Some(rules)) => Ok(rules.clone()),
-                // A base that ships and cannot be read is found by a test; here it is as good as not there.
-                Ok(None) | Err(_) => Err(syscalls::unknown_base(at)),
-            }
-        })?;
+        let mut rules = self.setting(
+            "syscalls.base",
+            &file.base,
+            |p| p.syscalls.rules.clone(),
+            |at| {
+                match syscalls::base(&at.value) {
+                    Ok(Some(rules)) => Ok(rules.clone()),
+                    // A base that ships and cannot be read is found by a test; here it is as good as not there.
+                    Ok(None) | Err(_) => Err(syscalls::unknown_base(at)),
+                }
+            },
+        )?;
         let mut changed = BTreeSet::new();
         for (field, setting, action) in [
             ("syscalls.allow", &file.allow, SyscallAction::Allow),
@@ -144,16 +159,27 @@ impl Reading<'_> {
         let limits = Limits {
             memory: self.bytes("limits.memory", &file.memory, |l| l.memory, bounds::MEMORY)?,
             processes: self.count("limits.processes", &file.processes, |l| l.processes, bounds::PROCESSES)?,
-            cpu: self.setting("limits.cpu", &file.cpu, |p| p.limits.cpu, |at| {
-                at.value.0.parse().map_err(|error| at.size("limits.cpu", error))
-            })?,
-            cpu_time: self.setting("limits.cpu_time", &file.cpu_time, |p| p.limits.cpu_time, |at| {
-                match at.value.0.as_str() {
+            cpu: self.setting(
+                "limits.cpu",
+                &file.cpu,
+                |p| p.limits.cpu,
+                |at| at.value.0.parse().map_err(|error| at.size("limits.cpu", error)),
+            )?,
+            cpu_time: self.setting(
+                "limits.cpu_time",
+                &file.cpu_time,
+                |p| p.limits.cpu_time,
+                |at| match at.value.0.as_str() {
                     "none" => Ok(None),
                     text => at.bounded("limits.cpu_time", text, bounds::TIME).map(Some),
-                }
-            })?,
-            open_files: self.count("limits.open_files", &file.open_files, |l| l.open_files, bounds::OPEN_FILES)?,
+                },
+            )?,
+            open_files: self.count(
+                "limits.open_files",
+                &file.open_files,
+                |l| l.open_files,
+                bounds::OPEN_FILES,
+            )?,
             file_size: self.bytes("limits.file_size", &file.file_size, |l| l.file_size, bounds::FILE_SIZE)?,
             tmp: self.bytes("limits.tmp", &file.tmp, |l| l.tmp, bounds::PRIVATE_FILES)?,
             home: self.bytes("limits.home", &file.home, |l| l.home, bounds::PRIVATE_FILES)?,
@@ -189,7 +215,10 @@ impl Reading<'_> {
             return Ok(());
         }
         let written = [&self.file.limits.memory, &self.file.limits.tmp, &self.file.limits.home];
-        let place = written.into_iter().find_map(Setting::given).map_or(self.file.name.place, |at| at.place);
+        let place = written
+            .into_iter()
+            .find_map(Setting::given)
+            .map_or(self.file.name.place, |at| at.place);
         Err(place.fault(Problem::FilesOverMemory {
             tmp: limits.tmp,
             home,
@@ -200,21 +229,31 @@ impl Reading<'_> {
 
     fn environment(&self) -> Result<Environment, Fault> {
         let file = &self.file.environment;
-        let pass = self.setting("environment.pass", &file.pass, |p| p.environment.pass.clone(), |at| {
-            within("environment.pass", at, at.value.len(), bounds::MAX_ENTRIES)?;
-            let name = |at: &At<String>| EnvName::new(&*at.value).map_err(|error| at.fault(error.into()));
-            at.value.iter().map(name).collect()
-        })?;
-        let set = self.setting("environment.set", &file.set, |p| p.environment.set.clone(), |at| {
-            within("environment.set", at, at.value.len(), bounds::MAX_ENTRIES)?;
-            let mut all = self.parent.map_or_else(Default::default, |p| p.environment.set.clone());
-            for (name, value) in &at.value {
-                let fault = |error| value.fault(Problem::Environment(error));
-                let text = EnvValue::new(&*value.value).map_err(fault)?;
-                all.insert(EnvName::new(&**name).map_err(fault)?, text);
-            }
-            Ok(all)
-        })?;
+        let pass = self.setting(
+            "environment.pass",
+            &file.pass,
+            |p| p.environment.pass.clone(),
+            |at| {
+                within("environment.pass", at, at.value.len(), bounds::MAX_ENTRIES)?;
+                let name = |at: &At<String>| EnvName::new(&*at.value).map_err(|error| at.fault(error.into()));
+                at.value.iter().map(name).collect()
+            },
+        )?;
+        let set = self.setting(
+            "environment.set",
+            &file.set,
+            |p| p.environment.set.clone(),
+            |at| {
+                within("environment.set", at, at.value.len(), bounds::MAX_ENTRIES)?;
+                let mut all = self.parent.map_or_else(Default::default, |p| p.environment.set.clone());
+                for (name, value) in &at.value {
+                    let fault = |error| value.fault(Problem::Environment(error));
+                    let text = EnvValue::new(&*value.value).map_err(fault)?;
+                    all.insert(EnvName::new(&**name).map_err(fault)?, text);
+                }
+                Ok(all)
+            },
+        )?;
         Ok(Environment { pass, set })
     }
 
@@ -267,11 +306,21 @@ impl Reading<'_> {
         of: fn(&Limits) -> ByteCount,
         bounds: (ByteCount, ByteCount),
     ) -> Result<ByteCount, Fault> {
-        self.setting(field, setting, |p| of(&p.limits), |at| at.bounded(field, &at.value.0, bounds))
+        self.setting(
+            field,
+            setting,
+            |p| of(&p.limits),
+            |at| at.bounded(field, &at.value.0, bounds),
+        )
     }
 
     fn time(&self, field: &'static str, setting: &Setting<TimeText>, of: fn(&Limits) -> Span) -> Result<Span, Fault> {
-        self.setting(field, setting, |p| of(&p.limits), |at| at.bounded(field, &at.value.0, bounds::TIME))
+        self.setting(
+            field,
+            setting,
+            |p| of(&p.limits),
+            |at| at.bounded(field, &at.value.0, bounds::TIME),
+        )
     }
 
     fn count(
@@ -281,10 +330,15 @@ impl Reading<'_> {
         of: fn(&Limits) -> u32,
         bounds: (u64, u64),
     ) -> Result<u32, Fault> {
-        self.setting(field, setting, |p| of(&p.limits), |at| {
-            let number = at.inside(field, at.value.0, bounds)?;
-            u32::try_from(number).map_err(|_| at.range(field, number, bounds))
-        })
+        self.setting(
+            field,
+            setting,
+            |p| of(&p.limits),
+            |at| {
+                let number = at.inside(field, at.value.0, bounds)?;
+                u32::try_from(number).map_err(|_| at.range(field, number, bounds))
+            },
+        )
     }
 }
 
@@ -297,7 +351,12 @@ impl<T> At<T> {
         self.inside(field, value, bounds)
     }
 
-    fn inside<U: Copy + PartialOrd + Display>(&self, field: &'static str, value: U, bounds: (U, U)) -> Result<U, Fault> {
+    fn inside<U: Copy + PartialOrd + Display>(
+        &self,
+        field: &'static str,
+        value: U,
+        bounds: (U, U),
+    ) -> Result<U, Fault> {
         match bounds.0 <= value && value <= bounds.1 {
             true => Ok(value),
             false => Err(self.range(field, value, bounds)),

@@ -53,7 +53,11 @@ fn table<'a>(text: &mut String, root: &'a Value, object: &'a Value, sections: &m
     let fields = object.get("properties").and_then(Value::as_object);
     for (key, field) in fields.into_iter().flatten() {
         let target = follow(root, field);
-        let about = one_line(if field.get("description").is_some() { field } else { target });
+        let about = one_line(if field.get("description").is_some() {
+            field
+        } else {
+            target
+        });
         if target.get("properties").is_some() {
             sections.push((key.clone(), target));
             text.push_str(&format!("| `{key}` | see below | {about} |\n"));
@@ -98,13 +102,19 @@ fn choices(field: &Value) -> Vec<String> {
 }
 
 fn follow<'a>(root: &'a Value, field: &'a Value) -> &'a Value {
-    let pointer = field.get("$ref").and_then(Value::as_str).and_then(|reference| reference.strip_prefix('#'));
+    let pointer = field
+        .get("$ref")
+        .and_then(Value::as_str)
+        .and_then(|reference| reference.strip_prefix('#'));
     pointer.and_then(|pointer| root.pointer(pointer)).unwrap_or(field)
 }
 
 fn one_line(field: &Value) -> String {
     let text = field.get("description").and_then(Value::as_str).unwrap_or_default();
-    text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
+    text.split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+        .replace('|', "\\|")
 }
 
 #[cfg(test)]

@@ -45,7 +45,11 @@ pub fn diff(first: &Profile, second: &Profile) -> Vec<String> {
 /// Everything but the system calls.
 fn settings(profile: &Profile) -> Value {
     let environment = &profile.environment;
-    let set: BTreeMap<_, _> = environment.set.iter().map(|(name, value)| (name.as_str(), value.expose())).collect();
+    let set: BTreeMap<_, _> = environment
+        .set
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.expose()))
+        .collect();
     json!({
         "name": profile.name,
         "summary": profile.summary,
@@ -123,7 +127,10 @@ fn facts(profile: &Profile) -> BTreeMap<String, String> {
     let mut facts = BTreeMap::new();
     flatten("", &settings(profile), &mut facts);
     for (name, rule) in &profile.syscalls.rules {
-        facts.insert(format!("syscalls {name}"), format!("{} ({})", word(rule.action), rule.reason));
+        facts.insert(
+            format!("syscalls {name}"),
+            format!("{} ({})", word(rule.action), rule.reason),
+        );
     }
     facts
 }
@@ -132,7 +139,11 @@ fn flatten(key: &str, value: &Value, facts: &mut BTreeMap<String, String>) {
     match value {
         Value::Object(map) => {
             for (name, value) in map {
-                let name = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
+                let name = if key.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{key}.{name}")
+                };
                 flatten(&name, value, facts);
             }
         }
@@ -193,10 +204,25 @@ mod tests {
         let (default, network) = (profiles.get("default").unwrap(), profiles.get("network").unwrap());
         assert_eq!(diff(&default, &default), Vec::<String>::new());
         let lines = diff(&default, &network);
-        assert_eq!(lines[..4], ["- name: default", "+ name: network", "- network: none", "+ network: host"]);
+        assert_eq!(
+            lines[..4],
+            [
+                "- name: default",
+                "+ name: network",
+                "- network: none",
+                "+ network: host"
+            ]
+        );
         assert_eq!(lines.len(), 6, "{lines:?}"); // and the summary
         let lines = diff(&default, &profiles.get("build").unwrap());
-        assert!(lines.iter().any(|line| line.starts_with("+ syscalls ptrace: allow")), "{lines:?}");
-        assert!(lines.iter().any(|line| line.starts_with("+ filesystem.execute ~/.rustup: listed, optional")));
+        assert!(
+            lines.iter().any(|line| line.starts_with("+ syscalls ptrace: allow")),
+            "{lines:?}"
+        );
+        assert!(
+            lines
+                .iter()
+                .any(|line| line.starts_with("+ filesystem.execute ~/.rustup: listed, optional"))
+        );
     }
 }

@@ -144,7 +144,13 @@ static BASES: [Base; 3] = [
 ];
 
 /// Their arguments lie in memory, so no filter sees a namespace flag, a mode or a command in them.
-const UNFILTERABLE: [&str; 5] = ["clone3", "io_uring_enter", "io_uring_register", "io_uring_setup", "openat2"];
+const UNFILTERABLE: [&str; 5] = [
+    "clone3",
+    "io_uring_enter",
+    "io_uring_register",
+    "io_uring_setup",
+    "openat2",
+];
 
 #[cfg(test)]
 mod tests {

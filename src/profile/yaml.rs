@@ -34,7 +34,8 @@ fn nested(text: &mut String, value: &Value, depth: usize) {
 }
 
 fn member(text: &mut String, value: &Value, depth: usize) {
-    let empty = |value: &Value| value.as_array().is_some_and(Vec::is_empty) || value.as_object().is_some_and(|m| m.is_empty());
+    let empty =
+        |value: &Value| value.as_array().is_some_and(Vec::is_empty) || value.as_object().is_some_and(|m| m.is_empty());
     match value {
         Value::Object(_) | Value::Array(_) if !empty(value) && !is_row(value) => {
             text.push('\n');
@@ -69,7 +70,10 @@ fn flow(value: &Value) -> String {
         Value::String(text) => scalar(text),
         Value::Array(list) => format!("[{}]", list.iter().map(flow).collect::<Vec<_>>().join(", ")),
         Value::Object(map) => {
-            let members: Vec<_> = map.iter().map(|(key, value)| format!("{}: {}", scalar(key), flow(value))).collect();
+            let members: Vec<_> = map
+                .iter()
+                .map(|(key, value)| format!("{}: {}", scalar(key), flow(value)))
+                .collect();
             format!("{{{}}}", members.join(", "))
         }
         other => other.to_string(),
@@ -80,7 +84,8 @@ fn flow(value: &Value) -> String {
 fn scalar(text: &str) -> String {
     let start = text.starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '/' | '~' | '.' | '_'));
     let body = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '~' | '.' | '_' | '-' | '+' | '%' | ' ');
-    let size = text.starts_with(|c: char| c.is_ascii_digit()) && text.ends_with(|c: char| c.is_ascii_alphabetic() || c == '%');
+    let size =
+        text.starts_with(|c: char| c.is_ascii_digit()) && text.ends_with(|c: char| c.is_ascii_alphabetic() || c == '%');
     let word = matches!(
         text.to_ascii_lowercase().as_str(),
         "true" | "false" | "yes" | "no" | "on" | "off" | "null" | "~" | "y" | "n" | ".inf" | ".nan"
@@ -90,6 +95,10 @@ fn scalar(text: &str) -> String {
         true => text.to_owned(),
         false => Value::from(text).to_string(),
     }
+}
+
+fn indent(text: &mut String, depth: usize) {
+    text.push_str(&"  ".repeat(depth));
 }
 
 #[cfg(test)]
@@ -125,8 +134,4 @@ mod tests {
         let text = write(&value);
         assert_eq!(super::super::parse::parse::<Value>(&text).unwrap(), value, "{text}");
     }
-}
-
-fn indent(text: &mut String, depth: usize) {
-    text.push_str(&"  ".repeat(depth));
 }

@@ -52,15 +52,26 @@ struct Program {
 impl Program {
     fn prepare(command: &CommandSpec) -> Result<Self, StepError> {
         let string = |bytes: &std::ffi::OsStr| {
-            CString::new(bytes.as_bytes()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput)).at(Step::Exec)
+            CString::new(bytes.as_bytes())
+                .map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))
+                .at(Step::Exec)
         };
         let all = |list: &[super::spec::Bytes]| list.iter().map(|b| string(&b.0)).collect::<Result<Vec<_>, _>>();
         let first = command.argv.first().ok_or(io::ErrorKind::InvalidInput).at(Step::Exec)?;
         let candidates = if first.0.as_bytes().contains(&b'/') {
             vec![string(&first.0)?]
         } else {
-            let paths = command.path.iter().map(|directory| directory.join(&first.0).into_os_string());
-            paths.map(|p| CString::new(p.into_vec()).map_err(|_| io::ErrorKind::InvalidInput).at(Step::Exec)).collect::<Result<_, _>>()?
+            let paths = command
+                .path
+                .iter()
+                .map(|directory| directory.join(&first.0).into_os_string());
+            paths
+                .map(|p| {
+                    CString::new(p.into_vec())
+                        .map_err(|_| io::ErrorKind::InvalidInput)
+                        .at(Step::Exec)
+                })
+                .collect::<Result<_, _>>()?
         };
         Ok(Self {
             candidates,

@@ -13,8 +13,13 @@ pub(super) const HOME: &str = "/home/user";
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// What to execute, with which variables.
+#[expect(clippy::too_many_lines, reason = "one row for each case reads best in one place")]
 pub(super) fn command(request: &LaunchRequest, cwd: PathBuf) -> CommandSpec {
-    let shell = if Path::new("/bin/bash").exists() { "/bin/bash" } else { "/bin/sh" };
+    let shell = if Path::new("/bin/bash").exists() {
+        "/bin/bash"
+    } else {
+        "/bin/sh"
+    };
     let argv = match &request.program {
         Program::Shell(line) => {
             let line = line.as_argument().as_os_str().to_owned();
@@ -23,13 +28,20 @@ pub(super) fn command(request: &LaunchRequest, cwd: PathBuf) -> CommandSpec {
         Program::Argv(arguments) => arguments.iter().map(|a| Bytes(a.as_os_str().to_owned())).collect(),
     };
     let mut variables: BTreeMap<String, OsString> = BTreeMap::new();
-    let term = if request.terminal == Terminal::None { "dumb" } else { "xterm-256color" };
+    let term = if request.terminal == Terminal::None {
+        "dumb"
+    } else {
+        "xterm-256color"
+    };
     let mut path = OsString::from(PATH);
     for rule in &request.profile.filesystem.execute {
         if let crate::profile::HostPath::Home(below) = &rule.path
             && let Some(home) = super::workspace::home()
         {
             let directory = home.join(below);
+            if below.ends_with(".rustup") && directory.is_dir() {
+                variables.insert("RUSTUP_HOME".to_owned(), directory.clone().into_os_string()); // HOME is another here
+            }
             let directory = if below.ends_with("bin") { directory } else { continue };
             if directory.is_dir() {
                 path.push(":");
@@ -37,7 +49,13 @@ pub(super) fn command(request: &LaunchRequest, cwd: PathBuf) -> CommandSpec {
             }
         }
     }
-    for (name, value) in [("HOME", HOME), ("USER", "user"), ("LOGNAME", "user"), ("SHELL", shell), ("TMPDIR", "/tmp")] {
+    for (name, value) in [
+        ("HOME", HOME),
+        ("USER", "user"),
+        ("LOGNAME", "user"),
+        ("SHELL", shell),
+        ("TMPDIR", "/tmp"),
+    ] {
         variables.insert(name.to_owned(), value.into());
     }
     variables.insert("TERM".to_owned(), term.into());
@@ -54,14 +72,23 @@ pub(super) fn command(request: &LaunchRequest, cwd: PathBuf) -> CommandSpec {
     for (name, value) in &request.env {
         variables.insert(name.as_str().to_owned(), value.expose().into());
     }
-    let path = variables.get("PATH").map(|p| std::env::split_paths(p).collect()).unwrap_or_default();
+    let path = variables
+        .get("PATH")
+        .map(|p| std::env::split_paths(p).collect())
+        .unwrap_or_default();
     let environment = variables.into_iter().map(|(name, value)| {
         let mut pair = OsString::from(name);
         pair.push("=");
         pair.push(value);
         Bytes(pair)
     });
-    CommandSpec { argv, environment: environment.collect(), path, cwd, umask: 0o022 }
+    CommandSpec {
+        argv,
+        environment: environment.collect(),
+        path,
+        cwd,
+        umask: 0o022,
+    }
 }
 
 /// Files of /etc that say who and where this is: written anew, never the host's.
@@ -69,12 +96,26 @@ pub(super) fn files(identity: (u32, u32), network: bool) -> Vec<Entry> {
     let (uid, gid) = identity;
     let dns = if network { "files dns" } else { "files" };
     let text = [
-        ("/etc/passwd", format!("user:x:{uid}:{gid}:user:{HOME}:/bin/bash\nnobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n")),
+        (
+            "/etc/passwd",
+            format!("user:x:{uid}:{gid}:user:{HOME}:/bin/bash\nnobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n"),
+        ),
         ("/etc/group", format!("user:x:{gid}:\nnogroup:x:65534:\n")),
         ("/etc/hostname", "terrarium\n".to_owned()),
-        ("/etc/hosts", "127.0.0.1 localhost terrarium\n::1 localhost\n".to_owned()),
+        (
+            "/etc/hosts",
+            "127.0.0.1 localhost terrarium\n::1 localhost\n".to_owned(),
+        ),
         ("/etc/machine-id", "00000000000000000000000000000000\n".to_owned()),
-        ("/etc/nsswitch.conf", format!("passwd: files\ngroup: files\nhosts: {dns}\nservices: files\nprotocols: files\n")),
+        (
+            "/etc/nsswitch.conf",
+            format!("passwd: files\ngroup: files\nhosts: {dns}\nservices: files\nprotocols: files\n"),
+        ),
     ];
-    text.into_iter().map(|(path, text)| Entry::File { path: path.into(), text }).collect()
+    text.into_iter()
+        .map(|(path, text)| Entry::File {
+            path: path.into(),
+            text,
+        })
+        .collect()
 }

@@ -17,7 +17,13 @@ const TMPFS_FILES: u64 = 50_000;
 const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 /// What /proc must not be written through, and what it must not show.
 const PROC_READ_ONLY: [&str; 4] = ["/proc/sys", "/proc/bus", "/proc/irq", "/proc/fs"];
-const PROC_MASKED: [&str; 5] = ["/proc/kcore", "/proc/keys", "/proc/sysrq-trigger", "/proc/timer_list", "/proc/key-users"];
+const PROC_MASKED: [&str; 5] = [
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/sysrq-trigger",
+    "/proc/timer_list",
+    "/proc/key-users",
+];
 /// Links of the root directory on systems whose /usr holds everything.
 const ROOT_LINKS: [&str; 6] = ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
 
@@ -34,7 +40,11 @@ pub(super) fn plan(request: &LaunchRequest, modes: &Modes) -> Result<(Option<Vie
     let view = modes.namespaces.mount.then(|| view(request, modes, &reads, &executes));
     let landlock = (modes.landlock > 0).then(|| LandlockSpec {
         abi: modes.landlock,
-        rules: if view.is_some() { inside(request, &executes) } else { alone(request, &reads, &executes) },
+        rules: if view.is_some() {
+            inside(request, &executes)
+        } else {
+            alone(request, &reads, &executes)
+        },
         deny_tcp: profile.network == Network::None && !modes.namespaces.network,
     });
     Ok((view, landlock))
@@ -53,7 +63,10 @@ fn existing(request: &LaunchRequest, rules: &[PathRule]) -> Result<Vec<PathBuf>,
         if path.symlink_metadata().is_ok() {
             found.push(path);
         } else if rule.presence == Presence::Required {
-            return Err(Refusal::MissingPath { profile: request.profile.name.clone(), path });
+            return Err(Refusal::MissingPath {
+                profile: request.profile.name.clone(),
+                path,
+            });
         }
     }
     Ok(found)
@@ -69,24 +82,37 @@ fn view(request: &LaunchRequest, modes: &Modes, reads: &[PathBuf], executes: &[P
     }
     for link in ROOT_LINKS {
         if let Ok(target) = fs::read_link(link) {
-            view.fixed.push(Entry::Link { path: link.into(), target });
+            view.fixed.push(Entry::Link {
+                path: link.into(),
+                target,
+            });
         }
     }
     for path in executes.iter().chain(reads) {
         host_path(&mut view.fixed, path, executes.contains(path));
     }
-    view.fixed.extend(environment::files(modes.identity.outside, profile.network == Network::Host));
-    view.fixed.push(Entry::Link { path: "/var/tmp".into(), target: "/tmp".into() });
+    view.fixed.extend(environment::files(
+        modes.identity.outside,
+        profile.network == Network::Host,
+    ));
+    view.fixed.push(Entry::Link {
+        path: "/var/tmp".into(),
+        target: "/tmp".into(),
+    });
     devices(&mut view, modes);
     if modes.proc {
         view.mounted.push(Entry::Proc);
         for path in PROC_READ_ONLY {
-            view.mounted.push(Entry::Pin { path: path.into(), attributes: PLAIN | NO_EXEC | READ_ONLY });
+            view.mounted.push(Entry::Pin {
+                path: path.into(),
+                attributes: PLAIN | NO_EXEC | READ_ONLY,
+            });
         }
         let masked = PROC_MASKED.into_iter().filter(|path| Path::new(path).exists());
         view.mounted.extend(masked.map(|path| Entry::Bind {
             path: path.into(),
             source: "/dev/null".into(),
+            directory: false,
             attributes: NO_SUID | NO_EXEC | READ_ONLY,
             needed: true,
         }));
@@ -117,7 +143,14 @@ fn host_path(fixed: &mut Vec<Entry>, path: &Path, execute: bool) {
         Ok(target) => fixed.push(Entry::Link { path, target }),
         Err(_) => {
             let attributes = PLAIN | READ_ONLY | if execute { 0 } else { NO_EXEC };
-            fixed.push(Entry::Bind { source: path.clone(), path, attributes, needed: true });
+            let directory = path.is_dir();
+            fixed.push(Entry::Bind {
+                source: path.clone(),
+                path,
+                directory,
+                attributes,
+                needed: true,
+            });
         }
     }
 }
@@ -126,7 +159,13 @@ fn devices(view: &mut View, modes: &Modes) {
     for name in DEVICES {
         let path = Path::new("/dev").join(name);
         let needed = name != "tty";
-        view.mounted.push(Entry::Bind { source: path.clone(), path, attributes: NO_SUID | NO_EXEC, needed });
+        view.mounted.push(Entry::Bind {
+            source: path.clone(),
+            path,
+            directory: false,
+            attributes: NO_SUID | NO_EXEC,
+            needed,
+        });
     }
     let links = [
         ("fd", "/proc/self/fd"),
@@ -136,9 +175,14 @@ fn devices(view: &mut View, modes: &Modes) {
         ("ptmx", "pts/ptmx"),
     ];
     for (name, target) in links {
-        view.fixed.push(Entry::Link { path: Path::new("/dev").join(name), target: target.into() });
+        view.fixed.push(Entry::Link {
+            path: Path::new("/dev").join(name),
+            target: target.into(),
+        });
     }
-    view.fixed.push(Entry::Directory { path: "/dev/shm".into() });
+    view.fixed.push(Entry::Directory {
+        path: "/dev/shm".into(),
+    });
     if modes.devpts {
         view.mounted.push(Entry::Devpts);
     }
@@ -176,10 +220,16 @@ fn workspace(view: &mut View, request: &LaunchRequest, exec: u64) {
             }
             let last = index + 1 == parts.len();
             if last {
-                view.mounted.push(Entry::Pin { path: place.clone(), attributes: attributes | READ_ONLY });
+                view.mounted.push(Entry::Pin {
+                    path: place.clone(),
+                    attributes: attributes | READ_ONLY,
+                });
             } else if !pinned.contains(&place) {
                 pinned.push(place.clone());
-                view.mounted.push(Entry::Pin { path: place.clone(), attributes });
+                view.mounted.push(Entry::Pin {
+                    path: place.clone(),
+                    attributes,
+                });
             }
         }
     }
@@ -194,24 +244,55 @@ fn workspace_access(access: WorkspaceAccess) -> Access {
     }
 }
 
-const READ: Access = Access { read: true, write: false, execute: false, ioctl: false, optional: true };
+const READ: Access = Access {
+    read: true,
+    write: false,
+    execute: false,
+    ioctl: false,
+    optional: true,
+};
 
 /// Rules inside a view: all of it is there to be read, little to be written or executed.
 fn inside(request: &LaunchRequest, executes: &[PathBuf]) -> Vec<(PathBuf, Access)> {
     let strict = request.profile.filesystem.write_and_execute == WriteAndExecute::Denied;
-    let private = Access { read: true, write: true, execute: !strict, ioctl: false, optional: false };
-    let device = Access { read: true, write: true, execute: false, ioctl: true, optional: true };
+    let private = Access {
+        read: true,
+        write: true,
+        execute: !strict,
+        ioctl: false,
+        optional: false,
+    };
+    let device = Access {
+        read: true,
+        write: true,
+        execute: false,
+        ioctl: true,
+        optional: true,
+    };
     let mut rules = vec![
         ("/".into(), READ),
         ("/tmp".into(), private),
         (HOME.into(), private),
-        ("/dev/shm".into(), Access { execute: false, ..private }),
+        (
+            "/dev/shm".into(),
+            Access {
+                execute: false,
+                ..private
+            },
+        ),
         ("/dev/pts".into(), device),
         ("/proc".into(), Access { write: true, ..READ }),
-        (request.workspace.path().to_owned(), workspace_access(request.profile.filesystem.workspace)),
+        (
+            request.workspace.path().to_owned(),
+            workspace_access(request.profile.filesystem.workspace),
+        ),
     ];
     rules.extend(DEVICES.iter().map(|name| (Path::new("/dev").join(name), device)));
-    rules.extend(executes.iter().map(|path| (path.clone(), Access { execute: true, ..READ })));
+    rules.extend(
+        executes
+            .iter()
+            .map(|path| (path.clone(), Access { execute: true, ..READ })),
+    );
     rules
 }
 
@@ -220,11 +301,22 @@ fn alone(request: &LaunchRequest, reads: &[PathBuf], executes: &[PathBuf]) -> Ve
     let mut rules: Vec<(PathBuf, Access)> = reads.iter().map(|path| (path.clone(), READ)).collect();
     rules.extend(["/etc/passwd", "/etc/group", "/etc/nsswitch.conf", "/etc/hosts"].map(|path| (path.into(), READ)));
     rules.extend(["/proc/meminfo", "/proc/cpuinfo", "/proc/stat", "/proc/loadavg"].map(|path| (path.into(), READ)));
-    rules.extend(executes.iter().map(|path| (path.clone(), Access { execute: true, ..READ })));
+    rules.extend(
+        executes
+            .iter()
+            .map(|path| (path.clone(), Access { execute: true, ..READ })),
+    );
     for name in DEVICES {
-        let device = Access { write: true, ioctl: name == "tty", ..READ };
+        let device = Access {
+            write: true,
+            ioctl: name == "tty",
+            ..READ
+        };
         rules.push((Path::new("/dev").join(name), device));
     }
-    rules.push((request.workspace.path().to_owned(), workspace_access(request.profile.filesystem.workspace)));
+    rules.push((
+        request.workspace.path().to_owned(),
+        workspace_access(request.profile.filesystem.workspace),
+    ));
     rules
 }

@@ -68,7 +68,9 @@ impl Meter {
         let deadline = Instant::now() + MAX_WALK;
         let (mut bytes, mut files, mut entries) = (0, 0, 0);
         let mut open: Vec<PathBuf> = vec![self.limit.directory.clone()];
-        let Ok(device) = fs::symlink_metadata(&self.limit.directory).map(|m| m.dev()) else { return (0, 0) };
+        let Ok(device) = fs::symlink_metadata(&self.limit.directory).map(|m| m.dev()) else {
+            return (0, 0);
+        };
         while let Some(directory) = open.pop() {
             for entry in fs::read_dir(&directory).into_iter().flatten().flatten() {
                 entries += 1;
@@ -91,5 +93,8 @@ impl Meter {
 
 fn free(directory: &std::path::Path) -> Option<Free> {
     let found = rustix::fs::statvfs(directory).ok()?;
-    Some(Free { bytes: found.f_bfree * found.f_frsize, files: found.f_ffree })
+    Some(Free {
+        bytes: found.f_bfree * found.f_frsize,
+        files: found.f_ffree,
+    })
 }

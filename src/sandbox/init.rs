@@ -56,7 +56,10 @@ impl InitOrder {
     }
 
     fn read([signal, all]: [u8; ORDER_BYTES]) -> Self {
-        Self { signal, to: if all == 0 { Target::Foreground } else { Target::All } }
+        Self {
+            signal,
+            to: if all == 0 { Target::Foreground } else { Target::All },
+        }
     }
 }
 
@@ -75,7 +78,11 @@ pub(super) fn run(spec: &Spec, ends: InitEnds) -> ! {
 fn build(spec: &Spec, line: &UnixStream, stdio: Vec<OwnedFd>, mounts: Prepared) -> Result<(), StepError> {
     let mut go = [0];
     (&*line).read_exact(&mut go).at(Step::Namespaces)?;
-    let groups = if spec.identity.change { Groups::Settable } else { Groups::GivenUp };
+    let groups = if spec.identity.change {
+        Groups::Settable
+    } else {
+        Groups::GivenUp
+    };
     let (uid, gid) = spec.identity.outside;
     if spec.namespaces.user {
         identity::become_user(uid, gid, groups).at(Step::Identity)?;
@@ -85,9 +92,8 @@ fn build(spec: &Spec, line: &UnixStream, stdio: Vec<OwnedFd>, mounts: Prepared) 
         network::bring_loopback_up().at(Step::Loopback)?;
     }
     if let Some(view) = &spec.view {
-        view::build(view, &mounts)?;
+        view::build(view, mounts)?;
     }
-    drop(mounts);
     if spec.identity.change && !spec.namespaces.user {
         set_limits(spec)?; // raising needs root, and the number of processes counts from here
         identity::become_user(uid, gid, groups).at(Step::Identity)?;
@@ -124,7 +130,9 @@ fn start(spec: &Spec, line: &UnixStream, stdio: Vec<OwnedFd>, master: Option<Own
             if !text.is_empty() {
                 return Err(serde_json::from_slice(&text).map_err(io::Error::from).at(Step::Exec)?);
             }
-            let started = serde_json::to_vec(&Word::Started).map_err(io::Error::from).at(Step::Exec)?;
+            let started = serde_json::to_vec(&Word::Started)
+                .map_err(io::Error::from)
+                .at(Step::Exec)?;
             let passed: Vec<_> = master.iter().map(|fd| fd.as_fd()).collect();
             fdpass::send(line, &started, &passed).at(Step::Exec)?;
             drop(passed);
@@ -154,7 +162,9 @@ fn tend(spec: &Spec, line: &UnixStream, command: Pid) -> Report {
 
 fn wait_for(line: &UnixStream, command: Pid) -> Status {
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-    let Ok(child) = signal_descriptor() else { return Status::Lost };
+    let Ok(child) = signal_descriptor() else {
+        return Status::Lost;
+    };
     let mut line_open = true;
     loop {
         while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
@@ -214,10 +224,15 @@ fn ended(status: WaitStatus) -> Status {
 
 /// The sandbox's own terminal: the master to send out, and the slave three times.
 fn terminal(spec: &Spec, stdio: Vec<OwnedFd>) -> Result<(Option<OwnedFd>, Vec<OwnedFd>), StepError> {
-    let Some(wanted) = spec.terminal.filter(|t| t.private) else { return Ok((None, stdio)) };
+    let Some(wanted) = spec.terminal.filter(|t| t.private) else {
+        return Ok((None, stdio));
+    };
     let (master, slave) = tty::open_private(wanted.columns, wanted.rows).at(Step::Terminal)?;
     let copy = || slave.try_clone().at(Step::Terminal);
-    Ok((Some(master), vec![copy()?, copy()?, slave.try_clone().at(Step::Terminal)?]))
+    Ok((
+        Some(master),
+        vec![copy()?, copy()?, slave.try_clone().at(Step::Terminal)?],
+    ))
 }
 
 /// Counts that the kernel keeps for each user namespace: watches, and namespaces within.
@@ -277,8 +292,14 @@ fn tie_to_launcher(line: &UnixStream) -> io::Result<()> {
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
     let mut wanted = [PollFd::new(line.as_fd(), PollFlags::empty())];
     poll(&mut wanted, PollTimeout::ZERO)?;
-    let gone = wanted.iter().any(|fd| fd.revents().is_some_and(|e| e.contains(PollFlags::POLLHUP)));
-    if gone { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
+    let gone = wanted
+        .iter()
+        .any(|fd| fd.revents().is_some_and(|e| e.contains(PollFlags::POLLHUP)));
+    if gone {
+        Err(io::ErrorKind::BrokenPipe.into())
+    } else {
+        Ok(())
+    }
 }
 
 /// What the command's child must do before anything else: nothing of pid 1 comes along.

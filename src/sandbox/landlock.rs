@@ -3,8 +3,8 @@
 use std::io;
 
 use landlock::{
-    ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible as _, PathBeneath, PathFd, Ruleset, RulesetAttr as _,
-    RulesetCreatedAttr as _, Scope,
+    ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible as _, PathBeneath, PathFd, Ruleset,
+    RulesetAttr as _, RulesetCreatedAttr as _, Scope,
 };
 
 use super::spec::{Access, LandlockSpec};
@@ -17,10 +17,14 @@ pub(super) fn restrict(spec: &LandlockSpec) -> Result<(), StepError> {
     let mut ruleset = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
     ruleset = ruleset.handle_access(AccessFs::from_all(abi)).map_err(failed)?;
     if spec.deny_tcp && spec.abi >= 4 {
-        ruleset = ruleset.handle_access(AccessNet::BindTcp | AccessNet::ConnectTcp).map_err(failed)?;
+        ruleset = ruleset
+            .handle_access(AccessNet::BindTcp | AccessNet::ConnectTcp)
+            .map_err(failed)?;
     }
     if spec.abi >= 6 {
-        ruleset = ruleset.scope(Scope::AbstractUnixSocket | Scope::Signal).map_err(failed)?;
+        ruleset = ruleset
+            .scope(Scope::AbstractUnixSocket | Scope::Signal)
+            .map_err(failed)?;
     }
     let mut created = ruleset.create().map_err(failed)?;
     for (path, access) in &spec.rules {
@@ -58,7 +62,11 @@ fn rights(access: Access, abi: ABI, directory: bool) -> BitFlags<AccessFs> {
         bits |= AccessFs::IoctlDev;
     }
     bits &= AccessFs::from_all(abi);
-    if directory { bits } else { bits & AccessFs::from_file(abi) }
+    if directory {
+        bits
+    } else {
+        bits & AccessFs::from_file(abi)
+    }
 }
 
 fn version(number: u8) -> ABI {

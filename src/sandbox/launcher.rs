@@ -16,10 +16,10 @@ use super::spec::{Entry, Spec, Word};
 use super::step::{AtStep as _, Step, StepError};
 use super::watch::Watcher;
 use crate::kernel::cgroup::{self, Group};
+use crate::kernel::fdpass;
 use crate::kernel::identity::{self, Groups};
 use crate::kernel::mounts::{self, Reach};
 use crate::kernel::process::{self, Fork, SignalAction};
-use crate::kernel::{fdpass, fds};
 
 /// Runs one sandbox from its spec to its end, then exits.
 pub(super) fn run(control: UnixStream) -> ! {
@@ -35,11 +35,17 @@ pub(super) fn run(control: UnixStream) -> ! {
 
 fn launch(control: &UnixStream) -> Result<Word, StepError> {
     process::set_signal(Signal::SIGCHLD, SignalAction::Default).at(Step::ReadSpec)?;
-    let (text, mut passed) =
-        fdpass::receive(control).at(Step::ReadSpec)?.ok_or(io::ErrorKind::UnexpectedEof).at(Step::ReadSpec)?;
-    let spec: Spec = serde_json::from_slice(&text).map_err(io::Error::from).at(Step::ReadSpec)?;
+    let (text, mut passed) = fdpass::receive(control)
+        .at(Step::ReadSpec)?
+        .ok_or(io::ErrorKind::UnexpectedEof)
+        .at(Step::ReadSpec)?;
+    let spec: Spec = serde_json::from_slice(&text)
+        .map_err(io::Error::from)
+        .at(Step::ReadSpec)?;
     drop(text);
-    process::join_new_session_keyring().or_else(keyrings_are_missing).at(Step::Keyring)?;
+    process::join_new_session_keyring()
+        .or_else(keyrings_are_missing)
+        .at(Step::Keyring)?;
     let group = make_group(&spec)?;
     let result = build(control, &spec, group.as_ref(), &mut passed).map(|running| {
         drop(passed);
@@ -56,13 +62,19 @@ fn launch(control: &UnixStream) -> Result<Word, StepError> {
 
 /// A kernel without keyrings has none to leak.
 fn keyrings_are_missing(error: io::Error) -> io::Result<()> {
-    if error.raw_os_error() == Some(libc::ENOSYS) { Ok(()) } else { Err(error) }
+    if error.raw_os_error() == Some(libc::ENOSYS) {
+        Ok(())
+    } else {
+        Err(error)
+    }
 }
 
 fn make_group(spec: &Spec) -> Result<Option<Group>, StepError> {
     let Some(cgroup) = &spec.cgroup else { return Ok(None) };
     let name = format!("{}{}", cgroup::PREFIX, spec.name);
-    Group::create(&cgroup.parent, &name, &cgroup.limits).map(Some).at(Step::Cgroup)
+    Group::create(&cgroup.parent, &name, &cgroup.limits)
+        .map(Some)
+        .at(Step::Cgroup)
 }
 
 /// A sandbox whose command has been executed.
@@ -87,12 +99,23 @@ fn build(
     match process::fork(spec.namespaces.flags(), birthplace).at(Step::Namespaces)? {
         Fork::Child => {
             drop(mine);
-            init::run(spec, InitEnds { line: its, stdio: std::mem::take(passed), mounts: prepared })
+            init::run(
+                spec,
+                InitEnds {
+                    line: its,
+                    stdio: std::mem::take(passed),
+                    mounts: prepared,
+                },
+            )
         }
         Fork::Parent { pid, pidfd } => {
             drop((its, prepared));
             passed.clear();
-            let running = Running { init: pid, pidfd, line: mine };
+            let running = Running {
+                init: pid,
+                pidfd,
+                line: mine,
+            };
             let result = settle(control, spec, group, &running);
             if result.is_err() {
                 rustix::process::pidfd_send_signal(&running.pidfd, rustix::process::Signal::KILL).ok();
@@ -106,7 +129,11 @@ fn build(
 /// Lets pid 1 go once its ids and its cgroup are set, and waits until the command is executed.
 fn settle(control: &UnixStream, spec: &Spec, group: Option<&Group>, running: &Running) -> Result<(), StepError> {
     if spec.namespaces.user {
-        let groups = if spec.identity.change { Groups::Settable } else { Groups::GivenUp };
+        let groups = if spec.identity.change {
+            Groups::Settable
+        } else {
+            Groups::GivenUp
+        };
         let ids = spec.identity.outside;
         identity::write_maps(running.init, ids, ids, groups).at(Step::IdMaps)?;
     }
@@ -129,7 +156,11 @@ fn settle(control: &UnixStream, spec: &Spec, group: Option<&Group>, running: &Ru
 /// pid 1 ended without a word: most often the memory limit is too low to start at all.
 fn died_early(group: Option<&Group>, error: &io::Error) -> StepError {
     let memory = group.is_some_and(|g| g.usage().out_of_memory_kills > 0);
-    let error = if memory { io::Error::from_raw_os_error(libc::ENOMEM) } else { io::Error::other(error.to_string()) };
+    let error = if memory {
+        io::Error::from_raw_os_error(libc::ENOMEM)
+    } else {
+        io::Error::other(error.to_string())
+    };
     StepError::new(Step::Exec, &error)
 }
 
@@ -140,7 +171,11 @@ pub(super) type Prepared = Vec<(std::path::PathBuf, OwnedFd)>;
 
 fn prepare_mounts(spec: &Spec) -> Result<Prepared, StepError> {
     let mut prepared = Vec::new();
-    let Some(view) = spec.view.as_ref().filter(|_| spec.identity.change && identity::has_admin()) else {
+    let Some(view) = spec
+        .view
+        .as_ref()
+        .filter(|_| spec.identity.change && identity::has_admin())
+    else {
         return Ok(prepared);
     };
     for entry in view.fixed.iter().chain(&view.mounted) {
@@ -151,7 +186,9 @@ fn prepare_mounts(spec: &Spec) -> Result<Prepared, StepError> {
                     prepared.push((path.clone(), tree)); // otherwise bound by path, or reported there
                 }
             }
-            Entry::Workspace { path, device, inode, .. } => {
+            Entry::Workspace {
+                path, device, inode, ..
+            } => {
                 let tree = workspace_mount(path, (*device, *inode), spec.identity.outside);
                 prepared.push((path.clone(), tree.at_path(Step::PrepareWorkspace, path)?));
             }
@@ -186,7 +223,7 @@ fn id_namespace(owner: (u32, u32), user: (u32, u32)) -> io::Result<OwnedFd> {
     match process::fork(libc::CLONE_NEWUSER, None)? {
         Fork::Child => {
             drop(go);
-            wait.read(&mut [0]).ok(); // only the end of the pipe matters
+            wait.read_exact(&mut [0]).ok(); // only the end of the pipe matters
             process::exit_now(0)
         }
         Fork::Parent { pid, .. } => {
@@ -199,9 +236,4 @@ fn id_namespace(owner: (u32, u32), user: (u32, u32)) -> io::Result<OwnedFd> {
             Ok(namespace?.into())
         }
     }
-}
-
-/// Closes what a forked child must not keep, whatever it was.
-pub(super) fn keep_only_stdio() -> io::Result<()> {
-    fds::close_from(3)
 }

@@ -28,7 +28,9 @@ pub enum Refusal {
         why: String,
     },
     /// The profile wants more than there is.
-    #[error("profile {profile} requires {what}, which this machine lacks: {why}; hint: run `terrarium doctor`, or choose another profile")]
+    #[error(
+        "profile {profile} requires {what}, which this machine lacks: {why}; hint: run `terrarium doctor`, or choose another profile"
+    )]
     Required {
         /// Which profile.
         profile: String,
@@ -105,11 +107,17 @@ pub(super) fn plan(
         filters: syscalls::compile(&profile.syscalls, &conditions)?,
         init_filter: syscalls::init_filter(),
         rlimits: resources::rlimits(limits, &modes),
-        processors: conditions.affinity_fixed.then(|| limits.cpu.millicores(processors) / 1000),
+        processors: conditions
+            .affinity_fixed
+            .then(|| limits.cpu.millicores(processors) / 1000),
         command: environment::command(request, cwd),
         terminal: match request.terminal {
             Terminal::None => None,
-            Terminal::Size { columns, rows } => Some(TerminalSpec { columns, rows, private: modes.devpts }),
+            Terminal::Size { columns, rows } => Some(TerminalSpec {
+                columns,
+                rows,
+                private: modes.devpts,
+            }),
         },
         watch: resources::watch(request, &modes),
         view,
@@ -139,7 +147,13 @@ fn modes(request: &LaunchRequest, support: &Support, run_as: Option<u32>) -> Res
         return Err(Refusal::NoUser);
     };
     Ok(Modes {
-        namespaces: Namespaces { user, mount, pid, network, others: any },
+        namespaces: Namespaces {
+            user,
+            mount,
+            pid,
+            network,
+            others: any,
+        },
         identity: Identity { outside, change },
         landlock: support.landlock,
         cgroup: support.cgroup.is_ok(),
@@ -152,12 +166,18 @@ fn modes(request: &LaunchRequest, support: &Support, run_as: Option<u32>) -> Res
 fn floor(modes: &Modes, support: &Support) -> Result<(), Refusal> {
     let why = |found: &Result<(), String>| found.clone().err().unwrap_or_else(|| "not usable here".to_owned());
     if !modes.namespaces.mount && modes.landlock == 0 {
-        return Err(Refusal::Floor { what: "both mount namespaces and Landlock", why: why(&support.mount_namespace) });
+        return Err(Refusal::Floor {
+            what: "both mount namespaces and Landlock",
+            why: why(&support.mount_namespace),
+        });
     }
     let other_user = modes.identity.change && modes.identity.outside.0 != rustix::process::geteuid().as_raw();
     if !modes.namespaces.pid && modes.landlock < 6 && !other_user {
         let what = "process namespaces, another user to run as, and Landlock 6";
-        return Err(Refusal::Floor { what, why: why(&support.pid_namespace) });
+        return Err(Refusal::Floor {
+            what,
+            why: why(&support.pid_namespace),
+        });
     }
     Ok(())
 }
@@ -168,14 +188,22 @@ fn required(request: &LaunchRequest, modes: &Modes, support: &Support) -> Result
     let found = [
         ("a mount namespace", wanted.mount, support.mount_namespace.clone().err()),
         ("a process namespace", wanted.pid, support.pid_namespace.clone().err()),
-        ("a network namespace", wanted.network || profile.network == Network::Host, support.network_namespace.clone().err()),
+        (
+            "a network namespace",
+            wanted.network || profile.network == Network::Host,
+            support.network_namespace.clone().err(),
+        ),
         ("Landlock", modes.landlock > 0, Some("the kernel has none".to_owned())),
     ];
     if profile.isolation == Enforcement::Required
         && let Some((what, _, why)) = found.into_iter().find(|(_, there, _)| !there)
     {
         let why = why.unwrap_or_else(|| "not usable here".to_owned());
-        return Err(Refusal::Required { profile: profile.name.clone(), what, why });
+        return Err(Refusal::Required {
+            profile: profile.name.clone(),
+            what,
+            why,
+        });
     }
     match &support.cgroup {
         Err(why) if profile.limits.enforcement == Enforcement::Required => Err(Refusal::Required {
@@ -192,13 +220,18 @@ fn conditions(request: &LaunchRequest, modes: &Modes, processors: u32) -> Condit
     let own_network = modes.namespaces.network;
     let scoped = modes.landlock >= 6;
     let host = profile.network == Network::Host;
-    let netlink = profile.syscalls.rules.get("ptrace").is_some_and(|r| r.action == SyscallAction::Allow);
+    let netlink = profile
+        .syscalls
+        .rules
+        .get("ptrace")
+        .is_some_and(|r| r.action == SyscallAction::Allow);
     Conditions {
         sockets: Sockets {
             unix: modes.namespaces.mount && (own_network || scoped),
             tcp: own_network || host,
             udp: host || (own_network && netlink), // `build` has both, inside its own namespaces
         },
+        identity: modes.identity.outside,
         host_processes: !modes.namespaces.pid,
         host_files: !modes.namespaces.mount,
         memory_enforced: modes.cgroup,
@@ -210,7 +243,9 @@ fn conditions(request: &LaunchRequest, modes: &Modes, processors: u32) -> Condit
 /// The directory to start in: in the workspace unless another of the sandbox's own is named.
 fn working_directory(request: &LaunchRequest, modes: &Modes) -> Result<PathBuf, Refusal> {
     let workspace = request.workspace.path();
-    let Some(cwd) = &request.cwd else { return Ok(workspace.to_owned()) };
+    let Some(cwd) = &request.cwd else {
+        return Ok(workspace.to_owned());
+    };
     let joined = workspace.join(cwd);
     let mut clean = PathBuf::new();
     for part in joined.components() {
@@ -222,10 +257,17 @@ fn working_directory(request: &LaunchRequest, modes: &Modes) -> Result<PathBuf, 
         }
     }
     let own = [workspace, Path::new("/tmp"), Path::new(environment::HOME)];
-    let allowed = if modes.namespaces.mount { &own[..] } else { own.get(..1).unwrap_or_default() };
+    let allowed = if modes.namespaces.mount {
+        &own[..]
+    } else {
+        own.get(..1).unwrap_or_default()
+    };
     if allowed.iter().any(|directory| clean.starts_with(directory)) {
         Ok(clean)
     } else {
-        Err(Refusal::OutsideDirectory { cwd: cwd.clone(), workspace: workspace.to_owned() })
+        Err(Refusal::OutsideDirectory {
+            cwd: cwd.clone(),
+            workspace: workspace.to_owned(),
+        })
     }
 }

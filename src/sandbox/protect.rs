@@ -9,12 +9,17 @@ pub(super) type Fingerprint = Option<(u64, i64, i64, u64)>;
 
 /// Looks at each path, relative to the workspace, without following the last link.
 pub(super) fn look(workspace: &Path, protect: &[PathBuf]) -> Vec<(PathBuf, Fingerprint)> {
-    protect.iter().map(|path| (path.clone(), fingerprint(&workspace.join(path)))).collect()
+    protect
+        .iter()
+        .map(|path| (path.clone(), fingerprint(&workspace.join(path))))
+        .collect()
 }
 
 /// Those that look different now.
 pub(super) fn changed(workspace: &Path, before: &[(PathBuf, Fingerprint)]) -> Vec<PathBuf> {
-    let now = before.iter().filter(|(path, was)| fingerprint(&workspace.join(path)) != *was);
+    let now = before
+        .iter()
+        .filter(|(path, was)| fingerprint(&workspace.join(path)) != *was);
     now.map(|(path, _)| path.clone()).collect()
 }
 

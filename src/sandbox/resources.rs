@@ -47,7 +47,10 @@ pub(super) fn watch(request: &LaunchRequest, modes: &Modes) -> Watch {
         Some(timeout) if timeout <= wall => (timeout, Limit::Timeout),
         _ => (wall, Limit::WallTime),
     };
-    let cpu = [limits.cpu_time.map(|s| s.duration()), request.cpu_time].into_iter().flatten().min();
+    let cpu = [limits.cpu_time.map(|s| s.duration()), request.cpu_time]
+        .into_iter()
+        .flatten()
+        .min();
     let writable = request.profile.filesystem.workspace != WorkspaceAccess::Read;
     let growth = writable.then(|| Growth {
         directory: request.workspace.path().to_owned(),

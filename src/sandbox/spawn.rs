@@ -50,7 +50,9 @@ pub enum LaunchError {
         program: String,
     },
     /// It is there and cannot be executed (126 for a shell).
-    #[error("cannot execute {program:?}: {reason}; hint: it must be a program with the execute bit, where the profile lets programs run")]
+    #[error(
+        "cannot execute {program:?}: {reason}; hint: it must be a program with the execute bit, where the profile lets programs run"
+    )]
     NotExecutable {
         /// What was asked for.
         program: String,
@@ -100,7 +102,10 @@ impl LaunchError {
 impl Launchers {
     /// Starts nothing yet.
     pub fn new(options: LaunchOptions) -> Self {
-        Self { options: Arc::new(options), zygote: Arc::default() }
+        Self {
+            options: Arc::new(options),
+            zygote: Arc::default(),
+        }
     }
 
     /// What this machine offers, as the zygote found it.
@@ -122,8 +127,14 @@ impl Launchers {
             Ok(begun) => begun.follow(tell_started, take_orders, &tell_ending),
             Err(error) => drop(tell_started.send(Err(error))), // a dropped call needs no answer
         });
-        let begun = started.await.map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))??;
-        Ok(Sandbox { io: begun.0, protections: begun.1, control: Control { orders, ending } })
+        let begun = started
+            .await
+            .map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))??;
+        Ok(Sandbox {
+            io: begun.0,
+            protections: begun.1,
+            control: Control { orders, ending },
+        })
     }
 
     fn begin(&self, grant: &LaunchGrant) -> Result<Begun, LaunchError> {
@@ -141,7 +152,11 @@ impl Launchers {
         let text = serde_json::to_vec(&spec).map_err(io::Error::from)?;
         let passed: Vec<_> = io.inside.iter().map(|fd| fd.as_fd()).collect();
         fdpass::send(&mine, &text, &passed)?;
-        Ok(Begun { socket: mine, outside: io.outside, protections })
+        Ok(Begun {
+            socket: mine,
+            outside: io.outside,
+            protections,
+        })
     }
 
     /// Acts on the zygote, which is started where there is none or where it has died.
@@ -162,7 +177,10 @@ impl Launchers {
 }
 
 impl Zygote {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place where the zygote is started")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place where the zygote is started"
+    )]
     fn start(options: &LaunchOptions) -> Result<Self, LaunchError> {
         use std::os::unix::process::CommandExt as _;
         use std::process::{Command, Stdio};
@@ -176,11 +194,19 @@ impl Zygote {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()?;
-        let ask = Ask::Probe { scope: !options.pretend.iter().any(|p| p == "cgroup") };
+        let ask = Ask::Probe {
+            scope: !options.pretend.iter().any(|p| p == "cgroup"),
+        };
         fdpass::send(&socket, &serde_json::to_vec(&ask).map_err(io::Error::from)?, &[])?;
-        let (text, _) = fdpass::receive(&socket)?.ok_or(io::ErrorKind::UnexpectedEof).map_err(io::Error::from)?;
+        let (text, _) = fdpass::receive(&socket)?
+            .ok_or(io::ErrorKind::UnexpectedEof)
+            .map_err(io::Error::from)?;
         let support: Support = serde_json::from_slice(&text).map_err(io::Error::from)?;
-        Ok(Self { socket, support: support.pretend(&options.pretend)?, process })
+        Ok(Self {
+            socket,
+            support: support.pretend(&options.pretend)?,
+            process,
+        })
     }
 }
 
@@ -201,24 +227,37 @@ impl Streams {
     fn open(terminal: Terminal, spec: &Spec) -> io::Result<Self> {
         if terminal != Terminal::None {
             let Some(wanted) = spec.terminal.filter(|t| !t.private) else {
-                return Ok(Self { inside: Vec::new(), outside: None }); // opened inside
+                return Ok(Self {
+                    inside: Vec::new(),
+                    outside: None,
+                }); // opened inside
             };
             let (master, slave) = crate::kernel::tty::open(wanted.columns, wanted.rows)?;
             fds::set_nonblocking(&master)?;
             let inside = vec![slave.try_clone()?, slave.try_clone()?, slave];
-            return Ok(Self { inside, outside: Some(Io::Terminal(master)) });
+            return Ok(Self {
+                inside,
+                outside: Some(Io::Terminal(master)),
+            });
         }
         let (stdin_inside, stdin) = io::pipe()?;
         let (stdout, stdout_inside) = io::pipe()?;
         let (stderr, stderr_inside) = io::pipe()?;
-        let outside = Io::Pipes { stdin: stdin.into(), stdout: stdout.into(), stderr: stderr.into() };
+        let outside = Io::Pipes {
+            stdin: stdin.into(),
+            stdout: stdout.into(),
+            stderr: stderr.into(),
+        };
         if let Io::Pipes { stdin, stdout, stderr } = &outside {
             for fd in [stdin, stdout, stderr] {
                 fds::set_nonblocking(fd)?;
             }
         }
         let inside = vec![stdin_inside.into(), stdout_inside.into(), stderr_inside.into()];
-        Ok(Self { inside, outside: Some(outside) })
+        Ok(Self {
+            inside,
+            outside: Some(outside),
+        })
     }
 }
 
@@ -239,7 +278,11 @@ impl Begun {
         mut orders: mpsc::Receiver<Order>,
         ending: &watch::Sender<Option<Ending>>,
     ) {
-        let Self { socket, outside, protections } = self;
+        let Self {
+            socket,
+            outside,
+            protections,
+        } = self;
         let started = first_word(&socket).and_then(|terminal| {
             let io = match (terminal, outside) {
                 (Some(master), _) => {
@@ -278,8 +321,9 @@ impl Begun {
 
 /// Waits until the command is executed; its terminal comes along if it has one of its own.
 fn first_word(socket: &UnixStream) -> Result<Option<OwnedFd>, LaunchError> {
-    let (text, mut passed) =
-        fdpass::receive(socket)?.ok_or(io::ErrorKind::UnexpectedEof).map_err(io::Error::from)?;
+    let (text, mut passed) = fdpass::receive(socket)?
+        .ok_or(io::ErrorKind::UnexpectedEof)
+        .map_err(io::Error::from)?;
     match serde_json::from_slice(&text).map_err(io::Error::from)? {
         Word::Started => Ok(passed.pop()),
         Word::Failed(error) => Err(name(error)),
@@ -293,8 +337,14 @@ fn name(error: StepError) -> LaunchError {
     let subject = || error.subject.clone().unwrap_or_default();
     match (error.step, error.errno) {
         (Step::Exec, libc::ENOENT) => LaunchError::NotFound { program: subject() },
-        (Step::Exec, _) if error.subject.is_some() => LaunchError::NotExecutable { program: subject(), reason },
-        (Step::WorkingDirectory, _) => LaunchError::WorkingDirectory { directory: subject(), reason },
+        (Step::Exec, _) if error.subject.is_some() => LaunchError::NotExecutable {
+            program: subject(),
+            reason,
+        },
+        (Step::WorkingDirectory, _) => LaunchError::WorkingDirectory {
+            directory: subject(),
+            reason,
+        },
         _ => LaunchError::Step(error),
     }
 }

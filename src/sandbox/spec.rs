@@ -105,13 +105,30 @@ pub(crate) enum Entry {
     /// A symbolic link of the root itself.
     Link { path: PathBuf, target: PathBuf },
     /// A file or directory of the host. `attributes` are those of [`crate::kernel::mounts`].
-    Bind { path: PathBuf, source: PathBuf, attributes: u64, needed: bool },
+    Bind {
+        path: PathBuf,
+        source: PathBuf,
+        directory: bool,
+        attributes: u64,
+        needed: bool,
+    },
     /// The workspace, checked against device and inode, or the mount that the launcher prepared.
-    Workspace { path: PathBuf, attributes: u64, device: u64, inode: u64 },
+    Workspace {
+        path: PathBuf,
+        attributes: u64,
+        device: u64,
+        inode: u64,
+    },
     /// A path of the workspace that is mounted on itself, so that it cannot be renamed away.
     Pin { path: PathBuf, attributes: u64 },
     /// A private file system in memory.
-    Tmpfs { path: PathBuf, size: u64, files: u64, mode: u32, attributes: u64 },
+    Tmpfs {
+        path: PathBuf,
+        size: u64,
+        files: u64,
+        mode: u32,
+        attributes: u64,
+    },
     /// A fresh `/proc`.
     Proc,
     /// `/dev/pts`.

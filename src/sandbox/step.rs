@@ -107,12 +107,19 @@ pub struct StepError {
 impl StepError {
     /// A step and the kernel's answer.
     pub(super) fn new(step: Step, error: &io::Error) -> Self {
-        Self { step, errno: error.raw_os_error().unwrap_or(libc::EIO), subject: None }
+        Self {
+            step,
+            errno: error.raw_os_error().unwrap_or(libc::EIO),
+            subject: None,
+        }
     }
 
     /// With what it was applied to.
     pub(super) fn about(step: Step, subject: impl fmt::Display, error: &io::Error) -> Self {
-        Self { subject: Some(subject.to_string()), ..Self::new(step, error) }
+        Self {
+            subject: Some(subject.to_string()),
+            ..Self::new(step, error)
+        }
     }
 
     /// What an operator can do, where experience tells.
@@ -143,7 +150,12 @@ impl fmt::Display for StepError {
         if let Some(subject) = &self.subject {
             write!(f, " {subject}")?;
         }
-        write!(f, ": {}; hint: {}", io::Error::from_raw_os_error(self.errno), self.hint())
+        write!(
+            f,
+            ": {}; hint: {}",
+            io::Error::from_raw_os_error(self.errno),
+            self.hint()
+        )
     }
 }
 

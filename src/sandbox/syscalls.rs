@@ -34,6 +34,8 @@ const ARCH: TargetArch = TargetArch::aarch64;
 pub(super) struct Conditions {
     /// Which sockets can be made.
     pub(super) sockets: Sockets,
+    /// The sandbox's user and group: becoming another is refused, not left to fail.
+    pub(super) identity: (u32, u32),
     /// Whether other processes of the host can be seen: then calls on them are refused.
     pub(super) host_processes: bool,
     /// Whether files of the host can be reached by name: then their attributes stay.
@@ -73,17 +75,53 @@ impl From<seccompiler::BackendError> for FilterError {
 
 /// The filters of a command, in the order in which they are loaded.
 pub(super) fn compile(syscalls: &Syscalls, conditions: &Conditions) -> Result<Vec<Vec<u64>>, FilterError> {
-    Ok(vec![arguments(conditions)?, numbers(|name| action(syscalls, conditions, name))])
+    Ok(vec![
+        arguments(conditions)?,
+        numbers(|name| action(syscalls, conditions, name)),
+    ])
 }
 
 /// The filter of pid 1: what it takes to reap, to pass signals on and to report.
 pub(super) fn init_filter() -> Vec<u64> {
     const NEEDED: &[&str] = &[
-        "read", "write", "close", "wait4", "waitid", "kill", "exit", "exit_group", "rt_sigreturn", "rt_sigprocmask",
-        "poll", "ppoll", "restart_syscall", "munmap", "mmap", "brk", "mremap", "madvise", "futex", "sendmsg", "sendto",
-        "recvfrom", "recvmsg", "signalfd4", "getpid", "gettid", "tgkill", "sigaltstack", "fcntl", "rt_sigaction",
+        "read",
+        "write",
+        "close",
+        "wait4",
+        "waitid",
+        "kill",
+        "exit",
+        "exit_group",
+        "rt_sigreturn",
+        "rt_sigprocmask",
+        "poll",
+        "ppoll",
+        "restart_syscall",
+        "munmap",
+        "mmap",
+        "brk",
+        "mremap",
+        "madvise",
+        "futex",
+        "sendmsg",
+        "sendto",
+        "recvfrom",
+        "recvmsg",
+        "signalfd4",
+        "getpid",
+        "gettid",
+        "tgkill",
+        "sigaltstack",
+        "fcntl",
+        "rt_sigaction",
     ];
-    numbers(|name| if NEEDED.contains(&name) { ALLOW } else { errno(libc::EPERM) })
+    numbers(|name| {
+        if NEEDED.contains(&name) {
+            ALLOW
+        } else {
+            errno(libc::EPERM)
+        }
+    })
 }
 
 /// Loads one filter on this thread, for good.
@@ -98,11 +136,36 @@ pub(super) fn load(packed: &[u64]) -> std::io::Result<()> {
 fn action(syscalls: &Syscalls, conditions: &Conditions, name: &str) -> u32 {
     let hidden_memory = ["memfd_create", "shmget", "msgget"];
     let attributes = [
-        "chmod", "fchmod", "fchmodat", "fchmodat2", "chown", "fchown", "lchown", "fchownat", "setxattr", "lsetxattr",
-        "fsetxattr", "setxattrat", "removexattr", "lremovexattr", "fremovexattr", "removexattrat", "utime", "utimes",
-        "utimensat", "futimesat", "file_setattr",
+        "chmod",
+        "fchmod",
+        "fchmodat",
+        "fchmodat2",
+        "chown",
+        "fchown",
+        "lchown",
+        "fchownat",
+        "setxattr",
+        "lsetxattr",
+        "fsetxattr",
+        "setxattrat",
+        "removexattr",
+        "lremovexattr",
+        "fremovexattr",
+        "removexattrat",
+        "utime",
+        "utimes",
+        "utimensat",
+        "futimesat",
+        "file_setattr",
     ];
-    let others = ["sched_setparam", "sched_setscheduler", "sched_setattr", "setpriority", "ioprio_set", "ptrace"];
+    let others = [
+        "sched_setparam",
+        "sched_setscheduler",
+        "sched_setattr",
+        "setpriority",
+        "ioprio_set",
+        "ptrace",
+    ];
     match syscalls.rules.get(name).map(|rule| rule.action) {
         Some(SyscallAction::Allow) if !conditions.memory_enforced && hidden_memory.contains(&name) => {
             errno(libc::ENOSYS)
@@ -158,7 +221,9 @@ fn tree(runs: &[(u32, u32)]) -> Vec<sock_filter> {
             let (low, high) = runs.split_at(runs.len() / 2);
             let first = high.first().map_or(0, |(number, _)| *number);
             let (low, high) = (tree(low), tree(high));
-            let Ok(over) = u8::try_from(low.len()) else { return vec![instruction(RETURN, 0, 0, KILL)] };
+            let Ok(over) = u8::try_from(low.len()) else {
+                return vec![instruction(RETURN, 0, 0, KILL)];
+            };
             let mut program = vec![instruction(IF_AT_LEAST, over, 0, first)];
             program.extend(low);
             program.extend(high);
@@ -177,7 +242,12 @@ fn pack(i: sock_filter) -> u64 {
 
 #[expect(clippy::cast_possible_truncation, reason = "takes the parts that pack put together")]
 fn unpack(word: u64) -> sock_filter {
-    sock_filter { code: word as u16, jt: (word >> 16) as u8, jf: (word >> 24) as u8, k: (word >> 32) as u32 }
+    sock_filter {
+        code: word as u16,
+        jt: (word >> 16) as u8,
+        jf: (word >> 24) as u8,
+        k: (word >> 32) as u32,
+    }
 }
 
 /// Rules on arguments: each refuses with `EPERM` when all of its conditions hold.
@@ -188,15 +258,22 @@ type Condition = (u8, SeccompCmpOp, u64);
 
 impl Rules {
     fn refuse(&mut self, name: &str, conditions: &[Condition]) -> Result<(), FilterError> {
-        let Ok(found) = SYSCALLS.binary_search_by(|entry| entry.0.cmp(name)) else { return Ok(()) };
-        let Some((_, x86_64, aarch64)) = SYSCALLS.get(found) else { return Ok(()) };
+        let Ok(found) = SYSCALLS.binary_search_by(|entry| entry.0.cmp(name)) else {
+            return Ok(());
+        };
+        let Some((_, x86_64, aarch64)) = SYSCALLS.get(found) else {
+            return Ok(());
+        };
         let number = if cfg!(target_arch = "x86_64") { x86_64 } else { aarch64 };
         let Some(number) = number else { return Ok(()) };
         let made: Result<Vec<_>, _> = conditions
             .iter()
             .map(|(argument, op, value)| SeccompCondition::new(*argument, SeccompCmpArgLen::Dword, op.clone(), *value))
             .collect();
-        self.0.entry(i64::from(*number)).or_default().push(SeccompRule::new(made?)?);
+        self.0
+            .entry(i64::from(*number))
+            .or_default()
+            .push(SeccompRule::new(made?)?);
         Ok(())
     }
 }
@@ -213,7 +290,15 @@ fn arguments(conditions: &Conditions) -> Result<Vec<u64>, FilterError> {
     for request in [0x5412, 0x541C, 0x5423, 0x541D] {
         rules.refuse("ioctl", &[(1, SeccompCmpOp::Eq, request)])?; // TIOCSTI, TIOCLINUX, TIOCSETD, TIOCCONS
     }
-    for namespace in [0x1000_0000, 0x0002_0000, 0x2000_0000, 0x4000_0000, 0x0800_0000, 0x0400_0000, 0x0200_0000] {
+    for namespace in [
+        0x1000_0000,
+        0x0002_0000,
+        0x2000_0000,
+        0x4000_0000,
+        0x0800_0000,
+        0x0400_0000,
+        0x0200_0000,
+    ] {
         rules.refuse("clone", &[bit(0, namespace)])?;
     }
     // Personalities that only name another system; none that weakens address layout or protections.
@@ -224,6 +309,7 @@ fn arguments(conditions: &Conditions) -> Result<Vec<u64>, FilterError> {
         rules.refuse(name, &[bit(3, 0x2000_0000)])?; // MSG_FASTOPEN
     }
     rules.refuse("sendmsg", &[bit(2, 0x2000_0000)])?;
+    identity(&mut rules, conditions.identity)?;
     if conditions.host_processes {
         rules.refuse("prlimit64", &[(0, SeccompCmpOp::Ne, 0)])?;
         rules.refuse("sched_setaffinity", &[(0, SeccompCmpOp::Ne, 0)])?;
@@ -240,12 +326,31 @@ fn arguments(conditions: &Conditions) -> Result<Vec<u64>, FilterError> {
     Ok(program.into_iter().map(pack).collect())
 }
 
+/// Nobody becomes another user or group; staying who one is, and -1 for "as it is", work.
+fn identity(rules: &mut Rules, (uid, gid): (u32, u32)) -> Result<(), FilterError> {
+    let users = [("setuid", 1), ("setreuid", 2), ("setresuid", 3), ("setfsuid", 1)].map(|(name, n)| (name, n, uid));
+    let groups = [("setgid", 1), ("setregid", 2), ("setresgid", 3), ("setfsgid", 1)].map(|(name, n)| (name, n, gid));
+    for (name, arguments, own) in users.into_iter().chain(groups) {
+        for argument in 0..arguments {
+            let other = (argument, SeccompCmpOp::Ne, u64::from(own));
+            rules.refuse(name, &[other, (argument, SeccompCmpOp::Ne, 0xffff_ffff)])?;
+        }
+    }
+    Ok(())
+}
+
 /// Nothing makes a file that runs as another user or group, and nothing makes a device.
 fn set_id_bits(rules: &mut Rules) -> Result<(), FilterError> {
     const CREATE: u64 = 0o100;
     const TMPFILE: u64 = 0o20_000_000;
     for set_id in [0o4000, 0o2000] {
-        for (name, mode) in [("chmod", 1), ("fchmod", 1), ("fchmodat", 2), ("fchmodat2", 2), ("creat", 1)] {
+        for (name, mode) in [
+            ("chmod", 1),
+            ("fchmod", 1),
+            ("fchmodat", 2),
+            ("fchmodat2", 2),
+            ("creat", 1),
+        ] {
             rules.refuse(name, &[bit(mode, set_id)])?;
         }
         for (name, mode) in [("mknod", 1), ("mknodat", 2)] {
@@ -269,11 +374,26 @@ fn sockets(rules: &mut Rules, sockets: Sockets) -> Result<(), FilterError> {
     const INET: u64 = 2;
     const INET6: u64 = 10;
     const NETLINK: u64 = 16;
-    let allowed = [(sockets.unix, UNIX), (sockets.tcp, INET), (sockets.tcp, INET6), (sockets.udp, NETLINK)];
-    let others: Vec<Condition> =
-        allowed.iter().filter(|(allowed, _)| *allowed).map(|(_, f)| (0, SeccompCmpOp::Ne, *f)).collect();
+    let allowed = [
+        (sockets.unix, UNIX),
+        (sockets.tcp, INET),
+        (sockets.tcp, INET6),
+        (sockets.udp, NETLINK),
+    ];
+    let others: Vec<Condition> = allowed
+        .iter()
+        .filter(|(allowed, _)| *allowed)
+        .map(|(_, f)| (0, SeccompCmpOp::Ne, *f))
+        .collect();
     // With no family left every value is refused: one condition that always holds.
-    rules.refuse("socket", if others.is_empty() { &[(0, SeccompCmpOp::Ge, 0)] } else { &others })?;
+    rules.refuse(
+        "socket",
+        if others.is_empty() {
+            &[(0, SeccompCmpOp::Ge, 0)]
+        } else {
+            &others
+        },
+    )?;
     for family in [INET, INET6] {
         let is = (0, SeccompCmpOp::Eq, family);
         // The kind is 1 (stream), or 2 (datagram) where UDP is allowed: no other low bits.
@@ -324,7 +444,12 @@ mod tests {
     fn every_number_of_every_architecture_gets_what_its_profile_says() {
         let profiles = Profiles::embedded();
         let conditions = Conditions {
-            sockets: Sockets { unix: true, tcp: true, udp: false },
+            sockets: Sockets {
+                unix: true,
+                tcp: true,
+                udp: false,
+            },
+            identity: (1000, 1000),
             host_processes: false,
             host_files: false,
             memory_enforced: true,
@@ -336,9 +461,9 @@ mod tests {
             let program = numbers(|name| action(&profile.syscalls, &conditions, name));
             assert!(program.len() < 400, "{name}: {} instructions", program.len());
             for number in 0..2048 {
-                let entry = SYSCALLS.iter().find(|e| {
-                    (if cfg!(target_arch = "x86_64") { e.1 } else { e.2 }) == Some(number)
-                });
+                let entry = SYSCALLS
+                    .iter()
+                    .find(|e| (if cfg!(target_arch = "x86_64") { e.1 } else { e.2 }) == Some(number));
                 let expected = entry.map_or(errno(libc::ENOSYS), |e| action(&profile.syscalls, &conditions, e.0));
                 assert_eq!(decide(&program, number, AUDIT_ARCH), expected, "{name}: {number}");
                 assert_eq!(decide(&program, number, 0x4000_0003), KILL, "i386 {number}");

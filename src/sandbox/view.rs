@@ -15,13 +15,17 @@ use crate::kernel::mounts::{self, NO_DEV, NO_SUID, READ_ONLY, Reach};
 use crate::kernel::probe;
 
 /// Builds the view and enters it. The host's root is gone afterwards.
-pub(super) fn build(view: &View, prepared: &Prepared) -> Result<(), StepError> {
+pub(super) fn build(view: &View, mut prepared: Prepared) -> Result<(), StepError> {
     let private = MountPropagationFlags::REC | MountPropagationFlags::PRIVATE;
     rustix::mount::mount_change("/", private).at(Step::Root)?;
+    take_sources(view, &mut prepared)?;
     let root = probe::mount_point().ok_or(io::ErrorKind::NotFound).at(Step::Root)?;
     let flags = MountFlags::NOSUID | MountFlags::NODEV;
     rustix::mount::mount("root", root, "tmpfs", flags, c"size=4m,nr_inodes=4k,mode=755").at(Step::Root)?;
-    let builder = Builder { root, prepared };
+    let builder = Builder {
+        root,
+        prepared: &prepared,
+    };
     for entry in view.fixed.iter().chain(&view.mounted) {
         builder.make_room(entry)?;
     }
@@ -33,6 +37,28 @@ pub(super) fn build(view: &View, prepared: &Prepared) -> Result<(), StepError> {
         builder.add(entry)?;
     }
     enter(root).at(Step::Pivot)
+}
+
+/// Takes hold of every source before the new root covers the place it is built on.
+fn take_sources(view: &View, prepared: &mut Prepared) -> Result<(), StepError> {
+    for entry in view.fixed.iter().chain(&view.mounted) {
+        let (path, source, needed) = match entry {
+            Entry::Bind {
+                path, source, needed, ..
+            } => (path, source, *needed),
+            Entry::Workspace { path, .. } => (path, path, true),
+            _ => continue,
+        };
+        if prepared.iter().any(|(target, _)| target == path) {
+            continue;
+        }
+        match mounts::detached(rustix::fs::CWD, source, Reach::Tree) {
+            Ok(tree) => prepared.push((path.clone(), tree)),
+            Err(_) if !needed => {}
+            Err(error) => return Err(error).at_path(Step::Mount, path),
+        }
+    }
+    Ok(())
 }
 
 fn enter(root: &Path) -> io::Result<()> {
@@ -55,7 +81,10 @@ impl Builder<'_> {
     }
 
     fn prepared(&self, path: &Path) -> Option<&OwnedFd> {
-        self.prepared.iter().find(|(target, _)| target == path).map(|(_, tree)| tree)
+        self.prepared
+            .iter()
+            .find(|(target, _)| target == path)
+            .map(|(_, tree)| tree)
     }
 
     /// Makes the directories that mounts need while the root can still be written.
@@ -64,7 +93,10 @@ impl Builder<'_> {
             Entry::Directory { path } | Entry::Tmpfs { path, .. } | Entry::Workspace { path, .. } => {
                 self.directory(path)
             }
-            Entry::Bind { path, source, .. } => self.point(path, source),
+            Entry::Bind {
+                path, directory: true, ..
+            } => self.directory(path),
+            Entry::Bind { path, .. } => self.point(path),
             Entry::Proc => self.directory(Path::new("/proc")),
             Entry::Devpts => self.directory(Path::new("/dev/pts")),
             Entry::File { .. } | Entry::Link { .. } | Entry::Pin { .. } => Ok(()),
@@ -72,14 +104,15 @@ impl Builder<'_> {
     }
 
     fn directory(&self, path: &Path) -> Result<(), StepError> {
-        fs::DirBuilder::new().recursive(true).mode(0o755).create(self.place(path)).at_path(Step::Mount, path)
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o755)
+            .create(self.place(path))
+            .at_path(Step::Mount, path)
     }
 
-    /// A directory or an empty file to mount on, like the source.
-    fn point(&self, path: &Path, source: &Path) -> Result<(), StepError> {
-        if fs::metadata(source).is_ok_and(|m| m.is_dir()) {
-            return self.directory(path);
-        }
+    /// An empty file to mount on.
+    fn point(&self, path: &Path) -> Result<(), StepError> {
         if let Some(parent) = path.parent() {
             self.directory(parent)?;
         }
@@ -101,18 +134,35 @@ impl Builder<'_> {
                 self.parent(path)?;
                 std::os::unix::fs::symlink(target, self.place(path)).at_path(Step::Mount, path)
             }
-            Entry::Bind { path, source, attributes, needed } => match self.bind(path, source, *attributes) {
+            Entry::Bind {
+                path,
+                source,
+                attributes,
+                needed,
+                ..
+            } => match self.bind(path, source, *attributes) {
                 Err(_) if !needed => Ok(()),
                 result => result.at_path(Step::Mount, path),
             },
-            Entry::Workspace { path, attributes, device, inode } => {
-                self.workspace(path, *attributes, (*device, *inode)).at_path(Step::PrepareWorkspace, path)
-            }
+            Entry::Workspace {
+                path,
+                attributes,
+                device,
+                inode,
+            } => self
+                .workspace(path, *attributes, (*device, *inode))
+                .at_path(Step::PrepareWorkspace, path),
             Entry::Pin { path, attributes } => {
                 let place = self.place(path);
                 self.bind(path, &place, *attributes).at_path(Step::Mount, path)
             }
-            Entry::Tmpfs { path, size, files, mode, attributes } => {
+            Entry::Tmpfs {
+                path,
+                size,
+                files,
+                mode,
+                attributes,
+            } => {
                 let options = format!("size={size},nr_inodes={files},mode={mode:o}");
                 self.mount("tmpfs", path, &options, *attributes)
             }
@@ -133,7 +183,9 @@ impl Builder<'_> {
 
     fn mount(&self, kind: &str, path: &Path, options: &str, attributes: u64) -> Result<(), StepError> {
         self.directory(path)?;
-        let options = std::ffi::CString::new(options).map_err(io::Error::from).at_path(Step::Mount, path)?;
+        let options = std::ffi::CString::new(options)
+            .map_err(io::Error::from)
+            .at_path(Step::Mount, path)?;
         let place = self.place(path);
         rustix::mount::mount(kind, &place, kind, MountFlags::empty(), Some(options.as_c_str()))
             .at_path(Step::Mount, path)?;

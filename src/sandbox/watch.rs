@@ -87,7 +87,9 @@ impl<'a> Watcher<'a> {
         if server_there {
             wanted.push(PollFd::new(self.control.as_fd(), PollFlags::POLLIN));
         }
-        let wait = self.kill_at.map_or(wait, |at| wait.min(at.saturating_duration_since(Instant::now())));
+        let wait = self
+            .kill_at
+            .map_or(wait, |at| wait.min(at.saturating_duration_since(Instant::now())));
         let timeout = PollTimeout::try_from(wait.max(Duration::from_millis(1))).unwrap_or(PollTimeout::ZERO);
         poll(&mut wanted, timeout).ok(); // interrupted is as good as a timeout
         let ready = |at: usize| wanted.get(at).and_then(PollFd::any).unwrap_or(false);
@@ -171,7 +173,11 @@ impl<'a> Watcher<'a> {
             self.stop(Cause::Limit(limit), Duration::ZERO);
         }
         let cost = now.elapsed();
-        let next = if working || now - self.last_work < IDLE { BUSY.max(cost * 20) } else { IDLE };
+        let next = if working || now - self.last_work < IDLE {
+            BUSY.max(cost * 20)
+        } else {
+            IDLE
+        };
         let wall = watch.wall.map_or(next, |(ms, _)| {
             (Duration::from_millis(ms)).saturating_sub(self.started.elapsed())
         });
@@ -180,7 +186,10 @@ impl<'a> Watcher<'a> {
 
     fn sample(&self) -> Sample {
         if let Some(group) = self.group {
-            return Sample { cpu: group.usage().cpu, ..Sample::default() };
+            return Sample {
+                cpu: group.usage().cpu,
+                ..Sample::default()
+            };
         }
         proctree::sample(&proctree::descendants(self.running.init))
     }
@@ -222,8 +231,9 @@ impl<'a> Watcher<'a> {
     fn last_words(&self) {
         let deadline = Instant::now() + LAST_WORDS;
         let mut line = &self.running.line;
-        line.set_read_timeout(Some(deadline.saturating_duration_since(Instant::now()))).ok();
-        line.read(&mut [0]).ok(); // the end of the line is what we wait for
+        line.set_read_timeout(Some(deadline.saturating_duration_since(Instant::now())))
+            .ok();
+        line.read_exact(&mut [0]).ok(); // the end of the line is what we wait for
     }
 
     /// Without a pid namespace nothing but this ends the rest.
@@ -231,7 +241,9 @@ impl<'a> Watcher<'a> {
         for _ in 0..100 {
             let pids = proctree::descendants(self.running.init);
             let others = pids.iter().filter(|pid| **pid != self.running.init);
-            let killed = others.map(|pid| rustix::process::kill_process(*pid, Signal::KILL)).filter(Result::is_ok);
+            let killed = others
+                .map(|pid| rustix::process::kill_process(*pid, Signal::KILL))
+                .filter(Result::is_ok);
             if killed.count() == 0 {
                 return;
             }

@@ -9,7 +9,8 @@ use crate::model::workspace::{Keep, Owner};
 
 /// Directories of the system: a workspace neither is one, nor contains one.
 const SYSTEM: [&str; 14] = [
-    "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib64", "/opt", "/proc", "/root", "/run", "/sys", "/usr", "/var",
+    "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib64", "/opt", "/proc", "/root", "/run", "/sys", "/usr",
+    "/var",
 ];
 /// Directories in which no workspace lies at all.
 const CLOSED: [&str; 6] = ["/etc", "/proc", "/sys", "/dev", "/run", "/boot"];
@@ -63,7 +64,10 @@ pub enum WorkspaceError {
 
 /// Checks a directory that somebody named.
 pub fn named(directory: &Path) -> Result<Workspace, WorkspaceError> {
-    let open = |source| WorkspaceError::Open { path: directory.to_owned(), source };
+    let open = |source| WorkspaceError::Open {
+        path: directory.to_owned(),
+        source,
+    };
     let path = directory.canonicalize().map_err(open)?;
     let found = path.metadata().map_err(open)?;
     if !found.is_dir() {
@@ -90,26 +94,44 @@ pub fn named(directory: &Path) -> Result<Workspace, WorkspaceError> {
     }
     let user = rustix::process::geteuid();
     if !user.is_root() && found.uid() != user.as_raw() {
-        return Err(WorkspaceError::Foreign { path, owner: found.uid(), user: user.as_raw() });
+        return Err(WorkspaceError::Foreign {
+            path,
+            owner: found.uid(),
+            user: user.as_raw(),
+        });
     }
-    let owner = Owner { uid: found.uid(), gid: found.gid() };
-    Ok(Workspace { path, device: found.dev(), inode: found.ino(), owner, keep: Keep::Always })
+    let owner = Owner {
+        uid: found.uid(),
+        gid: found.gid(),
+    };
+    Ok(Workspace {
+        path,
+        device: found.dev(),
+        inode: found.ino(),
+        owner,
+        keep: Keep::Always,
+    })
 }
 
 /// The current directory where that may be one, else a private one that goes at the end.
 pub fn default() -> Result<Workspace, WorkspaceError> {
-    let here = std::env::current_dir().map_err(|source| WorkspaceError::Open { path: ".".into(), source })?;
+    let here = std::env::current_dir().map_err(|source| WorkspaceError::Open {
+        path: ".".into(),
+        source,
+    })?;
     named(&here).or_else(|_| scratch())
 }
 
 /// A private directory below the temporary one.
 pub fn scratch() -> Result<Workspace, WorkspaceError> {
     let mut random = [0; 8];
-    let path = getrandom::fill(&mut random).map(|()| {
-        std::env::temp_dir().join(format!("terrarium-workspace-{:016x}", u64::from_le_bytes(random)))
-    });
+    let path = getrandom::fill(&mut random)
+        .map(|()| std::env::temp_dir().join(format!("terrarium-workspace-{:016x}", u64::from_le_bytes(random))));
     let path = path.unwrap_or_else(|_| std::env::temp_dir().join("terrarium-workspace"));
-    let open = |source| WorkspaceError::Open { path: path.clone(), source };
+    let open = |source| WorkspaceError::Open {
+        path: path.clone(),
+        source,
+    };
     std::fs::DirBuilder::new().mode(0o700).create(&path).map_err(open)?;
     let mut workspace = named(&path)?;
     workspace.keep = Keep::Scratch;
@@ -125,7 +147,9 @@ pub fn finish(workspace: &Workspace) {
 
 /// The home directory of the user who runs the server.
 pub(crate) fn home() -> Option<PathBuf> {
-    std::env::home_dir().filter(|home| home.is_absolute()).and_then(|home| home.canonicalize().ok())
+    std::env::home_dir()
+        .filter(|home| home.is_absolute())
+        .and_then(|home| home.canonicalize().ok())
 }
 
 #[cfg(test)]
@@ -139,7 +163,10 @@ mod tests {
             assert!(matches!(error, WorkspaceError::Contains { .. }), "{path}: {error}");
         }
         let error = named(Path::new("/etc/ssl")).unwrap_err();
-        assert!(matches!(&error, WorkspaceError::Inside { what, .. } if what == Path::new("/etc")), "{error}");
+        assert!(
+            matches!(&error, WorkspaceError::Inside { what, .. } if what == Path::new("/etc")),
+            "{error}"
+        );
         if let Some(home) = home() {
             assert!(matches!(named(&home), Err(WorkspaceError::Contains { .. })));
         }

@@ -34,7 +34,13 @@ pub(crate) fn run() -> io::Result<()> {
     // The kernel reaps launchers: nobody here waits for them.
     process::set_signal(Signal::SIGCHLD, SignalAction::Ignore)?;
     // The terminal's signals are for the server, which ends launchers in order.
-    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGTSTP] {
+    for signal in [
+        Signal::SIGINT,
+        Signal::SIGTERM,
+        Signal::SIGHUP,
+        Signal::SIGQUIT,
+        Signal::SIGTSTP,
+    ] {
         process::set_signal(signal, SignalAction::Ignore)?;
     }
     rustix::process::setsid().ok(); // a session leader already is as good

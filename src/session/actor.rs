@@ -22,7 +22,7 @@ use crate::sandbox::{Control, Ending, Io, Sandbox, Stop};
 pub const OUTPUT_KEPT: usize = 4 << 20;
 /// How long after the command's end its output may take to end too. All that could hold it open is
 /// gone by then; this only guards against what should not happen.
-const DRAIN: Duration = Duration::from_millis(200);
+const DRAIN: Duration = Duration::from_secs(1);
 /// How long a finished session is kept.
 pub const KEEP: Duration = Duration::from_secs(600);
 const PIECE: usize = 64 * 1024;
@@ -148,7 +148,11 @@ impl Actor {
                     self.input.to = None;
                     drained.as_mut().reset(tokio::time::Instant::now() + DRAIN);
                 }
-                () = &mut drained, if self.ending.is_some() => return true,
+                () = &mut drained, if self.ending.is_some() => {
+                    // The runtime may be late to tell under load: what is in the pipes is not lost.
+                    while self.main.read_now(&mut self.buffer) + self.error.read_now(&mut self.buffer) > 0 {}
+                    return true;
+                }
             }
         }
     }
@@ -247,6 +251,16 @@ impl Reader {
             from: None,
             output: Output::new(0),
         }
+    }
+
+    /// Reads what is there without asking the runtime, at most one buffer. Gives the number of bytes.
+    fn read_now(&mut self, buffer: &mut [u8]) -> usize {
+        let count = self
+            .from
+            .as_ref()
+            .map_or(0, |from| from.get_ref().read(buffer).unwrap_or(0));
+        self.output.push(buffer.get(..count).unwrap_or_default());
+        count
     }
 
     /// Reads what is there, at most one buffer; closes at the end. Gives the number of bytes.

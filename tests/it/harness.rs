@@ -219,14 +219,15 @@ impl Reply {
     reason = "the one place that starts the program under test"
 )]
 pub(crate) fn program() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_terrarium"))
+    Command::new(std::env::var_os("TERRARIUM_TEST_BINARY").unwrap_or(env!("CARGO_BIN_EXE_terrarium").into()))
 }
 
 /// An empty directory that nothing else uses.
 pub(crate) fn fresh_directory() -> PathBuf {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let name = format!("it-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let path =
+        Path::new(&std::env::var_os("TERRARIUM_TEST_TMP").unwrap_or(env!("CARGO_TARGET_TMPDIR").into())).join(name);
     std::fs::create_dir_all(&path).unwrap();
     path.canonicalize().unwrap()
 }

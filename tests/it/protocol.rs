@@ -26,7 +26,7 @@ fn a_modern_client_discovers_the_server() {
         instructions.contains(server.workspace().to_str().unwrap()),
         "{instructions}"
     );
-    assert!(instructions.contains("build, default, read-only"), "{instructions}");
+    assert!(instructions.contains("default, read-only, build"), "{instructions}");
 }
 
 #[test]
