@@ -52,7 +52,7 @@ const PRETENCES: [&str; 8] = [
 ];
 
 impl Support {
-    /// Takes things away: names of [`PRETENCES`], `landlock=N` for an older version.
+    /// Takes things away: names of `PRETENCES`, `landlock=N` for an older version.
     pub fn pretend(mut self, missing: &[String]) -> Result<Self, PretenceError> {
         let gone = || Err("pretended to be missing".to_owned());
         for name in missing {

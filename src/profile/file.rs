@@ -1,6 +1,6 @@
 //! A profile as written: the keys of a file in `sandbox-profiles/` or in the operator's directory.
 //!
-//! Nothing is checked here but the shape. What the values mean is found out in [`super::resolve`], and every key that
+//! Nothing is checked here but the shape. What the values mean is found out in `resolve`, and every key that
 //! may be left out is inherited through `extends`, never defaulted. The documentation of the fields is what
 //! `terrarium profile schema` and `sandbox-profiles/README.md` show.
 

@@ -1,6 +1,6 @@
 //! A grant becomes a running sandbox.
 //!
-//! The server plans ([`spawn`], `plan`), the zygote forks, the launcher builds and watches, pid 1
+//! The server plans (`spawn`, `plan`), the zygote forks, the launcher builds and watches, pid 1
 //! finishes and reaps, and the command is hostile.
 
 mod command;

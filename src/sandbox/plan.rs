@@ -40,7 +40,9 @@ pub enum Refusal {
         why: String,
     },
     /// Root needs another user to run as.
-    #[error("the workspace belongs to root and this process cannot become another user; hint: run as an ordinary user")]
+    #[error(
+        "the workspace belongs to root, and its ids cannot be mapped here without a mount namespace; hint: use --run-as UID with a directory of that user, or run as an ordinary user"
+    )]
     NoUser,
     /// A path of the profile.
     #[error("profile {profile} names {}, which does not exist; hint: create it, or mark it `optional: true`", path.display())]
@@ -131,6 +133,17 @@ fn modes(request: &LaunchRequest, support: &Support, run_as: Option<u32>) -> Res
     let any = user || support.admin;
     let mount = any && support.mount_namespace.is_ok();
     let pid = any && support.pid_namespace.is_ok();
+    if !mount && support.landlock == 0 {
+        let why = support
+            .mount_namespace
+            .clone()
+            .err()
+            .unwrap_or_else(|| "not usable here".to_owned());
+        return Err(Refusal::Floor {
+            what: "both mount namespaces and Landlock",
+            why,
+        });
+    }
     let network = any && request.profile.network == Network::None && support.network_namespace.is_ok();
     let change = support.root && support.change_user;
     let owner = request.workspace.owner;
@@ -165,12 +178,6 @@ fn modes(request: &LaunchRequest, support: &Support, run_as: Option<u32>) -> Res
 /// What nothing is run without.
 fn floor(modes: &Modes, support: &Support) -> Result<(), Refusal> {
     let why = |found: &Result<(), String>| found.clone().err().unwrap_or_else(|| "not usable here".to_owned());
-    if !modes.namespaces.mount && modes.landlock == 0 {
-        return Err(Refusal::Floor {
-            what: "both mount namespaces and Landlock",
-            why: why(&support.mount_namespace),
-        });
-    }
     let other_user = modes.identity.change && modes.identity.outside.0 != rustix::process::geteuid().as_raw();
     if !modes.namespaces.pid && modes.landlock < 6 && !other_user {
         let what = "process namespaces, another user to run as, and Landlock 6";

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that panics fails, which is what it should do")]
 #![expect(clippy::indexing_slicing, reason = "the same")]
 
+mod escape;
 mod harness;
 mod protocol;
 mod run;

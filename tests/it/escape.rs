@@ -1,0 +1,199 @@
+//! Attacks from inside, through `terrarium run`: each is seen to succeed without the sandbox, or would.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Output, Stdio};
+
+use crate::harness::{fresh_directory, program};
+
+fn run(workspace: &std::path::Path, options: &[&str], line: &str) -> Output {
+    let mut command = program();
+    command.arg("run").arg("--workspace").arg(workspace).args(options);
+    command
+        .args(["--", "bash", "-c", line])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+fn text(output: &Output) -> String {
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+#[test]
+fn a_file_outside_is_read_without_the_sandbox_and_not_with_it() {
+    let outside = fresh_directory();
+    let inside = fresh_directory();
+    let secret = outside.join("secret");
+    fs::write(&secret, "the-secret").unwrap();
+    assert_eq!(fs::read_to_string(&secret).unwrap(), "the-secret");
+    std::os::unix::fs::symlink(&secret, inside.join("link")).unwrap();
+    let output = run(
+        &inside,
+        &[],
+        &format!("cat {} link; ls -d {}", secret.display(), outside.display()),
+    );
+    assert!(!text(&output).contains("the-secret"), "{}", text(&output));
+    assert!(text(&output).contains("No such file"), "{}", text(&output));
+}
+
+#[test]
+fn hooks_stay_as_they_are_and_what_appears_is_reported() {
+    let inside = fresh_directory();
+    fs::create_dir_all(inside.join(".git/hooks")).unwrap();
+    fs::write(inside.join(".git/config"), "mine").unwrap();
+    let attack = "echo x > .git/hooks/pre-commit; mv .git gone; echo x > .git/config; echo x > .envrc";
+    let output = run(&inside, &[], attack);
+    assert!(!inside.join(".git/hooks/pre-commit").exists() && !inside.join("gone").exists());
+    assert_eq!(fs::read_to_string(inside.join(".git/config")).unwrap(), "mine");
+    assert!(
+        text(&output).contains(".envrc appeared or changed"),
+        "{}",
+        text(&output)
+    );
+}
+
+#[test]
+fn no_file_becomes_set_user_id() {
+    let inside = fresh_directory();
+    let attack =
+        "cp /bin/true a; chmod 4755 a; chmod g+s a; python3 -c 'import os; os.open(\"b\", os.O_CREAT, 0o4755)'";
+    run(&inside, &[], attack);
+    for entry in fs::read_dir(&inside).unwrap().flatten() {
+        let mode = entry.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o6000, 0, "{:?}", entry.path());
+    }
+    assert!(inside.join("a").exists());
+}
+
+#[test]
+fn exit_statuses_are_those_of_a_shell() {
+    let inside = fresh_directory();
+    for (line, code) in [("exit 7", 7), ("kill -9 $$", 137), ("exit 0", 0)] {
+        assert_eq!(run(&inside, &[], line).status.code(), Some(code), "{line}");
+    }
+    assert_eq!(
+        run(&inside, &["--timeout", "300ms"], "sleep 60").status.code(),
+        Some(124)
+    );
+    let missing = program()
+        .args(["run", "--workspace"])
+        .arg(&inside)
+        .args(["--", "no-such-program"])
+        .output()
+        .unwrap();
+    assert_eq!(missing.status.code(), Some(127));
+    let directory = program()
+        .args(["run", "--workspace"])
+        .arg(&inside)
+        .args(["--", "/usr"])
+        .output()
+        .unwrap();
+    assert_eq!(directory.status.code(), Some(126));
+}
+
+#[test]
+fn memory_and_processes_and_growth_have_an_end() {
+    let inside = fresh_directory();
+    let memory = run(
+        &inside,
+        &[],
+        "python3 -c 'x = bytearray(1500 << 20); print(\"had it\")'",
+    );
+    assert!(!text(&memory).contains("had it"), "{}", text(&memory));
+    let under = run(&inside, &[], "python3 -c 'x = bytearray(300 << 20); print(\"had it\")'");
+    assert!(text(&under).contains("had it"), "{}", text(&under));
+    let forks = run(
+        &inside,
+        &[],
+        "for i in $(seq 300); do sleep 5 & done 2>&1; jobs -p | wc -l",
+    );
+    assert!(
+        text(&forks).contains("Resource temporarily unavailable"),
+        "{}",
+        text(&forks)
+    );
+    let fill = run(
+        &inside,
+        &[],
+        "for i in $(seq 40); do head -c 50M /dev/zero > f$i; done; echo all",
+    );
+    assert!(
+        !text(&fill).contains("all") && text(&fill).contains("WorkspaceGrowth"),
+        "{}",
+        text(&fill)
+    );
+    fs::remove_dir_all(&inside).unwrap();
+}
+
+#[test]
+fn below_the_floor_nothing_runs_and_above_it_the_lack_is_made_up_for() {
+    let inside = fresh_directory();
+    let none = run(&inside, &["--pretend", "mount", "--pretend", "landlock"], "echo ran");
+    assert_eq!(none.status.code(), Some(125));
+    assert!(
+        text(&none).contains("both mount namespaces and Landlock"),
+        "{}",
+        text(&none)
+    );
+    let strict = run(&inside, &["--profile", "strict", "--pretend", "cgroup"], "echo ran");
+    assert!(text(&strict).contains("profile strict requires"), "{}", text(&strict));
+    let no_landlock = run(&inside, &["--pretend", "landlock"], "cat /etc/shadow; echo ran");
+    assert!(
+        text(&no_landlock).contains("ran") && text(&no_landlock).contains("No such file"),
+        "{}",
+        text(&no_landlock)
+    );
+    let no_network = run(
+        &inside,
+        &["--pretend", "network"],
+        "exec 3<>/dev/tcp/127.0.0.1/9; echo ran",
+    );
+    assert!(
+        text(&no_network).contains("Operation not permitted"),
+        "{}",
+        text(&no_network)
+    );
+}
+
+#[test]
+fn a_killed_server_leaves_no_process() {
+    let inside = fresh_directory();
+    let mark = format!("{}", 100_000 + std::process::id());
+    let line = format!(
+        "(setsid sleep {mark} &); nohup sleep {mark} >/dev/null 2>&1 & trap '' HUP TERM; echo up > up; sleep {mark}"
+    );
+    let mut child = program()
+        .arg("run")
+        .arg("--workspace")
+        .arg(&inside)
+        .args(["--", "bash", "-c", &line])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    until(|| inside.join("up").exists() && alive(&mark) >= 3);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    until(|| alive(&mark) == 0);
+}
+
+/// Processes with this word among their arguments.
+fn alive(word: &str) -> usize {
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    let arguments = processes.filter_map(|p| fs::read(p.path().join("cmdline")).ok());
+    arguments.filter(|a| a == format!("sleep\0{word}\0").as_bytes()).count()
+}
+
+/// Looks until it is so, for ten seconds.
+fn until(so: impl Fn() -> bool) {
+    let start = std::time::Instant::now();
+    while !so() {
+        assert!(start.elapsed().as_secs() < 10, "it never became so");
+        std::thread::yield_now();
+    }
+}
