@@ -14,7 +14,7 @@ use super::syscalls::{self, Conditions, FilterError, Sockets};
 use crate::kernel::cgroup::GroupLimits;
 use crate::kernel::probe::Support;
 use crate::policy::{LaunchRequest, Terminal};
-use crate::profile::{Enforcement, Network, SyscallAction};
+use crate::profile::{Enforcement, Home, Network, SyscallAction};
 
 /// Why a sandbox is not built.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +60,12 @@ pub enum Refusal {
         /// What there is.
         workspace: PathBuf,
     },
+    /// Homes that are kept are not there yet.
+    #[error("profile {profile} wants `home: kept`, which this version cannot do; hint: write `home: private`")]
+    KeptHome {
+        /// Which profile.
+        profile: String,
+    },
     /// A bug of ours.
     #[error(transparent)]
     Filter(#[from] FilterError),
@@ -85,6 +91,11 @@ pub(super) fn plan(
     run_as: Option<u32>,
 ) -> Result<(Spec, Vec<Protection>), Refusal> {
     let profile = &request.profile;
+    if profile.filesystem.home == Home::Kept {
+        return Err(Refusal::KeptHome {
+            profile: profile.name.clone(),
+        });
+    }
     let modes = modes(request, support, run_as)?;
     floor(&modes, support)?;
     required(request, &modes, support)?;

@@ -1,2 +1,0 @@
-//! Whole-process figures against a plain fork and exec.
-fn main() {}
