@@ -210,3 +210,99 @@ fn print(answer: &Answer, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{verdict}\nrule:   {}\nreason: {}", answer.rule, answer.reason)?;
     answer.notes.iter().try_for_each(|note| writeln!(out, "note:   {note}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        command: ProfileCommand,
+    }
+
+    fn ask(line: &str) -> (String, Result<ExitCode, ProfileCliError>) {
+        let words = std::iter::once("profile").chain(line.split_whitespace());
+        let command = Cli::try_parse_from(words).unwrap().command;
+        let mut out = Vec::new();
+        let code = answer(command, Some("/home/u".into()), &mut out);
+        (String::from_utf8(out).unwrap(), code)
+    }
+
+    fn is(code: Result<ExitCode, ProfileCliError>, expected: u8) -> bool {
+        format!("{:?}", code.unwrap()) == format!("{:?}", ExitCode::from(expected))
+    }
+
+    #[test]
+    fn an_explanation_names_rule_and_reason_and_ends_with_1_when_denied() {
+        let (text, code) = ask("explain default --read /etc/shadow --workspace /work");
+        assert_eq!(
+            text,
+            "denied\nrule:   no rule\nreason: neither filesystem.read nor filesystem.execute lists it: it is not there\n"
+        );
+        assert!(is(code, 1));
+        let (text, code) = ask("explain build --exec ~/.cargo/bin/cargo --workspace /work");
+        assert!(
+            text.starts_with("allowed\nrule:   filesystem.execute: ~/.cargo/bin\n"),
+            "{text}"
+        );
+        assert!(is(code, 0));
+        let (text, code) = ask("explain default --connect [::1]:8080");
+        assert!(
+            text.starts_with("decided at run time\nrule:   network: none\n"),
+            "{text}"
+        );
+        assert!(is(code, 0));
+    }
+
+    #[test]
+    fn a_question_about_nothing_is_an_error() {
+        for (line, message) in [
+            (
+                "explain default --read etc",
+                "etc cannot be asked about; hint: write a path from / or ~/, without . and ..",
+            ),
+            (
+                "explain default --connect example.org",
+                "\"example.org\" is no HOST:PORT; hint: as in example.org:443 or [::1]:8080",
+            ),
+            (
+                "explain default --connect ::1:80",
+                "\"::1:80\" is no HOST:PORT; hint: as in example.org:443 or [::1]:8080",
+            ),
+            (
+                "explain default --syscall opne",
+                "no system call is called \"opne\"; hint: did you mean \"open\"?",
+            ),
+            (
+                "show defautl",
+                "no profile is called \"defautl\"; hint: did you mean \"default\"?",
+            ),
+        ] {
+            assert_eq!(ask(line).1.unwrap_err().to_string(), message);
+        }
+        assert!(Cli::try_parse_from(["profile", "explain", "default"]).is_err());
+        assert!(Cli::try_parse_from("profile explain default --read /a --write /a".split(' ')).is_err());
+    }
+
+    #[test]
+    fn all_profiles_are_listed_with_their_summaries() {
+        let (text, _) = ask("list");
+        assert_eq!(text.lines().count(), 5);
+        assert!(text.starts_with("default      Work in the workspace; read the system; no network.\n"));
+    }
+
+    #[test]
+    fn a_profile_is_shown_as_yaml_or_json_and_compared() {
+        assert!(ask("show strict").0.contains("\nisolation: required\n"));
+        let json: serde_json::Value = serde_json::from_str(&ask("show strict --json").0).unwrap();
+        assert_eq!(json["limits"]["processes"], 64);
+        let (text, code) = ask("diff default network");
+        assert!(text.contains("- network: none\n+ network: host\n"), "{text}");
+        assert!(is(code, 1));
+        assert!(is(ask("diff default default").1, 0));
+        assert!(serde_json::from_str::<serde_json::Value>(&ask("schema").0).is_ok());
+    }
+}

@@ -132,6 +132,18 @@ pub enum Problem {
     /// Not the YAML that is read here.
     #[error("{}", DefaultMessageFormatter.format_message(.0))]
     Yaml(Box<serde_saphyr::Error>),
+    /// What is read twice is misread once.
+    #[error("anchors, aliases and merge keys are not read here; hint: write the value out")]
+    Anchors,
+    /// A file is a profile.
+    #[error("the file holds more than one YAML document")]
+    Documents,
+    /// A number or a word of YAML's own where text is wanted.
+    #[error("{value:?} is read as text only in quotes")]
+    Quotes {
+        /// As written.
+        value: String,
+    },
     /// An empty file, or one of comments.
     #[error("the file is empty")]
     Empty,

@@ -208,3 +208,472 @@ static SHIPPED: [(&str, &str); 5] = [
     ("network", include_str!("../../sandbox-profiles/network.yaml")),
     ("strict", include_str!("../../sandbox-profiles/strict.yaml")),
 ];
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::profile::{Enforcement, Network, Presence, SyscallAction, WorkspaceAccess, WriteAndExecute};
+
+    /// A directory that is gone at the end.
+    struct Directory(PathBuf);
+
+    impl Directory {
+        fn new() -> Self {
+            let id = crate::model::SessionId::random().unwrap();
+            let path = std::env::temp_dir().join(format!("terrarium-profiles-{id}"));
+            std::fs::create_dir(&path).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).unwrap();
+            Self(path)
+        }
+
+        fn with(self, name: &str, text: &str) -> Self {
+            let path = self.0.join(name);
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+            self
+        }
+
+        /// The error of loading it, without the directory's own name.
+        fn error(&self) -> String {
+            let error = Profiles::with_directory(&self.0).unwrap_err().to_string();
+            error.replace(&format!("{}/", self.0.display()), "")
+        }
+    }
+
+    impl Drop for Directory {
+        fn drop(&mut self) {
+            std::fs::remove_dir_all(&self.0).ok(); // a test that failed has said more already
+        }
+    }
+
+    /// The error of a file `x.yaml` that extends `default` and says this besides.
+    fn error(text: &str) -> String {
+        Directory::new().with("x.yaml", &child(text)).error()
+    }
+
+    fn child(text: &str) -> String {
+        format!("name: x\nsummary: s\nextends: default\n{text}")
+    }
+
+    fn profile(text: &str) -> Arc<Profile> {
+        let directory = Directory::new().with("x.yaml", &child(text));
+        Profiles::with_directory(&directory.0).unwrap().get("x").unwrap()
+    }
+
+    #[test]
+    fn nothing_is_parsed_before_it_is_asked_for_and_then_once() {
+        let profiles = Profiles::embedded();
+        assert_eq!(profiles.names(), ["default", "read-only", "build", "network", "strict"]);
+        assert!(profiles.sources.values().all(|source| source.resolved.get().is_none()));
+        let first = profiles.get("network").unwrap();
+        assert!(Arc::ptr_eq(&first, &profiles.get("network").unwrap()));
+        assert!(profiles.sources["build"].resolved.get().is_none());
+    }
+
+    #[test]
+    fn every_shipped_rule_has_its_reason() {
+        let profiles = Profiles::embedded();
+        for name in profiles.names() {
+            let profile = profiles.get(name).unwrap();
+            for rule in profile.filesystem.read.iter().chain(&profile.filesystem.execute) {
+                assert!(rule.reason.is_some(), "{name}: {}", rule.path);
+            }
+            assert!(
+                profile.syscalls.rules.values().all(|rule| !rule.reason.is_empty()),
+                "{name}"
+            );
+            assert!(profile.filesystem.protect.contains(&".git/hooks".into()), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_shipped_profiles_mean_what_their_summaries_say() {
+        let profiles = Profiles::embedded();
+        let get = |name| profiles.get(name).unwrap();
+        let (default, strict, build) = (get("default"), get("strict"), get("build"));
+        assert_eq!(default.filesystem.workspace, WorkspaceAccess::ReadWriteExecute);
+        assert_eq!(
+            (default.network, get("network").network),
+            (Network::None, Network::Host)
+        );
+        assert_eq!((default.limits.processes, default.limits.cpu_time), (128, None));
+        assert_eq!(get("read-only").filesystem.workspace, WorkspaceAccess::Read);
+        assert_eq!(build.limits.processes, 2048);
+        assert_eq!(build.syscalls.rules["ptrace"].action, SyscallAction::Allow);
+        assert_eq!(build.filesystem.read.len(), default.filesystem.read.len() + 2);
+        assert_eq!(
+            (strict.isolation, strict.limits.enforcement),
+            (Enforcement::Required, Enforcement::Required)
+        );
+        assert_eq!(strict.filesystem.write_and_execute, WriteAndExecute::Denied);
+        assert_eq!(strict.filesystem.workspace, WorkspaceAccess::ReadWrite);
+        let secrets = [
+            "/etc/shadow",
+            "/etc/sudoers",
+            "/etc/ssh/ssh_host_ed25519_key",
+            "/home",
+            "/root",
+            "/var",
+        ];
+        for secret in secrets.map(Path::new) {
+            for rule in default.filesystem.read.iter().chain(&default.filesystem.execute) {
+                let top = rule.path.under(None).unwrap();
+                assert!(!secret.starts_with(&top), "{} shows {}", rule.path, secret.display());
+                assert!(
+                    rule.presence == Presence::IfThere || top == Path::new("/usr"),
+                    "{}",
+                    rule.path
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_child_replaces_lists_or_adds_to_them() {
+        let replaced = profile("filesystem: {read: [/srv], execute: {add: [{path: ~/bin, optional: true}]}}");
+        assert_eq!(replaced.filesystem.read.len(), 1);
+        assert_eq!(replaced.filesystem.execute.last().unwrap().path.to_string(), "~/bin");
+        assert_eq!(replaced.filesystem.execute[0].path.to_string(), "/usr");
+        let variables = &profile("environment: {set: {EDITOR: vi}}").environment;
+        assert_eq!(variables.set.len(), 4);
+    }
+
+    #[test]
+    fn changes_of_system_calls_are_made_on_top_of_what_is_inherited() {
+        let change = "syscalls: {allow: [{name: ptrace, reason: gdb}], deny: [{name: socket, reason: none}]}";
+        let rules = &profile(change).syscalls.rules;
+        assert_eq!(rules["ptrace"].action, SyscallAction::Allow);
+        assert_eq!(
+            (rules["socket"].action, rules["socket"].reason.as_str()),
+            (SyscallAction::Deny, "none")
+        );
+        assert_eq!(rules["memfd_create"].action, SyscallAction::Allow);
+    }
+
+    #[test]
+    fn keys_and_words_that_mean_nothing_are_answered_with_the_nearest() {
+        for (text, message) in [
+            (
+                "limits: {procesess: 4}",
+                "x.yaml:4:10: unknown key \"procesess\"; hint: did you mean \"processes\"?",
+            ),
+            (
+                "network: hots",
+                "x.yaml:4:10: unknown value \"hots\"; hint: did you mean \"host\"?",
+            ),
+            (
+                "syscalls: {allow: [{name: ptrcae, reason: r}]}",
+                "x.yaml:4:20: no system call is called \"ptrcae\"; hint: did you mean \"ptrace\"?",
+            ),
+            (
+                "syscalls: {base: strcit}",
+                "x.yaml:4:18: no system call base is called \"strcit\"; hint: did you mean \"strict\"?",
+            ),
+            (
+                "filesystem: {tmp: shared}",
+                "x.yaml:4:19: unknown value \"shared\"; hint: there are private",
+            ),
+            (
+                "filesystem: {read: [{path: /srv, optionl: true}]}",
+                "x.yaml:4:34: unknown key \"optionl\"; hint: did you mean \"optional\"?",
+            ),
+        ] {
+            assert_eq!(error(text), message);
+        }
+        let text = "name: x\nsummary: s\nextends: defalt\n";
+        assert_eq!(
+            Directory::new().with("x.yaml", text).error(),
+            "x.yaml:3:10: cannot extend \"defalt\": no profile is called that; hint: did you mean \"default\"?"
+        );
+        assert_eq!(
+            Profiles::embedded().get("biuld").unwrap_err().to_string(),
+            "no profile is called \"biuld\"; hint: did you mean \"build\"?"
+        );
+    }
+
+    #[test]
+    #[expect(clippy::too_many_lines, reason = "a table")]
+    fn values_out_of_bounds_or_of_another_kind_are_refused() {
+        for (text, message) in [
+            (
+                "limits: {processes: true}",
+                "x.yaml:4:10: invalid type: boolean `true`, expected a whole number without a sign, a unit or quotes",
+            ),
+            (
+                "limits: {processes: -1}",
+                "x.yaml:4:10: invalid value: integer `-1`, expected a whole number without a sign, a unit or quotes",
+            ),
+            (
+                "limits: {processes: 1}",
+                "x.yaml:4:21: limits.processes is 1; hint: it must be between 2 and 32768",
+            ),
+            (
+                "limits: {memory: 1GB}",
+                "x.yaml:4:18: limits.memory: \"1GB\" is no size; hint: write a whole number and B, KiB, MiB, GiB or TiB, as in 512MiB",
+            ),
+            (
+                "limits: {memory: 2TiB}",
+                "x.yaml:4:18: limits.memory is 2TiB; hint: it must be between 16MiB and 1TiB",
+            ),
+            (
+                "limits: {memory: 512MiB}",
+                "x.yaml:4:18: tmp (256MiB), a private home (256MiB) and 64MiB for /dev/shm and the like are memory too: together they must be below memory (512MiB)",
+            ),
+            (
+                "limits: {cpu: 0%}",
+                "x.yaml:4:15: limits.cpu: \"0%\" is no share of the processors; hint: write 1% to 100%",
+            ),
+            (
+                "limits: {wall_time: 721h}",
+                "x.yaml:4:21: limits.wall_time: \"721h\" is too large",
+            ),
+            (
+                "limits: {cpu_time: 10ms}",
+                "x.yaml:4:20: limits.cpu_time is 10ms; hint: it must be between 1s and 720h",
+            ),
+            ("summary: s", "x.yaml:4:1: the key \"summary\" is written twice"),
+            (
+                "filesystem: {read: [/usr/../etc]}",
+                "x.yaml:4:21: path \"/usr/../etc\" has . or .. or an empty component; hint: write it without",
+            ),
+            (
+                "filesystem: {read: [/a, /a/]}",
+                "x.yaml:4:25: path \"/a/\" is listed twice",
+            ),
+            (
+                "filesystem: {execute: {add: [/usr]}}",
+                "x.yaml:4:30: path \"/usr\" is listed twice",
+            ),
+            (
+                "filesystem: {protect: [/etc]}",
+                "x.yaml:4:24: path \"/etc\" is not relative to the workspace; hint: write it without a leading / or ~",
+            ),
+            (
+                "syscalls: {allow: [{name: clone3, reason: r}]}",
+                "x.yaml:4:20: the system call clone3 cannot be allowed: it takes its orders from memory, where no filter can look; hint: programs fall back to others by themselves",
+            ),
+            (
+                "syscalls: {allow: [{name: ptrace, reason: r}], deny: [{name: ptrace, reason: r}]}",
+                "x.yaml:4:55: the system call ptrace is named twice",
+            ),
+            (
+                "syscalls: {allow: [{name: ptrace, reason: ' '}]}",
+                "x.yaml:4:20: reason must be one line of 1 to 300 characters",
+            ),
+            (
+                "environment: {pass: [A=B]}",
+                "x.yaml:4:22: \"A=B\" is no name of an environment variable; hint: use letters, digits and underscores, not starting with a digit",
+            ),
+        ] {
+            assert_eq!(error(text), message);
+        }
+    }
+
+    #[test]
+    fn yaml_that_hides_what_it_means_is_refused() {
+        for (text, message) in [
+            (
+                "network: &a none\nisolation: *a",
+                "4:13: anchors, aliases and merge keys are not read here; hint: write the value out",
+            ),
+            (
+                "<<: {network: host}",
+                "4:1: anchors, aliases and merge keys are not read here; hint: write the value out",
+            ),
+            (
+                "network: !!python/object none",
+                "4:26: unsupported tag `!!python/object`",
+            ),
+            (
+                "limits: {processes: .nan}",
+                "4:21: non-finite float `.nan` rejected by the configured policy",
+            ),
+            (
+                "limits: {processes: null}",
+                "4:10: invalid type: unit value, expected a whole number without a sign, a unit or quotes",
+            ),
+            (
+                "limits: {memory: 4096}",
+                "4:18: \"4096\" is read as text only in quotes",
+            ),
+            (
+                "environment: {set: {A: 12}}",
+                "4:24: \"12\" is read as text only in quotes",
+            ),
+            ("network: ~", "4:10: \"~\" is read as text only in quotes"),
+            (
+                "filesystem: {read: [{path: /srv, optional: yes}]}",
+                "4:44: invalid boolean (strict mode expects true/false)",
+            ),
+            ("---\nname: x\n", "4:1: the file holds more than one YAML document"),
+            ("\tnetwork: none", "3:10: while scanning a plain scalar, found a tab"),
+            ("limits: [", "4:9: expected mapping start"),
+        ] {
+            assert_eq!(error(text), format!("x.yaml:{message}"));
+        }
+        assert_eq!(
+            Directory::new().with("x.yaml", "# nothing\n\n").error(),
+            "x.yaml:1:1: the file is empty"
+        );
+        assert_eq!(
+            Directory::new().with("x.yaml", "").error(),
+            "x.yaml:1:1: the file is empty"
+        );
+    }
+
+    #[test]
+    fn a_security_setting_is_written_or_inherited_never_a_default() {
+        let missing = |text: &str| Directory::new().with("x.yaml", text).error();
+        assert_eq!(
+            missing("name: x\nsummary: s\n"),
+            "x.yaml:1:7: \"filesystem.tmp\" is missing; hint: write it, or inherit it with `extends: NAME`"
+        );
+        assert_eq!(
+            missing("name: x\n"),
+            "x.yaml:1:1: \"summary\" is missing; hint: write it, or inherit it with `extends: NAME`"
+        );
+        // Every line of the default profile that sets something is needed.
+        let (_, text) = SHIPPED[0];
+        let text = text.replace("name: default", "name: x");
+        for line in text
+            .lines()
+            .filter(|line| line.contains(": ") && !line.contains("- {") && !line.contains('#'))
+        {
+            let key = line.trim().split(':').next().unwrap();
+            let error = Directory::new().with("x.yaml", &text.replace(&format!("{line}\n"), ""));
+            match Profiles::with_directory(&error.0) {
+                Ok(_) => assert_eq!(key, "write_and_execute"),
+                Err(error) => assert!(
+                    error.to_string().contains(&format!("{key}\" is missing")),
+                    "{key}: {error}"
+                ),
+            }
+        }
+    }
+
+    #[test]
+    fn profiles_that_extend_one_another_end_somewhere() {
+        let of = |name: &str, parent: &str| format!("name: {name}\nsummary: s\nextends: {parent}\n");
+        let circle = Directory::new()
+            .with("a.yaml", &of("a", "b"))
+            .with("b.yaml", &of("b", "a"));
+        assert_eq!(
+            circle.error(),
+            "b.yaml:3:10: profiles extend one another in a circle: a extends b extends a"
+        );
+        let own = Directory::new().with("a.yaml", &of("a", "a"));
+        assert_eq!(
+            own.error(),
+            "a.yaml:3:10: profiles extend one another in a circle: a extends a"
+        );
+        let mut chain = Directory::new().with("p1.yaml", &of("p1", "default"));
+        for level in 2..=8 {
+            chain = chain.with(
+                &format!("p{level}.yaml"),
+                &of(&format!("p{level}"), &format!("p{}", level - 1)),
+            );
+        }
+        assert!(Profiles::with_directory(&chain.0).is_ok());
+        let chain = chain.with("p9.yaml", &of("p9", "p8"));
+        assert_eq!(
+            chain.error(),
+            "p9.yaml:3:10: this would extend 9 profiles, one through the other: no more than 8 may"
+        );
+    }
+
+    #[test]
+    fn a_file_has_the_name_of_its_profile_and_no_shipped_one() {
+        let directory = Directory::new().with("build.yaml", "");
+        assert_eq!(
+            directory.error(),
+            "build.yaml takes the name of a profile that ships with terrarium; hint: choose another name and `extends: build`"
+        );
+        assert_eq!(
+            Directory::new().with("y.yaml", &child("")).error(),
+            "y.yaml:1:7: the file is called \"y\" and the profile \"x\"; hint: make them the same"
+        );
+        let directory = Directory::new().with("X.yaml", "");
+        assert!(directory.error().starts_with("X.yaml cannot be a profile; hint: "));
+        let directory = Directory::new().with("y.yaml", &child("").replace("name: x", "name: ../y"));
+        assert_eq!(
+            directory.error(),
+            "y.yaml:1:7: \"../y\" is no name of a profile; hint: use small letters, digits and hyphens, at most 64"
+        );
+    }
+
+    #[test]
+    fn files_that_others_may_write_are_not_trusted() {
+        let directory = Directory::new().with("x.yaml", &child(""));
+        let set = |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        set(&directory.0.join("x.yaml"), 0o664);
+        assert_eq!(
+            directory.error(),
+            "others than its owner may write x.yaml (mode 664); hint: chmod go-w"
+        );
+        set(&directory.0.join("x.yaml"), 0o644);
+        set(&directory.0, 0o777);
+        assert!(directory.error().starts_with("others than its owner may write "));
+        set(&directory.0, 0o755);
+        assert!(Profiles::with_directory(&directory.0).is_ok());
+        let missing = Profiles::with_directory(Path::new("/nonexistent")).unwrap_err();
+        assert_eq!(missing.to_string(), "cannot read /nonexistent");
+    }
+
+    #[test]
+    fn what_is_too_large_or_no_text_or_no_file_is_refused() {
+        let large = Directory::new().with("x.yaml", &"#".repeat(2 << 20));
+        assert_eq!(large.error(), "x.yaml holds more than 1MiB");
+        let directory = Directory::new();
+        std::fs::write(directory.0.join("x.yaml"), b"name: \xff").unwrap();
+        set_private(&directory.0.join("x.yaml"));
+        assert_eq!(directory.error(), "x.yaml is not UTF-8 text");
+        let directory = Directory::new();
+        std::fs::create_dir(directory.0.join("x.yaml")).unwrap();
+        assert!(directory.error().starts_with("x.yaml cannot be a profile; hint: "));
+        let hidden = Directory::new()
+            .with(".x.yaml", "nonsense")
+            .with("x.yaml~", "")
+            .with("README.md", "");
+        assert_eq!(Profiles::with_directory(&hidden.0).unwrap().names().len(), 5);
+    }
+
+    fn set_private(path: &Path) {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
+    #[test]
+    fn the_example_of_the_documentation_is_a_profile() {
+        let text = include_str!("../../docs/profiles.md");
+        let example = text
+            .split("```yaml\n")
+            .nth(1)
+            .and_then(|rest| rest.split("```").next())
+            .unwrap();
+        let directory = Directory::new().with("my-tests.yaml", example);
+        let profile = Profiles::with_directory(&directory.0).unwrap().get("my-tests").unwrap();
+        assert_eq!(profile.limits.wall_time.to_string(), "10min");
+    }
+
+    #[test]
+    fn a_single_file_is_checked_wherever_it_is() {
+        let directory = Directory::new()
+            .with("x.yaml", &child("network: host"))
+            .with("build.yaml", "");
+        let profiles = Profiles::embedded();
+        assert_eq!(
+            profiles.check_file(&directory.0.join("x.yaml")).unwrap().network,
+            Network::Host
+        );
+        let error = profiles.check_file(&directory.0.join("build.yaml")).unwrap_err();
+        assert!(matches!(error, ProfileError::ShippedName { .. }));
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("sandbox-profiles");
+        for name in profiles.names() {
+            assert_eq!(
+                profiles.check_file(&shipped.join(format!("{name}.yaml"))).unwrap().name,
+                name
+            );
+        }
+    }
+}

@@ -7,6 +7,7 @@ pub mod error;
 pub mod explain;
 pub mod file;
 mod load;
+mod numbers;
 mod parse;
 mod paths;
 #[expect(clippy::module_inception, reason = "the folder's main type has the folder's name")]

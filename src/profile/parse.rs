@@ -3,6 +3,7 @@
 //! What the values mean is left to [`super::resolve`] and [`super::syscalls`].
 
 use serde::de::DeserializeOwned;
+use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::{DuplicateKeyPolicy, Error, MergeKeyPolicy};
 
 use super::error::{Problem, ProfileError, nearest};
@@ -90,6 +91,14 @@ fn explain(error: Error) -> Fault {
             field: (*field).to_owned(),
         },
         Error::DuplicateMappingKey { key: Some(key), .. } => Problem::DuplicateKey { key: shorten(key) },
+        Error::QuotingRequired { value, .. } => Problem::Quotes { value: shorten(value) },
+        Error::MergeKeyNotAllowed { .. } => Problem::Anchors,
+        Error::MultipleDocuments { .. } => Problem::Documents,
+        Error::Budget { breach, .. } => match breach {
+            BudgetBreach::Anchors { .. } | BudgetBreach::Aliases { .. } => Problem::Anchors,
+            BudgetBreach::Documents { .. } => Problem::Documents,
+            _ => Problem::Yaml(Box::new(error)),
+        },
         _ => Problem::Yaml(Box::new(error)),
     };
     place.fault(problem)
