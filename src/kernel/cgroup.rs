@@ -18,6 +18,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) const PREFIX: &str = "terrarium-";
 /// How long an ended group may take to become empty: the kernel still tears down memory.
 const EMPTY_WITHIN: Duration = Duration::from_secs(2);
+/// How often a new group may be lost to the sweep of another start.
+const ATTEMPTS: u32 = 16;
 
 /// Where groups can be made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,31 +101,30 @@ impl Group {
 
     /// Makes and locks one directory. A second controller that is mounted together shares it.
     fn add(&mut self, path: &Path, controller: &str) -> io::Result<()> {
-        let real = path.parent().map(Path::canonicalize).transpose()?.unwrap_or_default();
-        let real = real.join(path.file_name().unwrap_or_default());
-        if let Some(shared) = self.directories.iter_mut().find(|d| d.path == real) {
+        let parent = path.parent().map(Path::canonicalize).transpose()?.unwrap_or_default();
+        let name = path.file_name().unwrap_or_default();
+        if let Some(shared) = self.directories.iter_mut().find(|d| d.path == parent.join(name)) {
             shared.controllers.push(controller.to_owned());
             return Ok(());
         }
-        fs::create_dir(&real)?;
-        let lock = File::open(&real).and_then(|file| {
-            rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)?;
-            Ok(file)
-        });
-        match lock {
-            Ok(lock) => {
+        let controllers = vec![controller.to_owned()];
+        for attempt in 0..ATTEMPTS {
+            // Another name each time: who swept the last one removes it by its name.
+            let mut name = name.to_owned();
+            if attempt > 0 {
+                name.push(format!("-{attempt}"));
+            }
+            let path = parent.join(name);
+            if let Some(lock) = make_locked(&path)? {
                 self.directories.push(Directory {
-                    controllers: vec![controller.to_owned()],
-                    path: real,
+                    controllers,
+                    path,
                     lock,
                 });
-                Ok(())
-            }
-            Err(error) => {
-                fs::remove_dir(&real).ok(); // the error to report is the first one
-                Err(error)
+                return Ok(());
             }
         }
+        Err(io::ErrorKind::ResourceBusy.into())
     }
 
     fn file(&self, controller: &str, name: &str) -> Option<PathBuf> {
@@ -218,6 +219,26 @@ impl Group {
     }
 }
 
+/// A new directory with our lock on it; none if a sweep of another start took it for left behind.
+///
+/// Between making and locking it looks abandoned. A sweep removes what it has locked before it lets
+/// go, so a directory that is locked here and still there is ours.
+fn make_locked(path: &Path) -> io::Result<Option<File>> {
+    fs::create_dir(path)?;
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other?,
+    };
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) if path.exists() => Ok(Some(file)),
+        Ok(()) | Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+        Err(error) => {
+            fs::remove_dir(path).ok(); // the error to report is the first one
+            Err(error.into())
+        }
+    }
+}
+
 /// What a kernel may lack: swap accounting is an option.
 fn optional(result: io::Result<()>) -> io::Result<()> {
     match result {
@@ -269,10 +290,53 @@ pub(crate) fn sweep(parent: &Parent) -> usize {
         let Some(file) = ours.then(|| File::open(entry.path()).ok()).flatten() else {
             continue;
         };
-        if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
+        let free = rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok();
+        if free && entry.path().exists() {
             remove(&entry.path());
             removed += 1;
         }
     }
     removed
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn a_sweep_beside_never_takes_what_somebody_holds() {
+        let mut random = [0; 8];
+        getrandom::fill(&mut random).unwrap();
+        let directory = std::env::temp_dir().join(format!("terrarium-sweep-{:x}", u64::from_le_bytes(random)));
+        fs::create_dir(&directory).unwrap();
+        let parent = Parent::V2 {
+            directory: directory.clone(),
+        };
+        let done = AtomicBool::new(false);
+        let lost = std::thread::scope(|scope| {
+            let sweeper = scope.spawn(|| {
+                let mut swept = 0;
+                while !done.load(Ordering::Relaxed) {
+                    swept += sweep(&parent);
+                }
+                swept
+            });
+            let mut lost = 0;
+            for n in 0..2000 {
+                let path = directory.join(format!("{PREFIX}{n}"));
+                match make_locked(&path).unwrap() {
+                    Some(_held) => fs::remove_dir(&path).unwrap(),
+                    None => lost += 1,
+                }
+            }
+            done.store(true, Ordering::Relaxed);
+            assert_eq!(sweeper.join().unwrap(), lost);
+            lost
+        });
+        sweep(&parent);
+        fs::remove_dir(&directory).unwrap();
+        assert!(lost < 2000, "the sweep took every one");
+    }
 }
