@@ -4,7 +4,7 @@
 
 use std::io::{self, IoSlice, IoSliceMut, Read as _, Write as _};
 use std::mem::MaybeUninit;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
 use rustix::net::{
@@ -19,9 +19,7 @@ const MAX_FDS: usize = 16;
 
 /// Sends one message and descriptors. Blocks until the other side has room.
 pub(crate) fn send(socket: &UnixStream, message: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
-    let length = u32::try_from(message.len())
-        .map_err(|_| io::ErrorKind::InvalidInput)?
-        .to_le_bytes();
+    let length = length_of(message)?;
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
     if !fds.is_empty() && !ancillary.push(SendAncillaryMessage::ScmRights(fds)) {
@@ -34,44 +32,76 @@ pub(crate) fn send(socket: &UnixStream, message: &[u8], fds: &[BorrowedFd<'_>]) 
     socket.write_all(message)
 }
 
+/// One message without descriptors, as it stands on the wire.
+pub(crate) fn frame(message: &[u8]) -> io::Result<Vec<u8>> {
+    Ok([&length_of(message)?, message].concat())
+}
+
+fn length_of(message: &[u8]) -> io::Result<[u8; 4]> {
+    let length = u32::try_from(message.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
+    Ok(length.to_le_bytes())
+}
+
 /// Receives one message; `None` when the other side has closed. Descriptors are close-on-exec.
 pub(crate) fn receive(socket: &UnixStream) -> io::Result<Option<(Vec<u8>, Vec<OwnedFd>)>> {
-    let mut length = [0; 4];
-    let mut fds = Vec::new();
+    let Some((first, fds)) = first_byte(socket)? else {
+        return Ok(None);
+    };
+    let mut socket = socket;
+    let mut rest = [0; 3];
+    socket.read_exact(&mut rest)?;
+    let mut message = room([first, rest[0], rest[1], rest[2]])?;
+    socket.read_exact(&mut message)?;
+    Ok(Some((message, fds)))
+}
+
+/// The same without blocking a thread.
+pub(crate) async fn receive_later(
+    socket: &mut tokio::net::unix::OwnedReadHalf,
+) -> io::Result<Option<(Vec<u8>, Vec<OwnedFd>)>> {
+    use tokio::io::AsyncReadExt as _;
+    let stream: &tokio::net::UnixStream = (*socket).as_ref();
+    let first = stream.async_io(tokio::io::Interest::READABLE, || first_byte(stream));
+    let Some((first, fds)) = first.await? else {
+        return Ok(None);
+    };
+    let mut rest = [0; 3];
+    socket.read_exact(&mut rest).await?;
+    let mut message = room([first, rest[0], rest[1], rest[2]])?;
+    socket.read_exact(&mut message).await?;
+    Ok(Some((message, fds)))
+}
+
+/// The first byte of a length, and the descriptors that travel with it.
+fn first_byte(socket: &impl AsFd) -> io::Result<Option<(u8, Vec<OwnedFd>)>> {
+    let mut first = [0];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-    let (first, rest) = length.split_at_mut(1);
     let received = rustix::io::retry_on_intr(|| {
-        recvmsg(
-            socket,
-            &mut [IoSliceMut::new(first)],
-            &mut ancillary,
-            RecvFlags::CMSG_CLOEXEC,
-        )
+        let mut into = [IoSliceMut::new(&mut first)];
+        recvmsg(socket, &mut into, &mut ancillary, RecvFlags::CMSG_CLOEXEC)
     })?;
+    let mut fds = Vec::new();
     for message in ancillary.drain() {
         if let RecvAncillaryMessage::ScmRights(received) = message {
             fds.extend(received);
         }
     }
-    if received.bytes == 0 {
-        return Ok(None);
-    }
-    let mut socket = socket;
-    socket.read_exact(rest)?;
+    Ok((received.bytes > 0).then_some((first[0], fds)))
+}
+
+/// Room for a message of this length, which is bounded.
+fn room(length: [u8; 4]) -> io::Result<Vec<u8>> {
     let length = u32::from_le_bytes(length) as usize;
     if length > MAX_MESSAGE {
         return Err(io::ErrorKind::InvalidData.into());
     }
-    let mut message = vec![0; length];
-    socket.read_exact(&mut message)?;
-    Ok(Some((message, fds)))
+    Ok(vec![0; length])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::fd::AsFd as _;
 
     #[test]
     fn a_message_arrives_whole_with_its_descriptors() {

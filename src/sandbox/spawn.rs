@@ -5,6 +5,8 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::handle::{Control, Ending, Io, Order, Sandbox};
@@ -15,7 +17,7 @@ use super::zygote::Ask;
 use crate::kernel::probe::{PretenceError, Support};
 use crate::kernel::{fdpass, fds};
 use crate::model::SessionId;
-use crate::policy::{LaunchGrant, Terminal};
+use crate::policy::{LaunchGrant, LaunchRequest, Terminal};
 
 /// How launchers are started.
 #[derive(Clone, Debug, Default)]
@@ -122,10 +124,11 @@ impl Launchers {
         let (tell_ending, ending) = watch::channel(None);
         let (tell_started, started) = oneshot::channel();
         let me = self.clone();
-        // One thread for each sandbox that starts or runs blocks on its launcher's socket.
-        tokio::task::spawn_blocking(move || match me.begin(&grant) {
-            Ok(begun) => begun.follow(tell_started, take_orders, &tell_ending),
-            Err(error) => drop(tell_started.send(Err(error))), // a dropped call needs no answer
+        tokio::spawn(async move {
+            match me.begin(grant).await {
+                Ok(begun) => begun.follow(&me, tell_started, take_orders, &tell_ending).await,
+                Err(error) => drop(tell_started.send(Err(error))), // a dropped call needs no answer
+            }
         });
         let begun = started
             .await
@@ -137,8 +140,13 @@ impl Launchers {
         })
     }
 
-    fn begin(&self, grant: &LaunchGrant) -> Result<Begun, LaunchError> {
-        let request = grant.request();
+    /// Plans, and has a launcher forked that gets its spec. On a thread that may block.
+    async fn begin(&self, grant: LaunchGrant) -> Result<Begun, LaunchError> {
+        let me = self.clone();
+        blocking(move || me.ask_for_launcher(grant.request())).await
+    }
+
+    fn ask_for_launcher(&self, request: &LaunchRequest) -> Result<Begun, LaunchError> {
         let id = SessionId::random()?.to_string();
         let (mine, its) = UnixStream::pair()?;
         let support = self.with_zygote(|zygote| {
@@ -157,6 +165,18 @@ impl Launchers {
             outside: io.outside,
             protections,
         })
+    }
+
+    /// Removes what a launcher that was killed could not.
+    async fn clean_up(&self) {
+        let me = self.clone();
+        let asked = blocking(move || {
+            me.with_zygote(|zygote| {
+                let ask = serde_json::to_vec(&Ask::Sweep).map_err(io::Error::from)?;
+                fdpass::send(&zygote.socket, &ask, &[])
+            })
+        });
+        asked.await.ok(); // the next start sweeps as well
     }
 
     /// Acts on the zygote, which is started where there is none or where it has died.
@@ -272,10 +292,11 @@ type Started = Result<(Io, Vec<super::Protection>), LaunchError>;
 
 impl Begun {
     /// Waits for the start and for the end; passes orders on meanwhile.
-    fn follow(
+    async fn follow(
         self,
+        launchers: &Launchers,
         tell: oneshot::Sender<Started>,
-        mut orders: mpsc::Receiver<Order>,
+        orders: mpsc::Receiver<Order>,
         ending: &watch::Sender<Option<Ending>>,
     ) {
         let Self {
@@ -283,51 +304,69 @@ impl Begun {
             outside,
             protections,
         } = self;
-        let started = first_word(&socket).and_then(|terminal| {
-            let io = match (terminal, outside) {
-                (Some(master), _) => {
-                    fds::set_nonblocking(&master)?;
-                    Io::Terminal(master)
-                }
-                (None, Some(outside)) => outside,
-                (None, None) => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
-            };
-            Ok((io, protections))
-        });
+        let socket = socket
+            .set_nonblocking(true)
+            .and_then(|()| tokio::net::UnixStream::from_std(socket));
+        let (mut reader, writer) = match socket {
+            Ok(socket) => socket.into_split(),
+            Err(error) => return drop(tell.send(Err(error.into()))), // a dropped call needs no answer
+        };
+        let started = first_word(&mut reader, outside).await;
         let running = started.is_ok();
-        if tell.send(started).is_err() || !running {
+        if tell.send(started.map(|io| (io, protections))).is_err() || !running {
             return; // nobody wants it: the closing socket ends it
         }
-        if let Ok(to_launcher) = socket.try_clone() {
-            tokio::runtime::Handle::current().spawn(async move {
-                while let Some(order) = orders.recv().await {
-                    if let Ok(text) = serde_json::to_vec(&order) {
-                        fdpass::send(&to_launcher, &text, &[]).ok(); // it has ended
-                    }
-                }
-                // Every handle is gone: so goes the sandbox.
-                to_launcher.shutdown(std::net::Shutdown::Write).ok();
-            });
-        }
-        let said = fdpass::receive(&socket).ok().flatten();
-        let ended = said.and_then(|(text, _)| serde_json::from_slice(&text).ok());
-        let ended = match ended {
+        let said = fdpass::receive_later(&mut reader);
+        let passing = pass_on(orders, writer);
+        tokio::pin!(said, passing);
+        let said = tokio::select! {
+            said = &mut said => said,
+            () = &mut passing => said.await,
+        };
+        let said = said
+            .ok()
+            .flatten()
+            .and_then(|(text, _)| serde_json::from_slice(&text).ok());
+        let ended = match said {
             Some(Word::Ended(ended)) => ended,
-            _ => Ending::lost(),
+            _ => {
+                launchers.clean_up().await;
+                Ending::lost()
+            }
         };
         ending.send_replace(Some(ended));
     }
 }
 
+/// Passes orders on until every handle is gone; so goes the sandbox.
+async fn pass_on(mut orders: mpsc::Receiver<Order>, mut launcher: OwnedWriteHalf) {
+    while let Some(order) = orders.recv().await {
+        let text = serde_json::to_vec(&order).map_err(io::Error::from);
+        if let Ok(bytes) = text.and_then(|text| fdpass::frame(&text)) {
+            launcher.write_all(&bytes).await.ok(); // it has ended
+        }
+    }
+    launcher.shutdown().await.ok(); // the same
+}
+
 /// Waits until the command is executed; its terminal comes along if it has one of its own.
-fn first_word(socket: &UnixStream) -> Result<Option<OwnedFd>, LaunchError> {
-    let (text, mut passed) = fdpass::receive(socket)?
+async fn first_word(launcher: &mut OwnedReadHalf, outside: Option<Io>) -> Result<Io, LaunchError> {
+    let (text, mut passed) = fdpass::receive_later(launcher)
+        .await?
         .ok_or(io::ErrorKind::UnexpectedEof)
         .map_err(io::Error::from)?;
     match serde_json::from_slice(&text).map_err(io::Error::from)? {
-        Word::Started => Ok(passed.pop()),
-        Word::Failed(error) => Err(name(error)),
-        Word::Ended(_) => Err(io::Error::from(io::ErrorKind::InvalidData).into()),
+        Word::Started => {}
+        Word::Failed(error) => return Err(name(error)),
+        Word::Ended(_) => return Err(io::Error::from(io::ErrorKind::InvalidData).into()),
+    }
+    match (passed.pop(), outside) {
+        (Some(master), _) => {
+            fds::set_nonblocking(&master)?;
+            Ok(Io::Terminal(master))
+        }
+        (None, Some(outside)) => Ok(outside),
+        (None, None) => Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
     }
 }
 

@@ -26,6 +26,8 @@ pub(super) enum Ask {
     },
     /// Fork a launcher that reads its spec from the socket that comes along.
     Launch,
+    /// Remove what launchers left behind that were killed.
+    Sweep,
 }
 
 /// Runs until the server is gone. `terrarium zygote` with the server's socket as standard input.
@@ -44,11 +46,22 @@ pub(crate) fn run() -> io::Result<()> {
         process::set_signal(signal, SignalAction::Ignore)?;
     }
     rustix::process::setsid().ok(); // a session leader already is as good
+    let mut cgroup = None;
     while let Some((message, mut passed)) = fdpass::receive(&socket)? {
         match serde_json::from_slice(&message)? {
             Ask::Probe { scope } => {
                 let support = support(scope)?;
+                cgroup = support.cgroup.clone().ok();
                 fdpass::send(&socket, &serde_json::to_vec(&support)?, &[])?;
+            }
+            Ask::Sweep => {
+                // In a process of its own: it waits for the kernel, and nobody waits for it.
+                if let Some(parent) = &cgroup
+                    && let Fork::Child = process::fork(0, None)?
+                {
+                    cgroup::sweep(parent);
+                    process::exit_now(0);
+                }
             }
             Ask::Launch => {
                 let control = passed.pop().ok_or(io::ErrorKind::InvalidData)?;
