@@ -60,7 +60,7 @@ impl Doctor {
         if self.clean {
             return Ok(ExitCode::SUCCESS);
         }
-        let workspace = workspace::scratch()?;
+        let (workspace, _held) = workspace::scratch()?;
         let profiles = Profiles::embedded();
         let mut report = serde_json::Map::new();
         let mut out = io::stdout().lock();
@@ -110,7 +110,6 @@ impl Doctor {
         if self.json {
             writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
         }
-        workspace::finish(&workspace);
         Ok(ExitCode::from(u8::from(refused > 0)))
     }
 }

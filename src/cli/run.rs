@@ -18,9 +18,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::filter::Filter;
 use crate::kernel::tty;
-use crate::model::{Argument, CommandError, Program, SizeError, Span};
+use crate::model::{Argument, CommandError, Program, SizeError, Span, Workspace};
 use crate::policy::{Caller, Grant, Judgement, LaunchRequest, Policy, Reason, Request, Terminal};
-use crate::profile::{ProfileError, Profiles};
+use crate::profile::{Profile, ProfileError, Profiles};
 use crate::sandbox::workspace::{self, WorkspaceError};
 use crate::sandbox::{Cause, Control, Ending, Io, LaunchError, LaunchOptions, Launchers, Limit, Status, Stop, Target};
 
@@ -91,9 +91,12 @@ impl Run {
     }
 
     async fn go(self) -> Result<ExitCode, Error> {
-        let request = self.request()?;
-        let workspace = request.workspace.clone();
-        let limit = request.profile.limits.output.bytes();
+        let (workspace, _held) = match &self.place.workspace {
+            Some(directory) => (workspace::named(directory)?, None),
+            None => workspace::default()?,
+        };
+        let request = self.request(workspace)?;
+        let (profile, timeout) = (request.profile.clone(), request.timeout);
         let terminal = request.terminal != Terminal::None;
         let caller = Caller::Operator {
             uid: rustix::process::geteuid().as_raw(),
@@ -110,18 +113,17 @@ impl Run {
         let code = match launchers.launch(grant).await {
             Ok(sandbox) => {
                 let outer = terminal.then(OuterTerminal::enter).transpose()?;
-                let ending = relay(sandbox.io, sandbox.control, limit).await?;
+                let ending = relay(sandbox.io, sandbox.control, profile.limits.output.bytes()).await?;
                 drop(outer);
-                self.tell(&ending);
+                self.tell(&ending, &profile, timeout);
                 exit_code(&ending)
             }
             Err(error) => refused(&error),
         };
-        workspace::finish(&workspace);
         Ok(ExitCode::from(code))
     }
 
-    fn request(&self) -> Result<LaunchRequest, Error> {
+    fn request(&self, workspace: Workspace) -> Result<LaunchRequest, Error> {
         let profiles = match &self.place.profiles {
             Some(directory) => Profiles::with_directory(directory)?,
             None => Profiles::embedded(),
@@ -131,10 +133,7 @@ impl Run {
         Ok(LaunchRequest {
             tool: "run",
             profile: profiles.get(&self.profile)?,
-            workspace: match &self.place.workspace {
-                Some(directory) => workspace::named(directory)?,
-                None => workspace::default()?,
-            },
+            workspace,
             program: Program::argv(arguments)?,
             cwd: self.cwd.clone(),
             env: Vec::new(),
@@ -145,26 +144,19 @@ impl Run {
     }
 
     /// Says what ended the command, if it did not end by itself, and what it touched.
-    fn tell(&self, ending: &Ending) {
+    fn tell(&self, ending: &Ending, profile: &Profile, timeout: Option<Duration>) {
         let mut errors = io::stderr().lock();
         if self.json {
             let text = serde_json::to_string(ending).unwrap_or_default();
             writeln!(errors, "{text}").ok(); // nobody reads it
             return;
         }
-        let why = match ending.cause {
-            Some(Cause::Limit(limit)) => format!("ended by the limit {limit:?}"),
-            Some(Cause::Stopped(Stop::Output)) => "ended by the limit Output: it printed too much".to_owned(),
-            Some(Cause::Abandoned) => "the sandbox was torn down from outside".to_owned(),
-            Some(Cause::Stopped(_)) | None => String::new(),
-        };
-        if !why.is_empty() {
-            writeln!(
-                errors,
-                "terrarium: {why}; hint: see `terrarium profile show {}`",
-                self.profile
-            )
-            .ok(); // as above
+        if let Some(cause) = ending
+            .cause
+            .filter(|cause| !matches!(cause, Cause::Stopped(Stop::Closed | Stop::Cancelled)))
+        {
+            let by = cause.describe(profile, timeout);
+            writeln!(errors, "terrarium: ended by {by}; {}", cause.hint()).ok(); // as above
         }
         for path in &ending.touched {
             let path = path.display();

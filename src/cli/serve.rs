@@ -11,6 +11,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::audit::Audit;
 use crate::limits::Limits;
+use crate::model::Workspace;
 use crate::policy::{Caller, Policy};
 use crate::profile::{ProfileError, Profiles};
 use crate::sandbox::workspace::{self, WorkspaceError};
@@ -82,25 +83,24 @@ impl Serve {
         let uid = std::fs::metadata("/proc/self")
             .map_err(|source| Error::User { source })?
             .uid();
-        let services = Arc::new(self.services()?);
+        let (workspace, _held) = match &self.place.workspace {
+            Some(directory) => (workspace::named(directory)?, None),
+            None => workspace::default()?,
+        };
+        let services = Arc::new(self.services(workspace)?);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()
             .map_err(|source| Error::Runtime { source })?;
         let ended = runtime.block_on(server::serve(Arc::clone(&services), Caller::Local { uid }));
-        workspace::finish(&services.workspace);
         // A thread that reads a terminal or a file must not hold us back.
         runtime.shutdown_background();
         ended?;
         Ok(ExitCode::SUCCESS)
     }
 
-    fn services(&self) -> Result<Services, Error> {
-        let workspace = match &self.place.workspace {
-            Some(directory) => workspace::named(directory)?,
-            None => workspace::default()?,
-        };
+    fn services(&self, workspace: Workspace) -> Result<Services, Error> {
         let profiles = match &self.place.profiles {
             Some(directory) => Profiles::with_directory(directory)?,
             None => Profiles::embedded(),

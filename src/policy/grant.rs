@@ -1,6 +1,6 @@
 //! An allowed request. It owns what was asked, and nobody but the policy can make one.
 
-use super::request::{LaunchRequest, Request};
+use super::request::{Caller, LaunchRequest, Request};
 
 /// A request that the policy allowed.
 #[derive(Debug)]
@@ -13,12 +13,20 @@ pub enum Grant {
 
 /// Permission to run exactly one command in exactly one way.
 #[derive(Debug)]
-pub struct LaunchGrant(Box<LaunchRequest>);
+pub struct LaunchGrant {
+    caller: Caller,
+    request: Box<LaunchRequest>,
+}
 
 impl LaunchGrant {
     /// What was allowed.
     pub fn request(&self) -> &LaunchRequest {
-        &self.0
+        &self.request
+    }
+
+    /// Who asked.
+    pub fn caller(&self) -> &Caller {
+        &self.caller
     }
 }
 
@@ -35,9 +43,12 @@ impl SessionGrant {
 
 impl Grant {
     /// Only [`super::Policy::judge`] calls this.
-    pub(super) fn new(request: Request) -> Self {
+    pub(super) fn new(caller: &Caller, request: Request) -> Self {
         match request {
-            Request::Launch(launch) => Self::Launch(LaunchGrant(launch)),
+            Request::Launch(request) => Self::Launch(LaunchGrant {
+                caller: caller.clone(),
+                request,
+            }),
             other => Self::Session(SessionGrant(other)),
         }
     }

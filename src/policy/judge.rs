@@ -82,7 +82,7 @@ impl Policy {
                 continue;
             }
             match rule.profile_refused(&request) {
-                None => return Judgement::Allowed(Grant::new(request)),
+                None => return Judgement::Allowed(Grant::new(caller, request)),
                 Some(reason) => denied = reason,
             }
         }

@@ -124,7 +124,10 @@ pub enum Problem {
         key: String,
     },
     /// Left out, and there is nothing to inherit it from.
-    #[error("{field:?} is missing; hint: write it, or inherit it with `extends: NAME`")]
+    #[error("{field:?} is missing; hint: write it{}", match field.as_str() {
+        "name" | "summary" => "",
+        _ => ", or inherit it with `extends: NAME`",
+    })]
     Missing {
         /// Its full name.
         field: String,

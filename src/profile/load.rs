@@ -532,7 +532,7 @@ mod tests {
         );
         assert_eq!(
             missing("name: x\n"),
-            "x.yaml:1:1: \"summary\" is missing; hint: write it, or inherit it with `extends: NAME`"
+            "x.yaml:1:1: \"summary\" is missing; hint: write it"
         );
         // Every line of the default profile that sets something is needed.
         let (_, text) = SHIPPED[0];

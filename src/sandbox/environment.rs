@@ -4,17 +4,16 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use super::places::{HOME, Places};
 use super::spec::{Bytes, CommandSpec, Entry};
 use crate::model::Program;
 use crate::policy::{LaunchRequest, Terminal};
 
-/// `HOME` in every sandbox with a view of its own.
-pub(super) const HOME: &str = "/home/user";
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// What to execute, with which variables.
 #[expect(clippy::too_many_lines, reason = "one row for each case reads best in one place")]
-pub(super) fn command(request: &LaunchRequest, cwd: PathBuf) -> CommandSpec {
+pub(super) fn command(request: &LaunchRequest, cwd: PathBuf, places: &Places) -> CommandSpec {
     let shell = if Path::new("/bin/bash").exists() {
         "/bin/bash"
     } else {
@@ -50,13 +49,13 @@ pub(super) fn command(request: &LaunchRequest, cwd: PathBuf) -> CommandSpec {
         }
     }
     for (name, value) in [
-        ("HOME", HOME),
-        ("USER", "user"),
-        ("LOGNAME", "user"),
-        ("SHELL", shell),
-        ("TMPDIR", "/tmp"),
+        ("HOME", places.home.as_os_str()),
+        ("USER", "user".as_ref()),
+        ("LOGNAME", "user".as_ref()),
+        ("SHELL", shell.as_ref()),
+        ("TMPDIR", places.tmp.as_os_str()),
     ] {
-        variables.insert(name.to_owned(), value.into());
+        variables.insert(name.to_owned(), value.to_owned());
     }
     variables.insert("TERM".to_owned(), term.into());
     variables.insert("PATH".to_owned(), path);

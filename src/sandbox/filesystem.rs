@@ -3,17 +3,18 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::environment::{self, HOME};
+use super::environment;
+use super::places::{HOME, Places};
 use super::plan::{Modes, Refusal};
 use super::spec::{Access, Entry, LandlockSpec, View};
 use crate::kernel::mounts::{NO_DEV, NO_EXEC, NO_SUID, READ_ONLY};
 use crate::policy::LaunchRequest;
-use crate::profile::{HostPath, Network, PathRule, Presence, WorkspaceAccess, WriteAndExecute};
+use crate::profile::{HostPath, Limits, Network, PathRule, Presence, WorkspaceAccess, WriteAndExecute};
 
 /// /dev/shm: enough for Python's multiprocessing and for browsers' tests.
 const SHM: u64 = 64 << 20;
 /// Files in one private file system.
-const TMPFS_FILES: u64 = 50_000;
+pub(super) const TMPFS_FILES: u64 = 50_000;
 const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 /// What /proc must not be written through, and what it must not show.
 const PROC_READ_ONLY: [&str; 4] = ["/proc/sys", "/proc/bus", "/proc/irq", "/proc/fs"];
@@ -30,20 +31,27 @@ const ROOT_LINKS: [&str; 6] = ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/li
 const PLAIN: u64 = NO_SUID | NO_DEV;
 
 /// The view, where there is a mount namespace, and the rules, where there is Landlock.
-pub(super) fn plan(request: &LaunchRequest, modes: &Modes) -> Result<(Option<View>, Option<LandlockSpec>), Refusal> {
+pub(super) fn plan(
+    request: &LaunchRequest,
+    modes: &Modes,
+    places: &Places,
+) -> Result<(Option<View>, Option<LandlockSpec>), Refusal> {
     let profile = &request.profile;
     let mut reads = existing(request, &profile.filesystem.read)?;
     let executes = existing(request, &profile.filesystem.execute)?;
     if profile.network == Network::Host {
         reads.push(PathBuf::from("/etc/resolv.conf"));
     }
-    let view = modes.namespaces.mount.then(|| view(request, modes, &reads, &executes));
+    let view = modes
+        .namespaces
+        .mount
+        .then(|| view(request, modes, places, &reads, &executes));
     let landlock = (modes.landlock > 0).then(|| LandlockSpec {
         abi: modes.landlock,
         rules: if view.is_some() {
             inside(request, &executes)
         } else {
-            alone(request, &reads, &executes)
+            alone(request, places, &reads, &executes)
         },
         deny_tcp: profile.network == Network::None && !modes.namespaces.network,
     });
@@ -72,7 +80,7 @@ fn existing(request: &LaunchRequest, rules: &[PathRule]) -> Result<Vec<PathBuf>,
     Ok(found)
 }
 
-fn view(request: &LaunchRequest, modes: &Modes, reads: &[PathBuf], executes: &[PathBuf]) -> View {
+fn view(request: &LaunchRequest, modes: &Modes, places: &Places, reads: &[PathBuf], executes: &[PathBuf]) -> View {
     let profile = &request.profile;
     let strict = profile.filesystem.write_and_execute == WriteAndExecute::Denied;
     let exec = if strict { NO_EXEC } else { 0 };
@@ -101,35 +109,53 @@ fn view(request: &LaunchRequest, modes: &Modes, reads: &[PathBuf], executes: &[P
     });
     devices(&mut view, modes);
     if modes.proc {
-        view.mounted.push(Entry::Proc);
-        for path in PROC_READ_ONLY {
-            view.mounted.push(Entry::Pin {
-                path: path.into(),
-                attributes: PLAIN | NO_EXEC | READ_ONLY,
-            });
-        }
-        let masked = PROC_MASKED.into_iter().filter(|path| Path::new(path).exists());
-        view.mounted.extend(masked.map(|path| Entry::Bind {
-            path: path.into(),
-            source: "/dev/null".into(),
-            directory: false,
-            attributes: NO_SUID | NO_EXEC | READ_ONLY,
-            needed: true,
-        }));
+        proc(&mut view);
     }
-    let limits = &profile.limits;
+    private_directories(&mut view, &profile.limits, modes, places, exec);
+    workspace(&mut view, request, exec);
+    view
+}
+
+fn proc(view: &mut View) {
+    view.mounted.push(Entry::Proc);
+    for path in PROC_READ_ONLY {
+        view.mounted.push(Entry::Pin {
+            path: path.into(),
+            attributes: PLAIN | NO_EXEC | READ_ONLY,
+        });
+    }
+    let masked = PROC_MASKED.into_iter().filter(|path| Path::new(path).exists());
+    view.mounted.extend(masked.map(|path| Entry::Bind {
+        path: path.into(),
+        source: "/dev/null".into(),
+        directory: false,
+        attributes: NO_SUID | NO_EXEC | READ_ONLY,
+        needed: true,
+    }));
+}
+
+/// `/tmp`, `/dev/shm` and the home.
+fn private_directories(view: &mut View, limits: &Limits, modes: &Modes, places: &Places, exec: u64) {
     let tmpfs = |path: &str, size: u64, mode: u32, attributes: u64| Entry::Tmpfs {
         path: path.into(),
         size,
         files: TMPFS_FILES,
         mode,
+        owner: modes.identity.outside,
         attributes: PLAIN | attributes,
     };
     view.mounted.push(tmpfs("/tmp", limits.tmp.bytes(), 0o1777, exec));
-    view.mounted.push(tmpfs(HOME, limits.home.bytes(), 0o777, exec));
+    view.mounted.push(match &places.kept {
+        None => tmpfs(HOME, limits.home.bytes(), 0o700, exec),
+        Some(kept) => Entry::Own {
+            path: HOME.into(),
+            source: kept.source.clone(),
+            attributes: PLAIN | exec,
+            device: kept.device,
+            inode: kept.inode,
+        },
+    });
     view.mounted.push(tmpfs("/dev/shm", SHM, 0o1777, NO_EXEC));
-    workspace(&mut view, request, exec);
-    view
 }
 
 /// A path of the host: bound, or made again where it is a link.
@@ -199,8 +225,9 @@ fn workspace(view: &mut View, request: &LaunchRequest, exec: u64) {
             WorkspaceAccess::ReadWriteExecute => exec,
         };
     let path = checked.path().to_owned();
-    view.mounted.push(Entry::Workspace {
+    view.mounted.push(Entry::Own {
         path: path.clone(),
+        source: path.clone(),
         attributes,
         device: checked.device,
         inode: checked.inode,
@@ -252,16 +279,20 @@ const READ: Access = Access {
     optional: true,
 };
 
-/// Rules inside a view: all of it is there to be read, little to be written or executed.
-fn inside(request: &LaunchRequest, executes: &[PathBuf]) -> Vec<(PathBuf, Access)> {
-    let strict = request.profile.filesystem.write_and_execute == WriteAndExecute::Denied;
-    let private = Access {
+/// The home and the temporary directory.
+fn private(request: &LaunchRequest) -> Access {
+    Access {
         read: true,
         write: true,
-        execute: !strict,
+        execute: request.profile.filesystem.write_and_execute != WriteAndExecute::Denied,
         ioctl: false,
         optional: false,
-    };
+    }
+}
+
+/// Rules inside a view: all of it is there to be read, little to be written or executed.
+fn inside(request: &LaunchRequest, executes: &[PathBuf]) -> Vec<(PathBuf, Access)> {
+    let private = private(request);
     let device = Access {
         read: true,
         write: true,
@@ -297,7 +328,7 @@ fn inside(request: &LaunchRequest, executes: &[PathBuf]) -> Vec<(PathBuf, Access
 }
 
 /// Rules without a view: paths of the host, and nothing of its /proc, /tmp or home directories.
-fn alone(request: &LaunchRequest, reads: &[PathBuf], executes: &[PathBuf]) -> Vec<(PathBuf, Access)> {
+fn alone(request: &LaunchRequest, places: &Places, reads: &[PathBuf], executes: &[PathBuf]) -> Vec<(PathBuf, Access)> {
     let mut rules: Vec<(PathBuf, Access)> = reads.iter().map(|path| (path.clone(), READ)).collect();
     rules.extend(["/etc/passwd", "/etc/group", "/etc/nsswitch.conf", "/etc/hosts"].map(|path| (path.into(), READ)));
     rules.extend(["/proc/meminfo", "/proc/cpuinfo", "/proc/stat", "/proc/loadavg"].map(|path| (path.into(), READ)));
@@ -318,5 +349,6 @@ fn alone(request: &LaunchRequest, reads: &[PathBuf], executes: &[PathBuf]) -> Ve
         request.workspace.path().to_owned(),
         workspace_access(request.profile.filesystem.workspace),
     ));
+    rules.extend(places.all().map(|path| (path.to_owned(), private(request))));
     rules
 }

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::Limit;
-use super::spec::Growth;
+use super::spec::{Grows, Growth};
 
 /// A sandbox that writes ends when its file system has less left than this.
 const FREE_FLOOR: u64 = 64 << 20;
@@ -23,6 +23,8 @@ pub(super) struct Meter {
     free: Option<Free>,
     since: i64,
     next_walk: Instant,
+    /// Bytes and files that were there at the start and count.
+    before: (u64, u64),
 }
 
 #[derive(Clone, Copy)]
@@ -34,12 +36,18 @@ struct Free {
 impl Meter {
     pub(super) fn start(limit: &Growth) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self {
+        let mut meter = Self {
             free: free(&limit.directory),
             limit: limit.clone(),
             since: i64::try_from(now.as_secs()).unwrap_or(i64::MAX),
             next_walk: Instant::now(),
+            before: (0, 0),
+        };
+        if limit.what == Grows::Home {
+            meter.since = i64::MIN;
+            meter.before = meter.walk();
         }
+        meter
     }
 
     /// The limit that has been passed, if one has.
@@ -50,17 +58,23 @@ impl Meter {
         if now.bytes < FREE_FLOOR && bytes > FREE_FLOOR {
             return Some(Limit::FreeSpace);
         }
-        let suspicious = bytes > self.limit.bytes || files > self.limit.files;
+        let suspicious = bytes > self.limit.bytes.saturating_sub(self.before.0)
+            || files > self.limit.files.saturating_sub(self.before.1);
         if !suspicious || Instant::now() < self.next_walk {
             return None;
         }
         let started = Instant::now();
         let (bytes, files) = self.walk();
         self.next_walk = Instant::now() + started.elapsed() * 10; // others may be writing, for long
+        let (too_large, too_many) = match self.limit.what {
+            Grows::Workspace => (Limit::WorkspaceGrowth, Limit::WorkspaceFiles),
+            Grows::Tmp => (Limit::Tmp, Limit::Tmp),
+            Grows::Home => (Limit::Home, Limit::Home),
+        };
         if bytes > self.limit.bytes {
-            return Some(Limit::WorkspaceGrowth);
+            return Some(too_large);
         }
-        (files > self.limit.files).then_some(Limit::WorkspaceFiles)
+        (files > self.limit.files).then_some(too_many)
     }
 
     /// Bytes and number of what was made or changed since the start: ctime cannot be set back.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 
+use super::cause::Cause;
 use super::support::Protection;
 
 /// A command that runs in a sandbox. Dropping it ends the sandbox.
@@ -108,41 +109,6 @@ pub enum Status {
     Signal(i32),
     /// The sandbox was torn down from outside; nobody saw the command end.
     Lost,
-}
-
-/// What ended a command before it ended by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Cause {
-    /// A limit of its profile or call.
-    Limit(Limit),
-    /// [`Control::stop`].
-    Stopped(Stop),
-    /// The server, the launcher or init went away.
-    Abandoned,
-}
-
-/// Limits that end a command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Limit {
-    /// Memory of all processes.
-    Memory,
-    /// Processor time of all processes.
-    CpuTime,
-    /// Time from start to end, as the profile sets it.
-    WallTime,
-    /// The same, as the call sets it.
-    Timeout,
-    /// Time without work.
-    IdleTime,
-    /// Bytes written to the workspace.
-    WorkspaceGrowth,
-    /// Files made in the workspace.
-    WorkspaceFiles,
-    /// The file system of the workspace is nearly full.
-    FreeSpace,
-    /// The size of one file (SIGXFSZ).
-    FileSize,
 }
 
 /// What all processes of a sandbox used together.

@@ -5,6 +5,7 @@
 
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
@@ -12,6 +13,7 @@ use nix::sys::signal::Signal;
 use rustix::process::Pid;
 
 use super::init::{self, InitEnds};
+use super::private::Temporary;
 use super::spec::{Entry, Spec, Word};
 use super::step::{AtStep as _, Step, StepError};
 use super::watch::Watcher;
@@ -46,6 +48,7 @@ fn launch(control: &UnixStream) -> Result<Word, StepError> {
     process::join_new_session_keyring()
         .or_else(keyrings_are_missing)
         .at(Step::Keyring)?;
+    let _private = make_private(&spec)?;
     let group = make_group(&spec)?;
     let result = build(control, &spec, group.as_ref(), &mut passed).map(|running| {
         drop(passed);
@@ -53,9 +56,6 @@ fn launch(control: &UnixStream) -> Result<Word, StepError> {
     });
     if let Some(group) = &group {
         group.remove();
-    }
-    for directory in &spec.watch.remove {
-        std::fs::remove_dir_all(directory).ok(); // the sweep tries again
     }
     result.map(Word::Ended)
 }
@@ -67,6 +67,25 @@ fn keyrings_are_missing(error: io::Error) -> io::Result<()> {
     } else {
         Err(error)
     }
+}
+
+/// The home and the temporary directory of a sandbox without a view: they go when this is dropped.
+fn make_private(spec: &Spec) -> Result<Option<Temporary>, StepError> {
+    let Some(path) = &spec.private else { return Ok(None) };
+    let make = || -> io::Result<Temporary> {
+        // Others may pass through, nobody may list: the names below are no secret.
+        let made = Temporary::create_named(path.clone(), if spec.identity.change { 0o711 } else { 0o700 })?;
+        for name in ["home", "tmp"] {
+            let directory = path.join(name);
+            std::fs::DirBuilder::new().mode(0o700).create(&directory)?;
+            if spec.identity.change {
+                let (uid, gid) = spec.identity.outside;
+                std::os::unix::fs::chown(&directory, Some(uid), Some(gid))?;
+            }
+        }
+        Ok(made)
+    };
+    make().map(Some).at_path(Step::PrivateDirectories, path)
 }
 
 fn make_group(spec: &Spec) -> Result<Option<Group>, StepError> {
@@ -186,11 +205,15 @@ fn prepare_mounts(spec: &Spec) -> Result<Prepared, StepError> {
                     prepared.push((path.clone(), tree)); // otherwise bound by path, or reported there
                 }
             }
-            Entry::Workspace {
-                path, device, inode, ..
+            Entry::Own {
+                path,
+                source,
+                device,
+                inode,
+                ..
             } => {
-                let tree = workspace_mount(path, (*device, *inode), spec.identity.outside);
-                prepared.push((path.clone(), tree.at_path(Step::PrepareWorkspace, path)?));
+                let tree = own_mount(source, (*device, *inode), spec.identity.outside);
+                prepared.push((path.clone(), tree.at_path(Step::PrepareWorkspace, source)?));
             }
             _ => {}
         }
@@ -198,8 +221,8 @@ fn prepare_mounts(spec: &Spec) -> Result<Prepared, StepError> {
     Ok(prepared)
 }
 
-/// A mount of the checked workspace on which root's files belong to the sandbox's user.
-fn workspace_mount(path: &Path, expected: (u64, u64), user: (u32, u32)) -> io::Result<OwnedFd> {
+/// A mount of a checked directory on which its owner's files belong to the sandbox's user.
+fn own_mount(path: &Path, expected: (u64, u64), user: (u32, u32)) -> io::Result<OwnedFd> {
     use rustix::fs::{Mode, OFlags};
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let directory = rustix::fs::open(path, flags, Mode::empty())?;

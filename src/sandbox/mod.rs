@@ -3,6 +3,7 @@
 //! The server plans (`spawn`, `plan`), the zygote forks, the launcher builds and watches, pid 1
 //! finishes and reaps, and the command is hostile.
 
+mod cause;
 mod command;
 mod environment;
 #[cfg(test)]
@@ -13,7 +14,9 @@ pub mod handle;
 mod init;
 mod landlock;
 mod launcher;
+mod places;
 mod plan;
+mod private;
 mod protect;
 mod resources;
 mod scope;
@@ -27,7 +30,8 @@ mod watch;
 pub mod workspace;
 pub(crate) mod zygote;
 
-pub use handle::{Cause, Control, Ending, Io, Limit, Sandbox, Status, Stop, Target, Usage};
+pub use cause::{Cause, Limit};
+pub use handle::{Control, Ending, Io, Sandbox, Status, Stop, Target, Usage};
 pub use plan::Refusal;
 pub use spawn::{LaunchError, LaunchOptions, Launchers};
 pub use step::{Step, StepError};

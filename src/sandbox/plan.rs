@@ -3,18 +3,19 @@
 //! Pure but for looking at which paths of the host exist. What the machine lacks is decided here: above the
 //! floor it is said, below the floor or where the profile requires it the launch is refused.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::environment;
 use super::filesystem;
+use super::places::Places;
 use super::resources;
 use super::spec::{CgroupSpec, Identity, Namespaces, Spec, TerminalSpec};
 use super::support::{self, Protection};
 use super::syscalls::{self, Conditions, FilterError, Sockets};
 use crate::kernel::cgroup::GroupLimits;
 use crate::kernel::probe::Support;
-use crate::policy::{LaunchRequest, Terminal};
-use crate::profile::{Enforcement, Home, Network, SyscallAction};
+use crate::policy::{LaunchGrant, LaunchRequest, Terminal};
+use crate::profile::{Enforcement, Network, SyscallAction};
 
 /// Why a sandbox is not built.
 #[derive(Debug, thiserror::Error)]
@@ -60,12 +61,19 @@ pub enum Refusal {
         /// What there is.
         workspace: PathBuf,
     },
-    /// Homes that are kept are not there yet.
-    #[error("profile {profile} wants `home: kept`, which this version cannot do; hint: write `home: private`")]
+    /// The directory for a home that is kept.
+    #[error(
+        "cannot make the home that is kept: {source}; hint: make $XDG_STATE_HOME (~/.local/state) writable, or choose a profile with `home: private`"
+    )]
     KeptHome {
-        /// Which profile.
-        profile: String,
+        /// Why.
+        source: std::io::Error,
     },
+    /// A home of root's for another user.
+    #[error(
+        "a home that is kept cannot be given to another user without a mount namespace; hint: run as an ordinary user, or choose a profile with `home: private`"
+    )]
+    ForeignHome,
     /// A bug of ours.
     #[error(transparent)]
     Filter(#[from] FilterError),
@@ -85,24 +93,21 @@ pub(super) struct Modes {
 
 /// A spec and what protects the sandbox that it describes.
 pub(super) fn plan(
-    request: &LaunchRequest,
+    grant: &LaunchGrant,
     support: &Support,
     name: &str,
     run_as: Option<u32>,
 ) -> Result<(Spec, Vec<Protection>), Refusal> {
+    let request = grant.request();
     let profile = &request.profile;
-    if profile.filesystem.home == Home::Kept {
-        return Err(Refusal::KeptHome {
-            profile: profile.name.clone(),
-        });
-    }
     let modes = modes(request, support, run_as)?;
     floor(&modes, support)?;
     required(request, &modes, support)?;
     let processors = support.processors;
     let conditions = conditions(request, &modes, processors);
-    let cwd = working_directory(request, &modes)?;
-    let (view, rules) = filesystem::plan(request, &modes)?;
+    let places = Places::find(grant.caller(), request, &modes, name)?;
+    let cwd = working_directory(request, &places)?;
+    let (view, rules) = filesystem::plan(request, &modes, &places)?;
     let limits = &profile.limits;
     let spec = Spec {
         name: name.to_owned(),
@@ -123,7 +128,7 @@ pub(super) fn plan(
         processors: conditions
             .affinity_fixed
             .then(|| limits.cpu.millicores(processors) / 1000),
-        command: environment::command(request, cwd),
+        command: environment::command(request, cwd, &places),
         terminal: match request.terminal {
             Terminal::None => None,
             Terminal::Size { columns, rows } => Some(TerminalSpec {
@@ -132,7 +137,8 @@ pub(super) fn plan(
                 private: modes.devpts,
             }),
         },
-        watch: resources::watch(request, &modes),
+        watch: resources::watch(request, &modes, &places),
+        private: places.private,
         view,
     };
     let protections = support::protections(request, &modes, support, &conditions);
@@ -259,7 +265,7 @@ fn conditions(request: &LaunchRequest, modes: &Modes, processors: u32) -> Condit
 }
 
 /// The directory to start in: in the workspace unless another of the sandbox's own is named.
-fn working_directory(request: &LaunchRequest, modes: &Modes) -> Result<PathBuf, Refusal> {
+fn working_directory(request: &LaunchRequest, places: &Places) -> Result<PathBuf, Refusal> {
     let workspace = request.workspace.path();
     let Some(cwd) = &request.cwd else {
         return Ok(workspace.to_owned());
@@ -274,13 +280,8 @@ fn working_directory(request: &LaunchRequest, modes: &Modes) -> Result<PathBuf, 
             other => clean.push(other),
         }
     }
-    let own = [workspace, Path::new("/tmp"), Path::new(environment::HOME)];
-    let allowed = if modes.namespaces.mount {
-        &own[..]
-    } else {
-        own.get(..1).unwrap_or_default()
-    };
-    if allowed.iter().any(|directory| clean.starts_with(directory)) {
+    let mut own = places.all().into_iter().chain([workspace]);
+    if own.any(|directory| clean.starts_with(directory)) {
         Ok(clean)
     } else {
         Err(Refusal::OutsideDirectory {

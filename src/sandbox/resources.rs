@@ -1,8 +1,12 @@
 //! Limits: of each process by rlimits, of all by cgroup, and what the launcher watches itself.
 
+use std::path::Path;
+
 use super::Limit;
+use super::filesystem::TMPFS_FILES;
+use super::places::Places;
 use super::plan::Modes;
-use super::spec::{Growth, Resource, Watch};
+use super::spec::{Grows, Growth, Resource, Watch};
 use crate::policy::LaunchRequest;
 use crate::profile::{Limits, WorkspaceAccess};
 
@@ -14,6 +18,11 @@ pub(super) fn session_uid() -> u32 {
     let mut random = [0; 2];
     getrandom::fill(&mut random).ok(); // the first one is as good where there is no randomness
     FIRST_UID + u32::from(u16::from_le_bytes(random))
+}
+
+/// Whether [`session_uid`] could have given it.
+pub(super) fn is_session_uid(uid: u32) -> bool {
+    (FIRST_UID..=FIRST_UID + u32::from(u16::MAX)).contains(&uid)
 }
 
 /// Limits that every process has by itself.
@@ -39,7 +48,7 @@ pub(super) fn rlimits(limits: &Limits, modes: &Modes) -> Vec<(Resource, u64, u64
 }
 
 /// What the launcher watches.
-pub(super) fn watch(request: &LaunchRequest, modes: &Modes) -> Watch {
+pub(super) fn watch(request: &LaunchRequest, modes: &Modes, places: &Places) -> Watch {
     let limits = &request.profile.limits;
     let ms = |d: std::time::Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
     let wall = ms(limits.wall_time.duration());
@@ -52,19 +61,34 @@ pub(super) fn watch(request: &LaunchRequest, modes: &Modes) -> Watch {
         .flatten()
         .min();
     let writable = request.profile.filesystem.workspace != WorkspaceAccess::Read;
-    let growth = writable.then(|| Growth {
-        directory: request.workspace.path().to_owned(),
-        bytes: limits.workspace_growth.bytes(),
-        files: u64::from(limits.workspace_files),
-    });
+    let mut growth = Vec::new();
+    let mut grows = |what, directory: &Path, bytes, files| {
+        let directory = directory.to_owned();
+        growth.push(Growth {
+            directory,
+            bytes,
+            files,
+            what,
+        });
+    };
+    if writable {
+        let files = u64::from(limits.workspace_files);
+        let workspace = request.workspace.path();
+        grows(Grows::Workspace, workspace, limits.workspace_growth.bytes(), files);
+    }
+    if places.private.is_some() {
+        grows(Grows::Tmp, &places.tmp, limits.tmp.bytes(), TMPFS_FILES);
+    }
+    if let Some(home) = places.home_on_host() {
+        grows(Grows::Home, home, limits.home.bytes(), TMPFS_FILES);
+    }
     Watch {
         wall: Some(wall),
         idle: Some(ms(limits.idle_time.duration())),
         cpu: cpu.map(ms),
         memory: (!modes.cgroup).then(|| limits.memory.bytes()),
-        growth: growth.into_iter().collect(),
+        growth,
         protect: request.profile.filesystem.protect.clone(),
         workspace: request.workspace.path().to_owned(),
-        remove: Vec::new(),
     }
 }

@@ -17,7 +17,7 @@ use super::zygote::Ask;
 use crate::kernel::probe::{PretenceError, Support};
 use crate::kernel::{fdpass, fds};
 use crate::model::SessionId;
-use crate::policy::{LaunchGrant, LaunchRequest, Terminal};
+use crate::policy::{LaunchGrant, Terminal};
 
 /// How launchers are started.
 #[derive(Clone, Debug, Default)]
@@ -143,10 +143,10 @@ impl Launchers {
     /// Plans, and has a launcher forked that gets its spec. On a thread that may block.
     async fn begin(&self, grant: LaunchGrant) -> Result<Begun, LaunchError> {
         let me = self.clone();
-        blocking(move || me.ask_for_launcher(grant.request())).await
+        blocking(move || me.ask_for_launcher(&grant)).await
     }
 
-    fn ask_for_launcher(&self, request: &LaunchRequest) -> Result<Begun, LaunchError> {
+    fn ask_for_launcher(&self, grant: &LaunchGrant) -> Result<Begun, LaunchError> {
         let id = SessionId::random()?.to_string();
         let (mine, its) = UnixStream::pair()?;
         let support = self.with_zygote(|zygote| {
@@ -155,8 +155,8 @@ impl Launchers {
             Ok(zygote.support.clone())
         })?;
         drop(its);
-        let (spec, protections) = plan::plan(request, &support, &id, self.options.run_as)?;
-        let io = Streams::open(request.terminal, &spec)?;
+        let (spec, protections) = plan::plan(grant, &support, &id, self.options.run_as)?;
+        let io = Streams::open(grant.request().terminal, &spec)?;
         let text = serde_json::to_vec(&spec).map_err(io::Error::from)?;
         let passed: Vec<_> = io.inside.iter().map(|fd| fd.as_fd()).collect();
         fdpass::send(&mine, &text, &passed)?;
@@ -216,6 +216,7 @@ impl Zygote {
             .spawn()?;
         let ask = Ask::Probe {
             scope: !options.pretend.iter().any(|p| p == "cgroup"),
+            temporary: std::env::temp_dir(),
         };
         fdpass::send(&socket, &serde_json::to_vec(&ask).map_err(io::Error::from)?, &[])?;
         let (text, _) = fdpass::receive(&socket)?

@@ -22,6 +22,8 @@ pub(crate) struct Spec {
     pub(crate) namespaces: Namespaces,
     /// The cgroup, where one is to be had.
     pub(crate) cgroup: Option<CgroupSpec>,
+    /// A directory to make for this sandbox alone, with `home` and `tmp` in it.
+    pub(crate) private: Option<PathBuf>,
     /// The root directory, where there is a mount namespace.
     pub(crate) view: Option<View>,
     /// Landlock, where the kernel has it.
@@ -112,9 +114,11 @@ pub(crate) enum Entry {
         attributes: u64,
         needed: bool,
     },
-    /// The workspace, checked against device and inode, or the mount that the launcher prepared.
-    Workspace {
+    /// A directory of the host for the command to change (the workspace, a home that is kept), checked
+    /// against device and inode, or the mount that the launcher prepared.
+    Own {
         path: PathBuf,
+        source: PathBuf,
         attributes: u64,
         device: u64,
         inode: u64,
@@ -127,6 +131,7 @@ pub(crate) enum Entry {
         size: u64,
         files: u64,
         mode: u32,
+        owner: (u32, u32),
         attributes: u64,
     },
     /// A fresh `/proc`.
@@ -212,8 +217,6 @@ pub(crate) struct Watch {
     pub(crate) protect: Vec<PathBuf>,
     /// The workspace that these are relative to.
     pub(crate) workspace: PathBuf,
-    /// Directories that go at the end.
-    pub(crate) remove: Vec<PathBuf>,
 }
 
 /// How far a directory may grow.
@@ -222,6 +225,18 @@ pub(crate) struct Growth {
     pub(crate) directory: PathBuf,
     pub(crate) bytes: u64,
     pub(crate) files: u64,
+    pub(crate) what: Grows,
+}
+
+/// Which directory grows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Grows {
+    /// The workspace: what was there before does not count.
+    Workspace,
+    /// The temporary directory.
+    Tmp,
+    /// The home: if it is kept, what was there before counts.
+    Home,
 }
 
 /// What the launcher says.

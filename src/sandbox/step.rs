@@ -13,6 +13,8 @@ pub enum Step {
     ReadSpec,
     /// A session keyring of its own.
     Keyring,
+    /// The home and the temporary directory, where there is no view to mount them in.
+    PrivateDirectories,
     /// The cgroup with the limits.
     Cgroup,
     /// The workspace, with ids mapped where its owner is root.
@@ -66,6 +68,7 @@ impl fmt::Display for Step {
         f.write_str(match self {
             Self::ReadSpec => "read the launch order",
             Self::Keyring => "join a new session keyring",
+            Self::PrivateDirectories => "make the private directories",
             Self::Cgroup => "make the cgroup",
             Self::PrepareWorkspace => "prepare the workspace",
             Self::Namespaces => "enter new namespaces",

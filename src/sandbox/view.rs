@@ -46,7 +46,7 @@ fn take_sources(view: &View, prepared: &mut Prepared) -> Result<(), StepError> {
             Entry::Bind {
                 path, source, needed, ..
             } => (path, source, *needed),
-            Entry::Workspace { path, .. } => (path, path, true),
+            Entry::Own { path, source, .. } => (path, source, true),
             _ => continue,
         };
         if prepared.iter().any(|(target, _)| target == path) {
@@ -90,9 +90,7 @@ impl Builder<'_> {
     /// Makes the directories that mounts need while the root can still be written.
     fn make_room(&self, entry: &Entry) -> Result<(), StepError> {
         match entry {
-            Entry::Directory { path } | Entry::Tmpfs { path, .. } | Entry::Workspace { path, .. } => {
-                self.directory(path)
-            }
+            Entry::Directory { path } | Entry::Tmpfs { path, .. } | Entry::Own { path, .. } => self.directory(path),
             Entry::Bind {
                 path, directory: true, ..
             } => self.directory(path),
@@ -144,13 +142,14 @@ impl Builder<'_> {
                 Err(_) if !needed => Ok(()),
                 result => result.at_path(Step::Mount, path),
             },
-            Entry::Workspace {
+            Entry::Own {
                 path,
+                source,
                 attributes,
                 device,
                 inode,
             } => self
-                .workspace(path, *attributes, (*device, *inode))
+                .own(path, source, *attributes, (*device, *inode))
                 .at_path(Step::PrepareWorkspace, path),
             Entry::Pin { path, attributes } => {
                 let place = self.place(path);
@@ -161,9 +160,10 @@ impl Builder<'_> {
                 size,
                 files,
                 mode,
+                owner: (user, group),
                 attributes,
             } => {
-                let options = format!("size={size},nr_inodes={files},mode={mode:o}");
+                let options = format!("size={size},nr_inodes={files},mode={mode:o},uid={user},gid={group}");
                 self.mount("tmpfs", path, &options, *attributes)
             }
             Entry::Proc => {
@@ -201,10 +201,10 @@ impl Builder<'_> {
         mounts::set_attributes(&place, attributes, Reach::Tree)
     }
 
-    fn workspace(&self, path: &Path, attributes: u64, checked: (u64, u64)) -> io::Result<()> {
+    fn own(&self, path: &Path, source: &Path, attributes: u64, checked: (u64, u64)) -> io::Result<()> {
         let place = self.place(path);
         fs::DirBuilder::new().recursive(true).mode(0o755).create(&place)?;
-        self.bind(path, path, attributes)?;
+        self.bind(path, source, attributes)?;
         let found = fs::metadata(&place)?;
         if (found.dev(), found.ino()) == checked {
             Ok(())

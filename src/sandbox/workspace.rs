@@ -1,9 +1,11 @@
 //! Which directories may be a workspace, and whose.
 
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use super::private::{self, Temporary};
+use super::resources;
 use crate::model::Workspace;
 use crate::model::workspace::{Keep, Owner};
 
@@ -83,6 +85,10 @@ pub fn named(directory: &Path) -> Result<Workspace, WorkspaceError> {
             closed.push(home.join(name));
         }
     }
+    if let Some(state) = private::state_directory() {
+        kept.push(state.clone());
+        closed.push(state);
+    }
     if let Some(binary) = std::env::current_exe().ok().and_then(|b| b.canonicalize().ok()) {
         kept.push(binary);
     }
@@ -113,36 +119,34 @@ pub fn named(directory: &Path) -> Result<Workspace, WorkspaceError> {
     })
 }
 
-/// The current directory where that may be one, else a private one that goes at the end.
-pub fn default() -> Result<Workspace, WorkspaceError> {
+/// The current directory where that may be one, else a private one for as long as the second is held.
+pub fn default() -> Result<(Workspace, Option<Temporary>), WorkspaceError> {
     let here = std::env::current_dir().map_err(|source| WorkspaceError::Open {
         path: ".".into(),
         source,
     })?;
-    named(&here).or_else(|_| scratch())
+    match named(&here) {
+        Ok(workspace) => Ok((workspace, None)),
+        Err(_) => scratch().map(|(workspace, held)| (workspace, Some(held))),
+    }
 }
 
-/// A private directory below the temporary one.
-pub fn scratch() -> Result<Workspace, WorkspaceError> {
-    let mut random = [0; 8];
-    let path = getrandom::fill(&mut random)
-        .map(|()| std::env::temp_dir().join(format!("terrarium-workspace-{:016x}", u64::from_le_bytes(random))));
-    let path = path.unwrap_or_else(|_| std::env::temp_dir().join("terrarium-workspace"));
+/// A private directory below the temporary one; it goes when the second is dropped.
+pub fn scratch() -> Result<(Workspace, Temporary), WorkspaceError> {
+    let base = std::env::temp_dir();
     let open = |source| WorkspaceError::Open {
-        path: path.clone(),
+        path: base.clone(),
         source,
     };
-    std::fs::DirBuilder::new().mode(0o700).create(&path).map_err(open)?;
-    let mut workspace = named(&path)?;
-    workspace.keep = Keep::Scratch;
-    Ok(workspace)
-}
-
-/// Removes a private workspace; another one stays.
-pub fn finish(workspace: &Workspace) {
-    if workspace.is_scratch() {
-        std::fs::remove_dir_all(workspace.path()).ok(); // what cannot be removed stays in the temporary directory
+    let held = Temporary::create(&base, private::WORKSPACE, 0o700).map_err(open)?;
+    if rustix::process::geteuid().is_root() {
+        // Root's files need a map of ids, which not every file system can do; another user's need none.
+        let id = Some(resources::session_uid());
+        std::os::unix::fs::chown(held.path(), id, id).map_err(open)?;
     }
+    let mut workspace = named(held.path())?;
+    workspace.keep = Keep::Scratch;
+    Ok((workspace, held))
 }
 
 /// The home directory of the user who runs the server.

@@ -7,11 +7,13 @@
 use std::io;
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 
 use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
 
 use super::launcher;
+use super::private;
 use super::scope;
 use crate::kernel::process::{self, Fork, SignalAction};
 use crate::kernel::{cgroup, fdpass, fds, probe, tty};
@@ -23,6 +25,8 @@ pub(super) enum Ask {
     Probe {
         /// Whether the user's systemd may be asked for a cgroup.
         scope: bool,
+        /// Where temporary directories are.
+        temporary: PathBuf,
     },
     /// Fork a launcher that reads its spec from the socket that comes along.
     Launch,
@@ -46,20 +50,22 @@ pub(crate) fn run() -> io::Result<()> {
         process::set_signal(signal, SignalAction::Ignore)?;
     }
     rustix::process::setsid().ok(); // a session leader already is as good
-    let mut cgroup = None;
+    let mut left = Left::default();
     while let Some((message, mut passed)) = fdpass::receive(&socket)? {
         match serde_json::from_slice(&message)? {
-            Ask::Probe { scope } => {
+            Ask::Probe { scope, temporary } => {
                 let support = support(scope)?;
-                cgroup = support.cgroup.clone().ok();
+                left = Left {
+                    cgroup: support.cgroup.clone().ok(),
+                    temporary,
+                };
+                left.sweep();
                 fdpass::send(&socket, &serde_json::to_vec(&support)?, &[])?;
             }
             Ask::Sweep => {
                 // In a process of its own: it waits for the kernel, and nobody waits for it.
-                if let Some(parent) = &cgroup
-                    && let Fork::Child = process::fork(0, None)?
-                {
-                    cgroup::sweep(parent);
+                if let Fork::Child = process::fork(0, None)? {
+                    left.sweep();
                     process::exit_now(0);
                 }
             }
@@ -75,15 +81,28 @@ pub(crate) fn run() -> io::Result<()> {
     Ok(())
 }
 
+/// Where launchers leave something when they are killed.
+#[derive(Default)]
+struct Left {
+    cgroup: Option<cgroup::Parent>,
+    temporary: PathBuf,
+}
+
+impl Left {
+    fn sweep(&self) {
+        if let Some(parent) = &self.cgroup {
+            cgroup::sweep(parent);
+        }
+        private::sweep(&self.temporary);
+    }
+}
+
 fn support(ask_systemd: bool) -> io::Result<probe::Support> {
     process::set_signal(Signal::SIGCHLD, SignalAction::Default)?;
     let parent = match probe::own_cgroup() {
         Err(why) if ask_systemd => scope::ask().map_err(|error| format!("{why}; {error}")),
         found => found,
     };
-    if let Ok(parent) = &parent {
-        cgroup::sweep(parent);
-    }
     let support = probe::run(parent);
     process::set_signal(Signal::SIGCHLD, SignalAction::Ignore)?;
     Ok(support)

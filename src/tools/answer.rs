@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{Reply, ToolError, guess};
 use crate::profile::Profile;
-use crate::sandbox::{Cause, Ending, Limit, Status, Stop};
+use crate::sandbox::{Ending, Status};
 use crate::session::{Excerpt, Excerpts, Finished, Gone, Plain, Progress, Session, Streams, lossy};
 
 /// How far a command is.
@@ -150,9 +150,9 @@ pub(super) fn header(session: &Session, finished: Option<&Finished>) -> String {
     };
     match ending
         .cause
-        .map(|cause| (cause, ended_by(cause, &about.profile, about.timeout)))
+        .map(|cause| (cause, cause.describe(&about.profile, about.timeout)))
     {
-        Some((cause, by)) => format!("ended by {by}: {status}\n{}\n", advice(cause)),
+        Some((cause, by)) => format!("ended by {by}: {status}\n{}\n", cause.hint()),
         None => format!("{status}\n"),
     }
 }
@@ -167,51 +167,9 @@ pub(super) fn state(finished: Option<&Finished>) -> (State, Option<i32>, Option<
     }
 }
 
-/// What ended a command, with the value of the limit.
-pub(super) fn ended_by(cause: Cause, profile: &Profile, timeout: Option<std::time::Duration>) -> String {
-    let limits = &profile.limits;
-    let limit = match cause {
-        Cause::Limit(Limit::Memory) => format!("memory ({})", limits.memory),
-        Cause::Limit(Limit::CpuTime) => match limits.cpu_time {
-            Some(time) => format!("cpu_time ({time})"),
-            None => "cpu_time".to_owned(),
-        },
-        Cause::Limit(Limit::WallTime) => format!("wall_time ({})", limits.wall_time),
-        Cause::Limit(Limit::Timeout) => format!("timeout_s ({})", timeout.unwrap_or_default().as_secs()),
-        Cause::Limit(Limit::IdleTime) => format!("idle_time ({})", limits.idle_time),
-        Cause::Limit(Limit::WorkspaceGrowth) => format!("workspace_growth ({})", limits.workspace_growth),
-        Cause::Limit(Limit::WorkspaceFiles) => format!("workspace_files ({})", limits.workspace_files),
-        Cause::Limit(Limit::FreeSpace) => "free space of the workspace's file system".to_owned(),
-        Cause::Limit(Limit::FileSize) => format!("file_size ({})", limits.file_size),
-        Cause::Stopped(Stop::Output) => format!("output ({})", limits.output),
-        Cause::Stopped(Stop::Closed) => return "close".to_owned(),
-        Cause::Stopped(Stop::Cancelled) => return "cancellation".to_owned(),
-        Cause::Abandoned => return "the loss of a process of terrarium".to_owned(),
-    };
-    format!("limit: {limit}")
-}
-
 /// The numbers, as a client's JSON has them.
 pub(super) fn number(value: impl TryInto<i64>) -> i64 {
     value.try_into().unwrap_or(i64::MAX)
-}
-
-/// What to do about an end that the command did not choose.
-fn advice(cause: Cause) -> &'static str {
-    match cause {
-        Cause::Limit(Limit::Memory) => "hint: use less memory (fewer parallel jobs, smaller inputs), or profile build",
-        Cause::Limit(Limit::CpuTime | Limit::WallTime) => "hint: split the work into several commands",
-        Cause::Limit(Limit::Timeout) => "hint: give a larger timeout_s if the command needs longer",
-        Cause::Limit(Limit::IdleTime) => "hint: it neither printed nor worked; it may have waited for input",
-        Cause::Limit(Limit::WorkspaceGrowth | Limit::WorkspaceFiles) => {
-            "hint: remove what is not needed, or write less to the workspace"
-        }
-        Cause::Limit(Limit::FreeSpace) => "hint: the disk is nearly full; free some space first",
-        Cause::Limit(Limit::FileSize) => "hint: write several smaller files",
-        Cause::Stopped(Stop::Output) => "hint: print less, or redirect it to a file in the workspace",
-        Cause::Stopped(Stop::Closed | Stop::Cancelled) => "hint: run it again if you still need it",
-        Cause::Abandoned => "hint: run it again; if it happens again, the operator should look at the log",
-    }
 }
 
 /// Adds one stream's output, and says how many bytes of it are not UTF-8.
@@ -296,7 +254,7 @@ fn facts(session: &Session, progress: &Progress, shown: &Excerpts, omitted: u64,
         peak_memory_bytes: ending.and_then(|e| e.usage.peak_memory).map(number),
         ended_by: ending
             .and_then(|e| e.cause)
-            .map(|c| ended_by(c, &about.profile, about.timeout)),
+            .map(|c| c.describe(&about.profile, about.timeout)),
         stdout_bytes: number(shown.main.total),
         stderr_bytes: number(shown.error.total),
         omitted_bytes: number(omitted),

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::answer::{State, ended_by, header, state, structured};
+use super::answer::{State, header, state, structured};
 use super::{Definition, Hints, Parsed, Reply, Services, arguments, schema};
 use crate::policy::{Caller, Request, SessionGrant};
 use crate::sandbox::Stop;
@@ -96,7 +96,7 @@ pub(super) async fn apply(services: &Services, caller: &Caller, grant: &SessionG
         signal,
         ended_by: ending
             .and_then(|e| e.cause)
-            .map(|c| ended_by(c, &about.profile, about.timeout)),
+            .map(|c| c.describe(&about.profile, about.timeout)),
         killed: ending.map_or(0, |e| i64::from(e.killed)),
         protected_paths_touched: touched,
     };

@@ -1,0 +1,96 @@
+//! Why a command ended before it ended by itself.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::handle::Stop;
+use crate::profile::Profile;
+
+/// What ended a command before it ended by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Cause {
+    /// A limit of its profile or call.
+    Limit(Limit),
+    /// [`Control::stop`].
+    Stopped(Stop),
+    /// The server, the launcher or init went away.
+    Abandoned,
+}
+
+/// Limits that end a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Limit {
+    /// Memory of all processes.
+    Memory,
+    /// Processor time of all processes.
+    CpuTime,
+    /// Time from start to end, as the profile sets it.
+    WallTime,
+    /// The same, as the call sets it.
+    Timeout,
+    /// Time without work.
+    IdleTime,
+    /// Bytes written to the workspace.
+    WorkspaceGrowth,
+    /// Files made in the workspace.
+    WorkspaceFiles,
+    /// Bytes written to the temporary directory, where it is no file system of its own.
+    Tmp,
+    /// Bytes in the home, where it is no file system of its own.
+    Home,
+    /// The file system of the workspace is nearly full.
+    FreeSpace,
+    /// The size of one file (SIGXFSZ).
+    FileSize,
+}
+
+impl Cause {
+    /// What ended a command, with the value of the limit.
+    pub fn describe(self, profile: &Profile, timeout: Option<Duration>) -> String {
+        let limits = &profile.limits;
+        let limit = match self {
+            Self::Limit(Limit::Memory) => format!("memory ({})", limits.memory),
+            Self::Limit(Limit::CpuTime) => match limits.cpu_time {
+                Some(time) => format!("cpu_time ({time})"),
+                None => "cpu_time".to_owned(),
+            },
+            Self::Limit(Limit::WallTime) => format!("wall_time ({})", limits.wall_time),
+            Self::Limit(Limit::Timeout) => format!("timeout_s ({})", timeout.unwrap_or_default().as_secs()),
+            Self::Limit(Limit::IdleTime) => format!("idle_time ({})", limits.idle_time),
+            Self::Limit(Limit::WorkspaceGrowth) => format!("workspace_growth ({})", limits.workspace_growth),
+            Self::Limit(Limit::WorkspaceFiles) => format!("workspace_files ({})", limits.workspace_files),
+            Self::Limit(Limit::Tmp) => format!("tmp ({})", limits.tmp),
+            Self::Limit(Limit::Home) => format!("home ({})", limits.home),
+            Self::Limit(Limit::FreeSpace) => "free space of the workspace's file system".to_owned(),
+            Self::Limit(Limit::FileSize) => format!("file_size ({})", limits.file_size),
+            Self::Stopped(Stop::Output) => format!("output ({})", limits.output),
+            Self::Stopped(Stop::Closed) => return "close".to_owned(),
+            Self::Stopped(Stop::Cancelled) => return "cancellation".to_owned(),
+            Self::Abandoned => return "the loss of a process of terrarium".to_owned(),
+        };
+        format!("limit: {limit}")
+    }
+
+    /// What to do about an end that the command did not choose.
+    pub fn hint(self) -> &'static str {
+        match self {
+            Self::Limit(Limit::Memory) => {
+                "hint: use less memory (fewer parallel jobs, smaller inputs), or profile build"
+            }
+            Self::Limit(Limit::CpuTime | Limit::WallTime) => "hint: split the work into several commands",
+            Self::Limit(Limit::Timeout) => "hint: give a larger timeout_s if the command needs longer",
+            Self::Limit(Limit::IdleTime) => "hint: it neither printed nor worked; it may have waited for input",
+            Self::Limit(Limit::WorkspaceGrowth | Limit::WorkspaceFiles) => {
+                "hint: remove what is not needed, or write less to the workspace"
+            }
+            Self::Limit(Limit::Tmp | Limit::Home) => "hint: large files belong in the workspace",
+            Self::Limit(Limit::FreeSpace) => "hint: the disk is nearly full; free some space first",
+            Self::Limit(Limit::FileSize) => "hint: write several smaller files",
+            Self::Stopped(Stop::Output) => "hint: print less, or redirect it to a file in the workspace",
+            Self::Stopped(Stop::Closed | Stop::Cancelled) => "hint: run it again if you still need it",
+            Self::Abandoned => "hint: run it again; if it happens again, the operator should look at the log",
+        }
+    }
+}
