@@ -12,7 +12,7 @@ use crate::profile::Profile;
 pub enum Cause {
     /// A limit of its profile or call.
     Limit(Limit),
-    /// [`Control::stop`].
+    /// [`Control::stop`](super::Control::stop).
     Stopped(Stop),
     /// The server, the launcher or init went away.
     Abandoned,

@@ -17,14 +17,19 @@ const FREE_FLOOR: u64 = 64 << 20;
 const MAX_ENTRIES: usize = 2_000_000;
 const MAX_WALK: Duration = Duration::from_millis(500);
 
+/// A walk that nothing asks for comes as often as this, unless walks are slow.
+const SURE_WALK: Duration = Duration::from_secs(3);
+
 /// Watches one directory.
 pub(super) struct Meter {
     limit: Growth,
-    free: Option<Free>,
-    since: i64,
+    /// The most that was free since the last walk: what others free must not hide what is written here.
+    most_free: Option<Free>,
+    /// Bytes and files that were there at the last walk and count.
+    counted: (u64, u64),
+    since: SystemTime,
     next_walk: Instant,
-    /// Bytes and files that were there at the start and count.
-    before: (u64, u64),
+    next_sure_walk: Instant,
 }
 
 #[derive(Clone, Copy)]
@@ -33,76 +38,128 @@ struct Free {
     files: u64,
 }
 
+/// What a walk counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Count {
+    All,
+    /// What was changed since the start (ctime, which cannot be set back), for it may have grown.
+    Changed,
+    /// What was made since the start: certainly growth.
+    Made,
+}
+
 impl Meter {
     pub(super) fn start(limit: &Growth) -> Self {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = Instant::now();
         let mut meter = Self {
-            free: free(&limit.directory),
+            most_free: free(&limit.directory),
             limit: limit.clone(),
-            since: i64::try_from(now.as_secs()).unwrap_or(i64::MAX),
-            next_walk: Instant::now(),
-            before: (0, 0),
+            counted: (0, 0),
+            since: SystemTime::now() - Duration::from_secs(1), // a file system's clock ticks coarsely
+            next_walk: now,
+            next_sure_walk: now + SURE_WALK,
         };
         if limit.what == Grows::Home {
-            meter.since = i64::MIN;
-            meter.before = meter.walk();
+            let walk = meter.walk(Count::All);
+            meter.counted = (walk.bytes, walk.files);
         }
         meter
     }
 
     /// The limit that has been passed, if one has.
     pub(super) fn check(&mut self) -> Option<Limit> {
-        let (before, now) = (self.free?, free(&self.limit.directory)?);
-        let bytes = before.bytes.saturating_sub(now.bytes);
-        let files = before.files.saturating_sub(now.files);
+        let now = free(&self.limit.directory)?;
+        let most = self.most_free.get_or_insert(now);
+        let bytes = most.bytes.saturating_sub(now.bytes);
+        let files = most.files.saturating_sub(now.files);
+        most.bytes = most.bytes.max(now.bytes);
+        most.files = most.files.max(now.files);
         if now.bytes < FREE_FLOOR && bytes > FREE_FLOOR {
             return Some(Limit::FreeSpace);
         }
-        let suspicious = bytes > self.limit.bytes.saturating_sub(self.before.0)
-            || files > self.limit.files.saturating_sub(self.before.1);
-        if !suspicious || Instant::now() < self.next_walk {
-            return None;
-        }
+        let suspicious = bytes > self.limit.bytes.saturating_sub(self.counted.0)
+            || files > self.limit.files.saturating_sub(self.counted.1);
         let started = Instant::now();
-        let (bytes, files) = self.walk();
-        self.next_walk = Instant::now() + started.elapsed() * 10; // others may be writing, for long
+        let count = match self.limit.what {
+            _ if started < self.next_walk => return None,
+            Grows::Workspace if suspicious => Count::Changed,
+            _ if !suspicious && started < self.next_sure_walk => return None,
+            Grows::Workspace => Count::Made,
+            Grows::Tmp | Grows::Home => Count::All,
+        };
+        let mut walk = self.walk(count);
+        if !walk.complete {
+            // Then all that the file system lost counts: hiding must not pay.
+            walk.bytes = walk.bytes.max(self.counted.0 + bytes);
+            walk.files = walk.files.max(self.counted.1 + files);
+        }
+        self.counted = (walk.bytes, walk.files);
+        self.most_free = Some(now);
+        let took = started.elapsed(); // others may be writing, for long
+        self.next_walk = started + took * 10;
+        self.next_sure_walk = started + SURE_WALK.max(took * 50);
         let (too_large, too_many) = match self.limit.what {
             Grows::Workspace => (Limit::WorkspaceGrowth, Limit::WorkspaceFiles),
             Grows::Tmp => (Limit::Tmp, Limit::Tmp),
             Grows::Home => (Limit::Home, Limit::Home),
         };
-        if bytes > self.limit.bytes {
+        if walk.bytes > self.limit.bytes {
             return Some(too_large);
         }
-        (files > self.limit.files).then_some(too_many)
+        (walk.files > self.limit.files).then_some(too_many)
     }
 
-    /// Bytes and number of what was made or changed since the start: ctime cannot be set back.
-    fn walk(&self) -> (u64, u64) {
+    /// Bytes and number of what is there, and whether that is all.
+    fn walk(&self, count: Count) -> Walk {
+        let since = self.since.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
         let deadline = Instant::now() + MAX_WALK;
-        let (mut bytes, mut files, mut entries) = (0, 0, 0);
-        let mut open: Vec<PathBuf> = vec![self.limit.directory.clone()];
-        let Ok(device) = fs::symlink_metadata(&self.limit.directory).map(|m| m.dev()) else {
-            return (0, 0);
+        let mut walk = Walk {
+            bytes: 0,
+            files: 0,
+            complete: true,
         };
+        let mut entries = 0;
+        let mut open: Vec<PathBuf> = vec![self.limit.directory.clone()];
+        let device = fs::symlink_metadata(&self.limit.directory).map_or(0, |m| m.dev());
         while let Some(directory) = open.pop() {
-            for entry in fs::read_dir(&directory).into_iter().flatten().flatten() {
+            let Ok(content) = fs::read_dir(&directory) else {
+                // What the command closed to us, it closed since the start.
+                walk.complete &= directory.symlink_metadata().is_ok_and(|found| found.ctime() < since);
+                continue;
+            };
+            for entry in content.flatten() {
                 entries += 1;
                 if entries > MAX_ENTRIES || Instant::now() > deadline {
-                    return (bytes, files);
+                    walk.complete = false;
+                    return walk;
                 }
                 let Ok(found) = entry.metadata() else { continue }; // does not follow links
                 if found.is_dir() && found.dev() == device {
                     open.push(entry.path());
                 }
-                if found.ctime() >= self.since {
-                    bytes += found.blocks() * 512;
-                    files += 1;
+                let counts = match count {
+                    Count::All => true,
+                    Count::Changed => found.ctime() >= since,
+                    Count::Made => found.created().is_ok_and(|made| made >= self.since),
+                };
+                if counts {
+                    walk.bytes += found.blocks() * 512;
+                    walk.files += 1;
                 }
             }
         }
-        (bytes, files)
+        walk
     }
+}
+
+/// What a walk found.
+#[derive(Clone, Copy)]
+struct Walk {
+    bytes: u64,
+    files: u64,
+    /// Nothing was out of reach, and the time sufficed.
+    complete: bool,
 }
 
 fn free(directory: &std::path::Path) -> Option<Free> {
@@ -111,4 +168,31 @@ fn free(directory: &std::path::Path) -> Option<Free> {
         bytes: found.f_bfree * found.f_frsize,
         files: found.f_ffree,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::private::{Temporary, WORKSPACE};
+
+    #[test]
+    fn growth_is_seen_though_others_free_as_much() {
+        for what in [Grows::Workspace, Grows::Tmp, Grows::Home] {
+            let directory = Temporary::create(&std::env::temp_dir(), WORKSPACE, 0o700).unwrap();
+            fs::write(directory.path().join("before"), vec![1; 1 << 20]).unwrap();
+            let mut meter = Meter::start(&Growth {
+                directory: directory.path().to_owned(),
+                what,
+                bytes: 3 << 20,
+                files: 100,
+            });
+            fs::write(directory.path().join("less"), vec![1; 1 << 20]).unwrap();
+            meter.next_sure_walk = Instant::now();
+            assert_eq!(meter.check(), None);
+            fs::write(directory.path().join("more"), vec![1; 3 << 20]).unwrap();
+            meter.most_free = Some(Free { bytes: 0, files: 0 }); // as if others had freed a lot
+            (meter.next_walk, meter.next_sure_walk) = (Instant::now(), Instant::now());
+            assert!(meter.check().is_some(), "{what:?}");
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! `terminal_run` and what follows from it. Needs a working sandbox.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -338,6 +339,36 @@ fn a_home_that_is_kept_is_there_again_for_the_same_workspace_only() {
     for directory in workspaces.iter().chain([&state, &profiles]) {
         std::fs::remove_dir_all(directory).unwrap();
     }
+}
+
+#[test]
+fn growth_in_a_closed_directory_counts() {
+    let profiles = fresh_directory();
+    let small = "name: small\nsummary: little room\nextends: default\nlimits: {workspace_growth: 8MiB}\n";
+    std::fs::write(profiles.join("small.yaml"), small).unwrap();
+    for (size, limit) in [("4M", false), ("12M", true)] {
+        let workspace = fresh_directory();
+        let mut command = program();
+        command.args(["run", "--profile", "small", "--profiles"]).arg(&profiles);
+        let line = format!("mkdir d && head -c {size} /dev/zero > d/f; chmod 0 d; sleep 2; chmod 700 d; exit 5");
+        command
+            .arg("--workspace")
+            .arg(&workspace)
+            .args(["--", "bash", "-c", &line]);
+        let output = command.output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(
+            errors.contains("ended by limit: workspace_growth (8MiB)"),
+            limit,
+            "{errors}"
+        );
+        assert_eq!(output.status.code(), Some(if limit { 137 } else { 5 }), "{output:?}");
+        // The owner may be another user, and has closed it.
+        let closed = std::fs::Permissions::from_mode(0o700);
+        std::fs::set_permissions(workspace.join("d"), closed).unwrap();
+        std::fs::remove_dir_all(&workspace).unwrap();
+    }
+    std::fs::remove_dir_all(&profiles).unwrap();
 }
 
 #[test]
