@@ -75,6 +75,39 @@ pub enum Program {
     Shell(ShellLine),
     /// A program and its arguments. The program is looked up in `PATH` unless it holds a slash.
     Argv(Vec<Argument>),
+    /// A shell to type into, which tells where its commands begin and end.
+    Interactive(Shell),
+}
+
+/// Shells that can tell where their commands begin and end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Shell {
+    /// GNU bash.
+    Bash,
+    /// zsh.
+    Zsh,
+    /// fish.
+    Fish,
+    /// A POSIX shell that is called `sh`, mostly dash.
+    Sh,
+    /// The same as `dash`.
+    Dash,
+}
+
+impl Shell {
+    /// Every one of them, the most wanted first.
+    pub const ALL: [Self; 5] = [Self::Bash, Self::Zsh, Self::Fish, Self::Sh, Self::Dash];
+
+    /// The name of its program.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bash => "bash",
+            Self::Zsh => "zsh",
+            Self::Fish => "fish",
+            Self::Sh => "sh",
+            Self::Dash => "dash",
+        }
+    }
 }
 
 impl Program {

@@ -8,7 +8,7 @@ pub mod id;
 pub mod size;
 pub mod workspace;
 
-pub use command::{Argument, CommandError, Program, ShellLine};
+pub use command::{Argument, CommandError, Program, Shell, ShellLine};
 pub use env::{EnvError, EnvName, EnvValue};
 pub use id::SessionId;
 pub use size::{ByteCount, CpuShare, SizeError, Span};

@@ -58,7 +58,9 @@ impl Program {
         };
         let all = |list: &[super::spec::Bytes]| list.iter().map(|b| string(&b.0)).collect::<Result<Vec<_>, _>>();
         let first = command.argv.first().ok_or(io::ErrorKind::InvalidInput).at(Step::Exec)?;
-        let candidates = if first.0.as_bytes().contains(&b'/') {
+        let candidates = if let Some(program) = &command.program {
+            vec![string(program.as_os_str())?]
+        } else if first.0.as_bytes().contains(&b'/') {
             vec![string(&first.0)?]
         } else {
             let paths = command

@@ -5,15 +5,22 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::places::{HOME, Places};
+use super::shell::Shell;
 use super::spec::{Bytes, CommandSpec, Entry};
 use crate::model::Program;
 use crate::policy::{LaunchRequest, Terminal};
 
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// Where programs are looked up.
+pub(super) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// What to execute, with which variables.
 #[expect(clippy::too_many_lines, reason = "one row for each case reads best in one place")]
-pub(super) fn command(request: &LaunchRequest, cwd: PathBuf, places: &Places) -> CommandSpec {
+pub(super) fn command(
+    request: &LaunchRequest,
+    cwd: PathBuf,
+    places: &Places,
+    interactive: Option<&Shell>,
+) -> CommandSpec {
     let shell = if Path::new("/bin/bash").exists() {
         "/bin/bash"
     } else {
@@ -24,6 +31,7 @@ pub(super) fn command(request: &LaunchRequest, cwd: PathBuf, places: &Places) ->
             let line = line.as_argument().as_os_str().to_owned();
             vec![Bytes(shell.into()), Bytes("-c".into()), Bytes(line)]
         }
+        Program::Interactive(_) => interactive.map(Shell::argv).unwrap_or_default(),
         Program::Argv(arguments) => arguments.iter().map(|a| Bytes(a.as_os_str().to_owned())).collect(),
     };
     let mut variables: BTreeMap<String, OsString> = BTreeMap::new();
@@ -60,6 +68,9 @@ pub(super) fn command(request: &LaunchRequest, cwd: PathBuf, places: &Places) ->
     variables.insert("TERM".to_owned(), term.into());
     variables.insert("PATH".to_owned(), path);
     variables.insert("PWD".to_owned(), cwd.clone().into_os_string());
+    for (name, value) in interactive.into_iter().flat_map(|shell| &shell.startup.variables) {
+        variables.insert(name.clone(), value.into());
+    }
     for name in &request.profile.environment.pass {
         if let Some(value) = std::env::var_os(name.as_str()) {
             variables.insert(name.as_str().to_owned(), value);
@@ -82,6 +93,7 @@ pub(super) fn command(request: &LaunchRequest, cwd: PathBuf, places: &Places) ->
         Bytes(pair)
     });
     CommandSpec {
+        program: interactive.map(|shell| shell.program.clone()),
         argv,
         environment: environment.collect(),
         path,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::environment;
 use super::places::{HOME, Places};
 use super::plan::{Modes, Refusal};
+use super::shell::Shell;
 use super::spec::{Access, Entry, LandlockSpec, View};
 use crate::kernel::mounts::{NO_DEV, NO_EXEC, NO_SUID, READ_ONLY};
 use crate::policy::LaunchRequest;
@@ -35,6 +36,7 @@ pub(super) fn plan(
     request: &LaunchRequest,
     modes: &Modes,
     places: &Places,
+    shell: Option<&Shell>,
 ) -> Result<(Option<View>, Option<LandlockSpec>), Refusal> {
     let profile = &request.profile;
     let mut reads = existing(request, &profile.filesystem.read)?;
@@ -42,17 +44,24 @@ pub(super) fn plan(
     if profile.network == Network::Host {
         reads.push(PathBuf::from("/etc/resolv.conf"));
     }
-    let view = modes
+    let mut view = modes
         .namespaces
         .mount
         .then(|| view(request, modes, places, &reads, &executes));
+    let mut rules = match &view {
+        Some(_) => inside(request, &executes),
+        None => alone(request, places, &reads, &executes),
+    };
+    if let Some(shell) = shell {
+        rules.push((places.shells.clone(), EXECUTE_ONLY));
+        if let Some(view) = &mut view {
+            let (path, source) = (shell.program.clone(), shell.source.clone());
+            view.fixed.push(Entry::Copy { path, source });
+        }
+    }
     let landlock = (modes.landlock > 0).then(|| LandlockSpec {
         abi: modes.landlock,
-        rules: if view.is_some() {
-            inside(request, &executes)
-        } else {
-            alone(request, places, &reads, &executes)
-        },
+        rules,
         deny_tcp: profile.network == Network::None && !modes.namespaces.network,
     });
     Ok((view, landlock))
@@ -277,6 +286,14 @@ const READ: Access = Access {
     execute: false,
     ioctl: false,
     optional: true,
+};
+
+const EXECUTE_ONLY: Access = Access {
+    read: false,
+    write: false,
+    execute: true,
+    ioctl: false,
+    optional: false,
 };
 
 /// The home and the temporary directory.

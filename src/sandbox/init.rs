@@ -3,8 +3,9 @@
 //! It runs on the command's side of every namespace but is not the command's equal: not dumpable,
 //! with a filter of its own, and gone with its launcher.
 
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::os::unix::net::UnixStream;
 
 use nix::sys::signal::Signal;
@@ -46,6 +47,9 @@ pub(super) struct InitOrder {
     pub(super) signal: u8,
     pub(super) to: Target,
 }
+
+/// How many descriptors a command starts with.
+const STDIO: usize = 3;
 
 /// The length of an order on the line.
 const ORDER_BYTES: usize = 2;
@@ -102,6 +106,7 @@ fn build(spec: &Spec, line: &UnixStream, stdio: Vec<OwnedFd>, mounts: Prepared) 
     if spec.namespaces.user || !spec.identity.change {
         set_limits(spec)?;
     }
+    write_startup(spec)?;
     identity::drop_capabilities().at(Step::Capabilities)?;
     tie_to_launcher(line).at(Step::ParentDeath)?;
     rustix::thread::set_no_new_privs(true).at(Step::NoNewPrivileges)?;
@@ -113,6 +118,25 @@ fn build(spec: &Spec, line: &UnixStream, stdio: Vec<OwnedFd>, mounts: Prepared) 
         rustix::process::set_child_subreaper(Some(rustix::process::getpid())).at(Step::Fork)?;
     }
     start(spec, line, stdio, master)
+}
+
+/// The files that an interactive shell starts with: the shell removes them before it runs anything else.
+fn write_startup(spec: &Spec) -> Result<(), StepError> {
+    let Some(startup) = &spec.startup else { return Ok(()) };
+    let write = || -> io::Result<()> {
+        std::fs::DirBuilder::new().mode(0o700).create(&startup.directory)?;
+        for (name, text) in &startup.files {
+            let mut options = std::fs::OpenOptions::new();
+            let mut file = options
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(startup.directory.join(name))?;
+            file.write_all(text.as_bytes())?;
+        }
+        Ok(())
+    };
+    write().at_path(Step::Startup, &startup.directory)
 }
 
 /// Forks the command, says that it runs, and stays until it has ended.
@@ -133,12 +157,12 @@ fn start(spec: &Spec, line: &UnixStream, stdio: Vec<OwnedFd>, master: Option<Own
             let started = serde_json::to_vec(&Word::Started)
                 .map_err(io::Error::from)
                 .at(Step::Exec)?;
-            let passed: Vec<_> = master.iter().map(|fd| fd.as_fd()).collect();
+            let own = master.as_ref().filter(|_| spec.terminal.is_some_and(|t| t.private));
+            let passed: Vec<_> = own.iter().map(|fd| fd.as_fd()).collect();
             fdpass::send(line, &started, &passed).at(Step::Exec)?;
             drop(passed);
-            drop(master);
             syscalls::load(&spec.init_filter).at(Step::InitFilter)?;
-            let report = tend(spec, line, pid);
+            let report = tend(spec, line, pid, master.as_ref());
             let text = serde_json::to_vec(&report).map_err(io::Error::from).at(Step::Exec)?;
             fdpass::send(line, &text, &[]).at(Step::Exec)
         }
@@ -146,8 +170,8 @@ fn start(spec: &Spec, line: &UnixStream, stdio: Vec<OwnedFd>, master: Option<Own
 }
 
 /// Reaps and passes signals on until the command has ended; then nothing is left alive.
-fn tend(spec: &Spec, line: &UnixStream, command: Pid) -> Report {
-    let status = wait_for(line, command);
+fn tend(spec: &Spec, line: &UnixStream, command: Pid, terminal: Option<&OwnedFd>) -> Report {
+    let status = wait_for(line, command, terminal);
     let mut killed = 0;
     if spec.namespaces.pid {
         // Everything in this namespace but ourselves.
@@ -160,7 +184,7 @@ fn tend(spec: &Spec, line: &UnixStream, command: Pid) -> Report {
     Report { status, killed }
 }
 
-fn wait_for(line: &UnixStream, command: Pid) -> Status {
+fn wait_for(line: &UnixStream, command: Pid, terminal: Option<&OwnedFd>) -> Status {
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
     let Ok(child) = signal_descriptor() else {
         return Status::Lost;
@@ -187,7 +211,7 @@ fn wait_for(line: &UnixStream, command: Pid) -> Status {
         if has_order {
             let mut order = [0; ORDER_BYTES];
             match (&*line).read_exact(&mut order) {
-                Ok(()) => pass_on(InitOrder::read(order), command),
+                Ok(()) => pass_on(InitOrder::read(order), command, terminal),
                 Err(_) => line_open = false, // the kernel ends us with the launcher
             }
         }
@@ -203,10 +227,11 @@ fn signal_descriptor() -> nix::Result<nix::sys::signalfd::SignalFd> {
     SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
 }
 
-fn pass_on(order: InitOrder, command: Pid) {
-    let command = command.as_raw_nonzero().get();
+fn pass_on(order: InitOrder, command: Pid, terminal: Option<&OwnedFd>) {
+    let foreground = terminal.and_then(|terminal| rustix::termios::tcgetpgrp(terminal).ok());
+    let group = foreground.unwrap_or(command).as_raw_nonzero().get();
     let target = match order.to {
-        Target::Foreground => -command, // the command leads a session and a group of its own
+        Target::Foreground => -group, // the command leads a session and a group of its own
         Target::All => -1,
     };
     if let Ok(signal) = Signal::try_from(i32::from(order.signal)) {
@@ -222,11 +247,15 @@ fn ended(status: WaitStatus) -> Status {
     }
 }
 
-/// The sandbox's own terminal: the master to send out, and the slave three times.
-fn terminal(spec: &Spec, stdio: Vec<OwnedFd>) -> Result<(Option<OwnedFd>, Vec<OwnedFd>), StepError> {
-    let Some(wanted) = spec.terminal.filter(|t| t.private) else {
+/// The master of the terminal, where there is one, and the command's standard input, output and error.
+fn terminal(spec: &Spec, mut stdio: Vec<OwnedFd>) -> Result<(Option<OwnedFd>, Vec<OwnedFd>), StepError> {
+    let Some(wanted) = spec.terminal else {
         return Ok((None, stdio));
     };
+    if !wanted.private {
+        let master = stdio.drain(STDIO.min(stdio.len())..).next();
+        return Ok((master, stdio));
+    }
     let (master, slave) = tty::open_private(wanted.columns, wanted.rows).at(Step::Terminal)?;
     let copy = || slave.try_clone().at(Step::Terminal);
     Ok((

@@ -16,6 +16,7 @@ use super::init::{self, InitEnds};
 use super::private::Temporary;
 use super::spec::{Entry, Spec, Word};
 use super::step::{AtStep as _, Step, StepError};
+use super::view;
 use super::watch::Watcher;
 use crate::kernel::cgroup::{self, Group};
 use crate::kernel::fdpass;
@@ -75,6 +76,10 @@ fn make_private(spec: &Spec) -> Result<Option<Temporary>, StepError> {
     let make = || -> io::Result<Temporary> {
         // Others may pass through, nobody may list: the names below are no secret.
         let made = Temporary::create_named(path.clone(), if spec.identity.change { 0o711 } else { 0o700 })?;
+        if let Some((source, copy)) = spec.startup.as_ref().and_then(|startup| startup.copy.as_ref()) {
+            std::fs::DirBuilder::new().mode(0o711).create(path.join("shells"))?;
+            view::copy_unreadable(source, copy)?;
+        }
         for name in ["home", "tmp"] {
             let directory = path.join(name);
             std::fs::DirBuilder::new().mode(0o700).create(&directory)?;

@@ -11,6 +11,8 @@ use crate::profile::Home;
 /// `HOME` in every sandbox with a view of its own.
 pub(super) const HOME: &str = "/home/user";
 const TMP: &str = "/tmp";
+/// Where an interactive shell's program is, in a view.
+const SHELLS: &str = "/run/terrarium";
 
 /// The sandbox's own directories besides its workspace.
 #[derive(Clone, Debug)]
@@ -19,6 +21,8 @@ pub(super) struct Places {
     pub(super) tmp: PathBuf,
     /// A directory that the launcher makes, where there is no view to mount private ones in.
     pub(super) private: Option<PathBuf>,
+    /// Where an interactive shell's program is copied to.
+    pub(super) shells: PathBuf,
     /// The directory of the host that is the home, if it is kept.
     pub(super) kept: Option<KeptHome>,
 }
@@ -42,6 +46,7 @@ impl Places {
                 home: HOME.into(),
                 tmp: TMP.into(),
                 private: None,
+                shells: SHELLS.into(),
                 kept,
             });
         }
@@ -51,6 +56,7 @@ impl Places {
                 .as_ref()
                 .map_or_else(|| private.join("home"), |kept| kept.source.clone()),
             tmp: private.join("tmp"),
+            shells: private.join("shells"),
             private: Some(private),
             kept,
         })
@@ -63,6 +69,11 @@ impl Places {
             (None, Some(_)) => Some(&self.home),
             (None, None) => None,
         }
+    }
+
+    /// Where an interactive shell finds the files that it starts with.
+    pub(super) fn startup(&self) -> PathBuf {
+        self.tmp.join(".terrarium")
     }
 
     /// Directories in which a command may start besides the workspace.

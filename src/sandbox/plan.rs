@@ -9,6 +9,7 @@ use super::environment;
 use super::filesystem;
 use super::places::Places;
 use super::resources;
+use super::shell::{MakeStartup, Shell};
 use super::spec::{CgroupSpec, Identity, Namespaces, Spec, TerminalSpec};
 use super::support::{self, Protection};
 use super::syscalls::{self, Conditions, FilterError, Sockets};
@@ -69,6 +70,16 @@ pub enum Refusal {
         /// Why.
         source: std::io::Error,
     },
+    /// The shell is not installed, or the profile does not let it run.
+    #[error(
+        "{name} is not among the programs that profile {profile} lets run; hint: leave the command out for the default shell, or install it"
+    )]
+    NoShell {
+        /// Which.
+        name: &'static str,
+        /// Which profile.
+        profile: String,
+    },
     /// A home of root's for another user.
     #[error(
         "a home that is kept cannot be given to another user without a mount namespace; hint: run as an ordinary user, or choose a profile with `home: private`"
@@ -97,6 +108,7 @@ pub(super) fn plan(
     support: &Support,
     name: &str,
     run_as: Option<u32>,
+    startup: Option<MakeStartup>,
 ) -> Result<(Spec, Vec<Protection>), Refusal> {
     let request = grant.request();
     let profile = &request.profile;
@@ -107,7 +119,8 @@ pub(super) fn plan(
     let conditions = conditions(request, &modes, processors);
     let places = Places::find(grant.caller(), request, &modes, name)?;
     let cwd = working_directory(request, &places)?;
-    let (view, rules) = filesystem::plan(request, &modes, &places)?;
+    let shell = Shell::find(request, &places, startup)?;
+    let (view, rules) = filesystem::plan(request, &modes, &places, shell.as_ref())?;
     let limits = &profile.limits;
     let spec = Spec {
         name: name.to_owned(),
@@ -128,7 +141,7 @@ pub(super) fn plan(
         processors: conditions
             .affinity_fixed
             .then(|| limits.cpu.millicores(processors) / 1000),
-        command: environment::command(request, cwd, &places),
+        command: environment::command(request, cwd, &places, shell.as_ref()),
         terminal: match request.terminal {
             Terminal::None => None,
             Terminal::Size { columns, rows } => Some(TerminalSpec {
@@ -138,6 +151,7 @@ pub(super) fn plan(
             }),
         },
         watch: resources::watch(request, &modes, &places),
+        startup: shell.map(|shell| shell.into_spec(&places)),
         private: places.private,
         view,
     };

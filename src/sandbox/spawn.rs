@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::handle::{Control, Ending, Io, Order, Sandbox};
 use super::plan::{self, Refusal};
+use super::shell::MakeStartup;
 use super::spec::{Spec, Word};
 use super::step::{Step, StepError};
 use super::zygote::Ask;
@@ -120,12 +121,21 @@ impl Launchers {
     ///
     /// Cancel-safe: a dropped future closes the launcher's socket, which ends the sandbox.
     pub async fn launch(&self, grant: LaunchGrant) -> Result<Sandbox, LaunchError> {
+        self.start(grant, None).await
+    }
+
+    /// The same for an interactive shell and what it starts with.
+    pub async fn launch_shell(&self, grant: LaunchGrant, startup: MakeStartup) -> Result<Sandbox, LaunchError> {
+        self.start(grant, Some(startup)).await
+    }
+
+    async fn start(&self, grant: LaunchGrant, startup: Option<MakeStartup>) -> Result<Sandbox, LaunchError> {
         let (orders, take_orders) = mpsc::channel(16);
         let (tell_ending, ending) = watch::channel(None);
         let (tell_started, started) = oneshot::channel();
         let me = self.clone();
         tokio::spawn(async move {
-            match me.begin(grant).await {
+            match me.begin(grant, startup).await {
                 Ok(begun) => begun.follow(&me, tell_started, take_orders, &tell_ending).await,
                 Err(error) => drop(tell_started.send(Err(error))), // a dropped call needs no answer
             }
@@ -141,12 +151,12 @@ impl Launchers {
     }
 
     /// Plans, and has a launcher forked that gets its spec. On a thread that may block.
-    async fn begin(&self, grant: LaunchGrant) -> Result<Begun, LaunchError> {
+    async fn begin(&self, grant: LaunchGrant, startup: Option<MakeStartup>) -> Result<Begun, LaunchError> {
         let me = self.clone();
-        blocking(move || me.ask_for_launcher(&grant)).await
+        blocking(move || me.ask_for_launcher(&grant, startup)).await
     }
 
-    fn ask_for_launcher(&self, grant: &LaunchGrant) -> Result<Begun, LaunchError> {
+    fn ask_for_launcher(&self, grant: &LaunchGrant, startup: Option<MakeStartup>) -> Result<Begun, LaunchError> {
         let id = SessionId::random()?.to_string();
         let (mine, its) = UnixStream::pair()?;
         let support = self.with_zygote(|zygote| {
@@ -155,7 +165,7 @@ impl Launchers {
             Ok(zygote.support.clone())
         })?;
         drop(its);
-        let (spec, protections) = plan::plan(grant, &support, &id, self.options.run_as)?;
+        let (spec, protections) = plan::plan(grant, &support, &id, self.options.run_as, startup)?;
         let io = Streams::open(grant.request().terminal, &spec)?;
         let text = serde_json::to_vec(&spec).map_err(io::Error::from)?;
         let passed: Vec<_> = io.inside.iter().map(|fd| fd.as_fd()).collect();
@@ -255,7 +265,8 @@ impl Streams {
             };
             let (master, slave) = crate::kernel::tty::open(wanted.columns, wanted.rows)?;
             fds::set_nonblocking(&master)?;
-            let inside = vec![slave.try_clone()?, slave.try_clone()?, slave];
+            // pid 1 asks the master which group is in the foreground.
+            let inside = vec![slave.try_clone()?, slave.try_clone()?, slave, master.try_clone()?];
             return Ok(Self {
                 inside,
                 outside: Some(Io::Terminal(master)),

@@ -24,6 +24,8 @@ pub(crate) struct Spec {
     pub(crate) cgroup: Option<CgroupSpec>,
     /// A directory to make for this sandbox alone, with `home` and `tmp` in it.
     pub(crate) private: Option<PathBuf>,
+    /// What an interactive shell finds at its start.
+    pub(crate) startup: Option<StartupSpec>,
     /// The root directory, where there is a mount namespace.
     pub(crate) view: Option<View>,
     /// Landlock, where the kernel has it.
@@ -42,6 +44,17 @@ pub(crate) struct Spec {
     pub(crate) terminal: Option<TerminalSpec>,
     /// What the launcher watches.
     pub(crate) watch: Watch,
+}
+
+/// What is there for an interactive shell alone.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct StartupSpec {
+    /// A directory to make as the sandbox's user, with these files in it.
+    pub(crate) directory: PathBuf,
+    /// Names and texts.
+    pub(crate) files: Vec<(String, String)>,
+    /// The host's program, and its copy that nobody may read, where no view holds it.
+    pub(crate) copy: Option<(PathBuf, PathBuf)>,
 }
 
 /// Users and groups.
@@ -104,6 +117,9 @@ pub(crate) enum Entry {
     Directory { path: PathBuf },
     /// A small file of the root itself.
     File { path: PathBuf, text: String },
+    /// A copy of a program, in the root itself, that can be executed and not read: the kernel then lets
+    /// nobody look into its processes (ptrace(2), "dumpable").
+    Copy { path: PathBuf, source: PathBuf },
     /// A symbolic link of the root itself.
     Link { path: PathBuf, target: PathBuf },
     /// A file or directory of the host. `attributes` are those of [`crate::kernel::mounts`].
@@ -179,7 +195,9 @@ pub(crate) enum Resource {
 /// What to run.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct CommandSpec {
-    /// The program and its arguments.
+    /// The file to execute, where it is not looked up.
+    pub(crate) program: Option<PathBuf>,
+    /// The program's name and its arguments.
     pub(crate) argv: Vec<Bytes>,
     /// The whole environment.
     pub(crate) environment: Vec<Bytes>,

@@ -41,6 +41,8 @@ pub enum Step {
     ResourceLimits,
     /// Processors that may be used.
     Processors,
+    /// The files that a shell starts with.
+    Startup,
     /// Capabilities are dropped.
     Capabilities,
     /// The signal for the launcher's death.
@@ -82,6 +84,7 @@ impl fmt::Display for Step {
             Self::Terminal => "open the pseudo-terminal",
             Self::ResourceLimits => "set resource limits",
             Self::Processors => "limit the processors",
+            Self::Startup => "write the shell's startup files",
             Self::Capabilities => "drop capabilities",
             Self::ParentDeath => "tie the sandbox to its launcher",
             Self::NoNewPrivileges => "set no_new_privs",

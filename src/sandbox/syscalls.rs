@@ -114,6 +114,7 @@ pub(super) fn init_filter() -> Vec<u64> {
         "sigaltstack",
         "fcntl",
         "rt_sigaction",
+        "ioctl", // which group is in the foreground
     ];
     numbers(|name| {
         if NEEDED.contains(&name) {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
@@ -14,6 +14,9 @@ use super::step::{AtStep as _, Step, StepError};
 use crate::kernel::mounts::{self, NO_DEV, NO_SUID, READ_ONLY, Reach};
 use crate::kernel::probe;
 
+/// Room for directories, links and small files.
+const ROOT_SIZE: u64 = 4 << 20;
+
 /// Builds the view and enters it. The host's root is gone afterwards.
 pub(super) fn build(view: &View, mut prepared: Prepared) -> Result<(), StepError> {
     let private = MountPropagationFlags::REC | MountPropagationFlags::PRIVATE;
@@ -21,7 +24,11 @@ pub(super) fn build(view: &View, mut prepared: Prepared) -> Result<(), StepError
     take_sources(view, &mut prepared)?;
     let root = probe::mount_point().ok_or(io::ErrorKind::NotFound).at(Step::Root)?;
     let flags = MountFlags::NOSUID | MountFlags::NODEV;
-    rustix::mount::mount("root", root, "tmpfs", flags, c"size=4m,nr_inodes=4k,mode=755").at(Step::Root)?;
+    let size = ROOT_SIZE + copies(view);
+    let options = std::ffi::CString::new(format!("size={size},nr_inodes=4k,mode=755"))
+        .map_err(io::Error::from)
+        .at(Step::Root)?;
+    rustix::mount::mount("root", root, "tmpfs", flags, Some(options.as_c_str())).at(Step::Root)?;
     let builder = Builder {
         root,
         prepared: &prepared,
@@ -37,6 +44,21 @@ pub(super) fn build(view: &View, mut prepared: Prepared) -> Result<(), StepError
         builder.add(entry)?;
     }
     enter(root).at(Step::Pivot)
+}
+
+/// How much room the programs that are copied take.
+fn copies(view: &View) -> u64 {
+    let sizes = view.fixed.iter().map(|entry| match entry {
+        Entry::Copy { source, .. } => fs::metadata(source).map_or(0, |found| found.len()),
+        _ => 0,
+    });
+    sizes.sum()
+}
+
+/// A copy that can be executed and not read.
+pub(super) fn copy_unreadable(source: &Path, to: &Path) -> io::Result<()> {
+    fs::copy(source, to)?;
+    fs::set_permissions(to, fs::Permissions::from_mode(0o111))
 }
 
 /// Takes hold of every source before the new root covers the place it is built on.
@@ -97,7 +119,7 @@ impl Builder<'_> {
             Entry::Bind { path, .. } => self.point(path),
             Entry::Proc => self.directory(Path::new("/proc")),
             Entry::Devpts => self.directory(Path::new("/dev/pts")),
-            Entry::File { .. } | Entry::Link { .. } | Entry::Pin { .. } => Ok(()),
+            Entry::File { .. } | Entry::Copy { .. } | Entry::Link { .. } | Entry::Pin { .. } => Ok(()),
         }
     }
 
@@ -127,6 +149,10 @@ impl Builder<'_> {
             Entry::File { path, text } => {
                 self.parent(path)?;
                 fs::write(self.place(path), text).at_path(Step::Mount, path)
+            }
+            Entry::Copy { path, source } => {
+                self.parent(path)?;
+                copy_unreadable(source, &self.place(path)).at_path(Step::Mount, path)
             }
             Entry::Link { path, target } => {
                 self.parent(path)?;

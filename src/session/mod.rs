@@ -240,6 +240,7 @@ fn describe(launch: &LaunchRequest) -> String {
     use crate::model::Program;
     let whole = match &launch.program {
         Program::Shell(line) => line.as_argument().as_os_str().to_string_lossy().into_owned(),
+        Program::Interactive(shell) => shell.name().to_owned(),
         Program::Argv(arguments) => {
             let shown: Vec<_> = arguments
                 .iter()

@@ -1,0 +1,88 @@
+//! An interactive shell that tells where its commands begin and end.
+//!
+//! How it does that is the business of [`crate::session`], which writes the files that it starts with. Here it
+//! gets them, and a copy of its program that can be executed and not read, so that no child can take the
+//! session's key out of its memory.
+
+use std::path::{Path, PathBuf};
+
+use super::environment::PATH;
+use super::places::Places;
+use super::plan::Refusal;
+use super::spec::{Bytes, StartupSpec};
+use crate::model::Program;
+use crate::policy::LaunchRequest;
+use crate::profile::HostPath;
+
+/// What a shell is started with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Startup {
+    /// Arguments after its name.
+    pub arguments: Vec<String>,
+    /// Variables.
+    pub variables: Vec<(String, String)>,
+    /// Files of its directory: name and text.
+    pub files: Vec<(String, String)>,
+}
+
+/// Makes a startup whose files will be in this directory of the sandbox.
+pub type MakeStartup = Box<dyn FnOnce(&Path) -> Startup + Send>;
+
+/// A shell that was found.
+#[derive(Debug)]
+pub(super) struct Shell {
+    name: &'static str,
+    pub(super) startup: Startup,
+    /// The host's program.
+    pub(super) source: PathBuf,
+    /// Its copy, as the sandbox sees it.
+    pub(super) program: PathBuf,
+}
+
+impl Shell {
+    pub(super) fn find(
+        request: &LaunchRequest,
+        places: &Places,
+        startup: Option<MakeStartup>,
+    ) -> Result<Option<Self>, Refusal> {
+        let Program::Interactive(wanted) = request.program else {
+            return Ok(None);
+        };
+        let name = wanted.name();
+        let source = std::env::split_paths(PATH)
+            .filter_map(|directory| directory.join(name).canonicalize().ok())
+            .find(|program| program.is_file() && may_run(request, program));
+        let source = source.ok_or_else(|| Refusal::NoShell {
+            name,
+            profile: request.profile.name.clone(),
+        })?;
+        Ok(Some(Self {
+            name,
+            startup: startup.map(|make| make(&places.startup())).unwrap_or_default(),
+            source,
+            program: places.shells.join(name),
+        }))
+    }
+
+    pub(super) fn argv(&self) -> Vec<Bytes> {
+        let arguments = self.startup.arguments.iter().map(|text| Bytes(text.into()));
+        std::iter::once(Bytes(self.name.into())).chain(arguments).collect()
+    }
+
+    pub(super) fn into_spec(self, places: &Places) -> StartupSpec {
+        StartupSpec {
+            directory: places.startup(),
+            files: self.startup.files,
+            copy: places.private.is_some().then_some((self.source, self.program)),
+        }
+    }
+}
+
+/// Whether the profile lets this program of the host be executed.
+fn may_run(request: &LaunchRequest, program: &Path) -> bool {
+    let mut rules = request.profile.filesystem.execute.iter();
+    rules.any(|rule| match &rule.path {
+        HostPath::Absolute(path) => program.starts_with(path),
+        HostPath::Home(_) => false,
+    })
+}
