@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{Reply, ToolError, guess};
 use crate::profile::Profile;
-use crate::sandbox::{Ending, Status};
+use crate::sandbox::{Cause, Ending, Status};
 use crate::session::{Excerpt, Excerpts, Finished, Gone, Plain, Progress, Session, Streams, lossy};
 
 /// How far a command is.
@@ -20,7 +20,9 @@ pub(super) enum State {
     Exited,
     /// A signal ended it.
     Signaled,
-    /// Its sandbox was torn down and nobody saw it end.
+    /// It was killed together with its sandbox; ended_by says why.
+    Killed,
+    /// Its sandbox was torn down from outside and nobody saw it end.
     Lost,
 }
 
@@ -146,6 +148,7 @@ pub(super) fn header(session: &Session, finished: Option<&Finished>) -> String {
     let status = match ending.status {
         Status::Code(code) => format!("exit {code} in {seconds:.3} s"),
         Status::Signal(number) => format!("signal {number}{} after {seconds:.3} s", signal_name(number)),
+        Status::Lost if was_killed(ending) => format!("killed after {seconds:.3} s"),
         Status::Lost => "lost: the sandbox was torn down and nobody saw the command end".to_owned(),
     };
     match ending
@@ -159,12 +162,20 @@ pub(super) fn header(session: &Session, finished: Option<&Finished>) -> String {
 
 /// State, code and signal of an ending.
 pub(super) fn state(finished: Option<&Finished>) -> (State, Option<i32>, Option<i32>) {
-    match finished.map(|f| f.ending.status) {
-        None => (State::Running, None, None),
-        Some(Status::Code(code)) => (State::Exited, Some(code), None),
-        Some(Status::Signal(number)) => (State::Signaled, None, Some(number)),
-        Some(Status::Lost) => (State::Lost, None, None),
+    let Some(Finished { ending, .. }) = finished else {
+        return (State::Running, None, None);
+    };
+    match ending.status {
+        Status::Code(code) => (State::Exited, Some(code), None),
+        Status::Signal(number) => (State::Signaled, None, Some(number)),
+        Status::Lost if was_killed(ending) => (State::Killed, None, None),
+        Status::Lost => (State::Lost, None, None),
     }
+}
+
+/// Whether nobody saw the end because we ended the whole sandbox ourselves.
+fn was_killed(ending: &Ending) -> bool {
+    ending.cause.is_some_and(|cause| cause != Cause::Abandoned)
 }
 
 /// The numbers, as a client's JSON has them.

@@ -107,6 +107,7 @@ impl Line {
             (_, Some(code), _) => format!("exit {code}"),
             (_, _, Some(signal)) => format!("signal {signal}"),
             (State::Running, ..) => format!("running, {} s left", self.time_left_s.unwrap_or_default()),
+            (State::Killed, ..) => "killed".to_owned(),
             _ => "lost".to_owned(),
         };
         writeln!(

@@ -209,6 +209,7 @@ fn a_timeout_ends_the_command_and_is_named() {
         reply.text
     );
     assert_eq!(reply.facts["ended_by"], "limit: timeout_s (1)");
+    assert_eq!(reply.facts["state"], "killed");
 }
 
 #[test]
