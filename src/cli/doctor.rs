@@ -9,7 +9,7 @@ use crate::model::{Argument, CommandError, Program};
 use crate::policy::{Caller, Grant, Judgement, LaunchRequest, Policy, Request, Terminal};
 use crate::profile::{ProfileError, Profiles};
 use crate::sandbox::workspace::{self, WorkspaceError};
-use crate::sandbox::{LaunchOptions, Launchers, State};
+use crate::sandbox::{LaunchOptions, Launchers, Protection, State};
 
 /// The arguments of `terrarium doctor`.
 #[derive(Debug, Args)]
@@ -50,7 +50,6 @@ impl Doctor {
         code
     }
 
-    #[expect(clippy::too_many_lines, reason = "one report, printed top to bottom")]
     async fn examine(self) -> Result<ExitCode, Error> {
         let launchers = Launchers::new(LaunchOptions {
             run_as: None,
@@ -62,9 +61,7 @@ impl Doctor {
         }
         let (workspace, _held) = workspace::scratch()?;
         let profiles = Profiles::embedded();
-        let mut report = serde_json::Map::new();
-        let mut out = io::stdout().lock();
-        let mut refused = 0;
+        let mut examined = Vec::new();
         for name in profiles.names() {
             let request = LaunchRequest {
                 tool: "doctor",
@@ -77,45 +74,64 @@ impl Doctor {
                 timeout: None,
                 cpu_time: None,
             };
-            let outcome = try_profile(&launchers, request).await;
-            let text = match &outcome {
-                Ok(found)
-                    if found
-                        .iter()
-                        .all(|p| matches!(p.state, State::Active | State::Supervised)) =>
-                {
-                    "runs".to_owned()
-                }
-                Ok(_) => "runs, degraded".to_owned(),
-                Err(why) => format!("refused: {why}"),
-            };
-            refused += u32::from(outcome.is_err());
-            if self.json {
-                let protections = outcome.unwrap_or_default();
-                report.insert(
-                    name.to_owned(),
-                    serde_json::json!({ "result": text, "protections": protections }),
-                );
-                continue;
-            }
-            writeln!(out, "{name}: {text}")?;
-            for found in outcome.unwrap_or_default() {
-                let state = format!("{:?}", found.state).to_lowercase();
-                writeln!(out, "  {:<22} {state:<12} {}", found.name, found.why)?;
-                if let Some(fix) = found.fix {
-                    writeln!(out, "  {:<22} fix: {fix}", "")?;
-                }
-            }
+            examined.push((name, try_profile(&launchers, request).await));
         }
         if self.json {
-            writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
+            as_json(&examined)?;
+        } else {
+            as_text(&examined)?;
         }
-        Ok(ExitCode::from(u8::from(refused > 0)))
+        let refused = examined.iter().any(|(_, outcome)| outcome.is_err());
+        Ok(ExitCode::from(u8::from(refused)))
+    }
+}
+
+/// What protected a command under a profile, or why it did not run.
+type Outcome = Result<Vec<Protection>, String>;
+
+fn as_json(examined: &[(&str, Outcome)]) -> Result<(), Error> {
+    let mut report = serde_json::Map::new();
+    for (name, outcome) in examined {
+        let entry = serde_json::json!({
+            "result": verdict(outcome),
+            "protections": outcome.as_deref().unwrap_or_default(),
+        });
+        report.insert((*name).to_owned(), entry);
+    }
+    writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&report)?)?;
+    Ok(())
+}
+
+fn as_text(examined: &[(&str, Outcome)]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    for (name, outcome) in examined {
+        writeln!(out, "{name}: {}", verdict(outcome))?;
+        for found in outcome.as_deref().unwrap_or_default() {
+            let state = format!("{:?}", found.state).to_lowercase();
+            writeln!(out, "  {:<22} {state:<12} {}", found.name, found.why)?;
+            if let Some(fix) = &found.fix {
+                writeln!(out, "  {:<22} fix: {fix}", "")?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn verdict(outcome: &Outcome) -> String {
+    let whole = |found: &[Protection]| {
+        found
+            .iter()
+            .all(|p| matches!(p.state, State::Active | State::Supervised))
+    };
+    match outcome {
+        Ok(found) if whole(found) => "runs".to_owned(),
+        Ok(_) => "runs, degraded".to_owned(),
+        Err(why) => format!("refused: {why}"),
     }
 }
 
 /// Runs `true` under a profile; what protected it, or why it did not run.
-async fn try_profile(launchers: &Launchers, request: LaunchRequest) -> Result<Vec<crate::sandbox::Protection>, String> {
+async fn try_profile(launchers: &Launchers, request: LaunchRequest) -> Outcome {
     let caller = Caller::Operator {
         uid: rustix::process::geteuid().as_raw(),
     };

@@ -393,80 +393,82 @@ mod tests {
         );
     }
 
+    /// A fourth line, and what is wrong with it.
+    const OUT_OF_BOUNDS: [(&str, &str); 18] = [
+        (
+            "limits: {processes: true}",
+            "x.yaml:4:10: invalid type: boolean `true`, expected a whole number without a sign, a unit or quotes",
+        ),
+        (
+            "limits: {processes: -1}",
+            "x.yaml:4:10: invalid value: integer `-1`, expected a whole number without a sign, a unit or quotes",
+        ),
+        (
+            "limits: {processes: 1}",
+            "x.yaml:4:21: limits.processes is 1; hint: it must be between 2 and 32768",
+        ),
+        (
+            "limits: {memory: 1GB}",
+            "x.yaml:4:18: limits.memory: \"1GB\" is no size; hint: write a whole number and B, KiB, MiB, GiB or TiB, as in 512MiB",
+        ),
+        (
+            "limits: {memory: 2TiB}",
+            "x.yaml:4:18: limits.memory is 2TiB; hint: it must be between 16MiB and 1TiB",
+        ),
+        (
+            "limits: {memory: 512MiB}",
+            "x.yaml:4:18: tmp (256MiB), a private home (256MiB) and 64MiB for /dev/shm and the like are memory too: together they must be below memory (512MiB)",
+        ),
+        (
+            "limits: {cpu: 0%}",
+            "x.yaml:4:15: limits.cpu: \"0%\" is no share of the processors; hint: write 1% to 100%",
+        ),
+        (
+            "limits: {wall_time: 721h}",
+            "x.yaml:4:21: limits.wall_time: \"721h\" is too large",
+        ),
+        (
+            "limits: {cpu_time: 10ms}",
+            "x.yaml:4:20: limits.cpu_time is 10ms; hint: it must be between 1s and 720h",
+        ),
+        ("summary: s", "x.yaml:4:1: the key \"summary\" is written twice"),
+        (
+            "filesystem: {read: [/usr/../etc]}",
+            "x.yaml:4:21: path \"/usr/../etc\" has . or .. or an empty component; hint: write it without",
+        ),
+        (
+            "filesystem: {read: [/a, /a/]}",
+            "x.yaml:4:25: path \"/a/\" is listed twice",
+        ),
+        (
+            "filesystem: {execute: {add: [/usr]}}",
+            "x.yaml:4:30: path \"/usr\" is listed twice",
+        ),
+        (
+            "filesystem: {protect: [/etc]}",
+            "x.yaml:4:24: path \"/etc\" is not relative to the workspace; hint: write it without a leading / or ~",
+        ),
+        (
+            "syscalls: {allow: [{name: clone3, reason: r}]}",
+            "x.yaml:4:20: the system call clone3 cannot be allowed: it takes its orders from memory, where no filter can look; hint: programs fall back to others by themselves",
+        ),
+        (
+            "syscalls: {allow: [{name: ptrace, reason: r}], deny: [{name: ptrace, reason: r}]}",
+            "x.yaml:4:55: the system call ptrace is named twice",
+        ),
+        (
+            "syscalls: {allow: [{name: ptrace, reason: ' '}]}",
+            "x.yaml:4:20: reason must be one line of 1 to 300 characters",
+        ),
+        (
+            "environment: {pass: [A=B]}",
+            "x.yaml:4:22: \"A=B\" is no name of an environment variable; hint: use letters, digits and underscores, not starting with a digit",
+        ),
+    ];
+
     #[test]
-    #[expect(clippy::too_many_lines, reason = "a table")]
     fn values_out_of_bounds_or_of_another_kind_are_refused() {
-        for (text, message) in [
-            (
-                "limits: {processes: true}",
-                "x.yaml:4:10: invalid type: boolean `true`, expected a whole number without a sign, a unit or quotes",
-            ),
-            (
-                "limits: {processes: -1}",
-                "x.yaml:4:10: invalid value: integer `-1`, expected a whole number without a sign, a unit or quotes",
-            ),
-            (
-                "limits: {processes: 1}",
-                "x.yaml:4:21: limits.processes is 1; hint: it must be between 2 and 32768",
-            ),
-            (
-                "limits: {memory: 1GB}",
-                "x.yaml:4:18: limits.memory: \"1GB\" is no size; hint: write a whole number and B, KiB, MiB, GiB or TiB, as in 512MiB",
-            ),
-            (
-                "limits: {memory: 2TiB}",
-                "x.yaml:4:18: limits.memory is 2TiB; hint: it must be between 16MiB and 1TiB",
-            ),
-            (
-                "limits: {memory: 512MiB}",
-                "x.yaml:4:18: tmp (256MiB), a private home (256MiB) and 64MiB for /dev/shm and the like are memory too: together they must be below memory (512MiB)",
-            ),
-            (
-                "limits: {cpu: 0%}",
-                "x.yaml:4:15: limits.cpu: \"0%\" is no share of the processors; hint: write 1% to 100%",
-            ),
-            (
-                "limits: {wall_time: 721h}",
-                "x.yaml:4:21: limits.wall_time: \"721h\" is too large",
-            ),
-            (
-                "limits: {cpu_time: 10ms}",
-                "x.yaml:4:20: limits.cpu_time is 10ms; hint: it must be between 1s and 720h",
-            ),
-            ("summary: s", "x.yaml:4:1: the key \"summary\" is written twice"),
-            (
-                "filesystem: {read: [/usr/../etc]}",
-                "x.yaml:4:21: path \"/usr/../etc\" has . or .. or an empty component; hint: write it without",
-            ),
-            (
-                "filesystem: {read: [/a, /a/]}",
-                "x.yaml:4:25: path \"/a/\" is listed twice",
-            ),
-            (
-                "filesystem: {execute: {add: [/usr]}}",
-                "x.yaml:4:30: path \"/usr\" is listed twice",
-            ),
-            (
-                "filesystem: {protect: [/etc]}",
-                "x.yaml:4:24: path \"/etc\" is not relative to the workspace; hint: write it without a leading / or ~",
-            ),
-            (
-                "syscalls: {allow: [{name: clone3, reason: r}]}",
-                "x.yaml:4:20: the system call clone3 cannot be allowed: it takes its orders from memory, where no filter can look; hint: programs fall back to others by themselves",
-            ),
-            (
-                "syscalls: {allow: [{name: ptrace, reason: r}], deny: [{name: ptrace, reason: r}]}",
-                "x.yaml:4:55: the system call ptrace is named twice",
-            ),
-            (
-                "syscalls: {allow: [{name: ptrace, reason: ' '}]}",
-                "x.yaml:4:20: reason must be one line of 1 to 300 characters",
-            ),
-            (
-                "environment: {pass: [A=B]}",
-                "x.yaml:4:22: \"A=B\" is no name of an environment variable; hint: use letters, digits and underscores, not starting with a digit",
-            ),
-        ] {
+        for (text, message) in OUT_OF_BOUNDS {
             assert_eq!(error(text), message);
         }
     }

@@ -9,12 +9,12 @@ use super::shell::Shell;
 use super::spec::{Bytes, CommandSpec, Entry};
 use crate::model::Program;
 use crate::policy::{LaunchRequest, Terminal};
+use crate::profile::HostPath;
 
 /// Where programs are looked up.
 pub(super) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// What to execute, with which variables.
-#[expect(clippy::too_many_lines, reason = "one row for each case reads best in one place")]
 pub(super) fn command(
     request: &LaunchRequest,
     cwd: PathBuf,
@@ -34,54 +34,11 @@ pub(super) fn command(
         Program::Interactive(_) => interactive.map(Shell::argv).unwrap_or_default(),
         Program::Argv(arguments) => arguments.iter().map(|a| Bytes(a.as_os_str().to_owned())).collect(),
     };
-    let mut variables: BTreeMap<String, OsString> = BTreeMap::new();
-    let term = if request.terminal == Terminal::None {
-        "dumb"
-    } else {
-        "xterm-256color"
-    };
-    let mut path = OsString::from(PATH);
-    for rule in &request.profile.filesystem.execute {
-        if let crate::profile::HostPath::Home(below) = &rule.path
-            && let Some(home) = super::workspace::home()
-        {
-            let directory = home.join(below);
-            if below.ends_with(".rustup") && directory.is_dir() {
-                variables.insert("RUSTUP_HOME".to_owned(), directory.clone().into_os_string()); // HOME is another here
-            }
-            let directory = if below.ends_with("bin") { directory } else { continue };
-            if directory.is_dir() {
-                path.push(":");
-                path.push(directory);
-            }
-        }
-    }
-    for (name, value) in [
-        ("HOME", places.home.as_os_str()),
-        ("USER", "user".as_ref()),
-        ("LOGNAME", "user".as_ref()),
-        ("SHELL", shell.as_ref()),
-        ("TMPDIR", places.tmp.as_os_str()),
-    ] {
-        variables.insert(name.to_owned(), value.to_owned());
-    }
-    variables.insert("TERM".to_owned(), term.into());
-    variables.insert("PATH".to_owned(), path);
-    variables.insert("PWD".to_owned(), cwd.clone().into_os_string());
+    let mut variables = ours(request, shell, &cwd, places);
     for (name, value) in interactive.into_iter().flat_map(|shell| &shell.startup.variables) {
         variables.insert(name.clone(), value.into());
     }
-    for name in &request.profile.environment.pass {
-        if let Some(value) = std::env::var_os(name.as_str()) {
-            variables.insert(name.as_str().to_owned(), value);
-        }
-    }
-    for (name, value) in &request.profile.environment.set {
-        variables.insert(name.as_str().to_owned(), value.expose().into());
-    }
-    for (name, value) in &request.env {
-        variables.insert(name.as_str().to_owned(), value.expose().into());
-    }
+    chosen(request, &mut variables);
     let path = variables
         .get("PATH")
         .map(|p| std::env::split_paths(p).collect())
@@ -99,6 +56,61 @@ pub(super) fn command(
         path,
         cwd,
         umask: 0o022,
+    }
+}
+
+/// What every sandbox is told about itself.
+fn ours(request: &LaunchRequest, shell: &str, cwd: &Path, places: &Places) -> BTreeMap<String, OsString> {
+    let term = match request.terminal {
+        Terminal::None => "dumb",
+        Terminal::Size { .. } => "xterm-256color",
+    };
+    let mut variables: BTreeMap<String, OsString> = [
+        ("HOME", places.home.as_os_str()),
+        ("USER", "user".as_ref()),
+        ("LOGNAME", "user".as_ref()),
+        ("SHELL", shell.as_ref()),
+        ("TMPDIR", places.tmp.as_os_str()),
+        ("TERM", term.as_ref()),
+        ("PWD", cwd.as_os_str()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into();
+    let mut path = OsString::from(PATH);
+    for directory in tools_of_home(request) {
+        if directory.ends_with(".rustup") {
+            variables.insert("RUSTUP_HOME".to_owned(), directory.into_os_string()); // HOME is another here
+        } else if directory.ends_with("bin") {
+            path.push(":");
+            path.push(directory);
+        }
+    }
+    variables.insert("PATH".to_owned(), path);
+    variables
+}
+
+/// Directories of the server's user that the profile lets programs run from, as far as they are there.
+fn tools_of_home(request: &LaunchRequest) -> impl Iterator<Item = PathBuf> {
+    let home = super::workspace::home();
+    let rules = request.profile.filesystem.execute.iter();
+    rules
+        .filter_map(move |rule| match (&rule.path, &home) {
+            (HostPath::Home(below), Some(home)) => Some(home.join(below)),
+            _ => None,
+        })
+        .filter(|directory| directory.is_dir())
+}
+
+/// What the profile passes on or sets, and over that what the call sets.
+fn chosen(request: &LaunchRequest, variables: &mut BTreeMap<String, OsString>) {
+    let environment = &request.profile.environment;
+    for name in &environment.pass {
+        if let Some(value) = std::env::var_os(name.as_str()) {
+            variables.insert(name.as_str().to_owned(), value);
+        }
+    }
+    for (name, value) in environment.set.iter().chain(request.env.iter().map(|(n, v)| (n, v))) {
+        variables.insert(name.as_str().to_owned(), value.expose().into());
     }
 }
 

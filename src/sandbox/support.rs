@@ -35,29 +35,18 @@ pub enum State {
     Unavailable,
 }
 
+const USERNS: &str = "allow unprivileged user namespaces, or run as root";
+
 /// Says for each protection of a planned sandbox whether it holds.
-#[expect(clippy::too_many_lines, reason = "one row for each case reads best in one place")]
 pub(super) fn protections(
     request: &LaunchRequest,
     modes: &Modes,
     support: &Support,
     conditions: &Conditions,
 ) -> Vec<Protection> {
-    const USERNS: &str = "allow unprivileged user namespaces, or run as root";
-    let host = request.profile.network == Network::Host;
-    let namespace = |name: &str, there: bool, found: &Found, what: &str| match found {
-        Ok(()) if there => protection(name, State::Active, what, None),
-        Err(why) => protection(name, State::Unavailable, why, Some(USERNS)),
-        Ok(()) => protection(name, State::Unavailable, "user namespaces are missing", Some(USERNS)),
-    };
     let mut all = vec![
-        protection(
-            "system call filter",
-            State::Active,
-            "seccomp, by number and by argument",
-            None,
-        ),
-        protection("no_new_privs", State::Active, "set-user-id programs gain nothing", None),
+        active("system call filter", "seccomp, by number and by argument"),
+        active("no_new_privs", "set-user-id programs gain nothing"),
         namespace(
             "mount namespace",
             modes.namespaces.mount,
@@ -70,71 +59,93 @@ pub(super) fn protections(
             &support.pid_namespace,
             "other processes are not there",
         ),
+        network(request.profile.network, modes),
+        landlock(modes.landlock),
+        proc(modes),
     ];
-    all.push(if host {
-        protection("network", State::Active, "the host's, as the profile says", None)
-    } else if modes.namespaces.network {
-        protection("network namespace", State::Active, "only its own loopback", None)
-    } else {
-        protection(
+    all.extend(limits(modes, support, conditions));
+    all.push(protected_paths(modes));
+    all
+}
+
+fn namespace(name: &str, there: bool, found: &Found, what: &str) -> Protection {
+    match found {
+        Ok(()) if there => active(name, what),
+        Err(why) => protection(name, State::Unavailable, why, Some(USERNS)),
+        Ok(()) => protection(name, State::Unavailable, "user namespaces are missing", Some(USERNS)),
+    }
+}
+
+fn network(network: Network, modes: &Modes) -> Protection {
+    match network {
+        Network::Host => active("network", "the host's, as the profile says"),
+        Network::None if modes.namespaces.network => active("network namespace", "only its own loopback"),
+        Network::None => protection(
             "network namespace",
             State::Degraded,
             "no IP sockets at all instead",
             Some(USERNS),
-        )
-    });
-    all.push(match modes.landlock {
+        ),
+    }
+}
+
+fn landlock(version: u8) -> Protection {
+    match version {
         0 => protection(
             "landlock",
             State::Unavailable,
             "the kernel has none",
             Some("boot with lsm=landlock,..."),
         ),
-        version => protection("landlock", State::Active, &format!("version {version}"), None),
-    });
-    all.push(match (modes.namespaces.mount, modes.proc) {
-        (true, true) => protection("/proc", State::Active, "a fresh one", None),
+        version => active("landlock", &format!("version {version}")),
+    }
+}
+
+fn proc(modes: &Modes) -> Protection {
+    match (modes.namespaces.mount, modes.proc) {
+        (true, true) => active("/proc", "a fresh one"),
         _ => protection(
             "/proc",
             State::Degraded,
             "empty or out of reach; ps and top do not work",
             Some(USERNS),
         ),
-    });
-    let cgroup = support.cgroup.as_ref().err();
-    let fix = "run under systemd with a user session, or as root";
-    for (name, supervised) in [
-        ("memory limit", State::Supervised),
-        (
-            "processor limit",
-            if conditions.affinity_fixed {
-                State::Active
-            } else {
-                State::Supervised
-            },
-        ),
-    ] {
-        all.push(match cgroup {
-            None => protection(name, State::Active, "cgroup", None),
-            Some(why) => protection(name, supervised, &format!("no cgroup: {why}"), Some(fix)),
-        });
     }
-    all.push(match (cgroup, modes.namespaces.user) {
-        (None, _) | (_, true) => protection("process limit", State::Active, "enforced by the kernel", None),
-        (Some(why), false) => protection("process limit", State::Unavailable, why, Some(fix)),
-    });
-    all.push(protection(
-        "workspace growth",
-        State::Supervised,
-        "looked at every 20 ms while the command works",
-        None,
-    ));
-    all.push(if modes.namespaces.mount {
+}
+
+fn limits(modes: &Modes, support: &Support, conditions: &Conditions) -> [Protection; 4] {
+    let cgroup = support.cgroup.as_ref().err();
+    let fix = Some("run under systemd with a user session, or as root");
+    let by_cgroup = |name: &str, otherwise: State| match cgroup {
+        None => active(name, "cgroup"),
+        Some(why) => protection(name, otherwise, &format!("no cgroup: {why}"), fix),
+    };
+    let processor = if conditions.affinity_fixed {
+        State::Active
+    } else {
+        State::Supervised
+    };
+    [
+        by_cgroup("memory limit", State::Supervised),
+        by_cgroup("processor limit", processor),
+        match (cgroup, modes.namespaces.user) {
+            (None, _) | (_, true) => active("process limit", "enforced by the kernel"),
+            (Some(why), false) => protection("process limit", State::Unavailable, why, fix),
+        },
         protection(
-            "protected paths",
-            State::Active,
-            "those that exist are read-only; new ones are reported",
+            "workspace growth",
+            State::Supervised,
+            "looked at every 20 ms while the command works",
             None,
+        ),
+    ]
+}
+
+fn protected_paths(modes: &Modes) -> Protection {
+    if modes.namespaces.mount {
+        active(
+            "protected paths",
+            "those that exist are read-only; new ones are reported",
         )
     } else {
         protection(
@@ -143,8 +154,11 @@ pub(super) fn protections(
             "changes are reported at the end",
             Some(USERNS),
         )
-    });
-    all
+    }
+}
+
+fn active(name: &str, what: &str) -> Protection {
+    protection(name, State::Active, what, None)
 }
 
 fn protection(name: &str, state: State, why: &str, fix: Option<&str>) -> Protection {

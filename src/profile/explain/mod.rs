@@ -3,16 +3,17 @@
 //! It looks at the rules only. Where the answer depends on the machine, the workspace or a call's arguments it says so
 //! instead of guessing: the kernel decides, by the file that a path leads to.
 
+mod syscall;
+
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use super::error::Problem;
 use super::paths::{GENERATED, MADE_ANEW};
 use super::profile::{
-    Filesystem, Home, HostPath, Network, PathRule, Presence, Profile, SyscallAction, WorkspaceAccess, WriteAndExecute,
+    Filesystem, Home, HostPath, Network, PathRule, Presence, Profile, WorkspaceAccess, WriteAndExecute,
 };
 use super::show::word;
-use super::syscalls;
 
 /// What is asked about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,7 +78,7 @@ pub fn explain(profile: &Profile, question: &Question, at: &Surroundings) -> Res
     match question {
         Question::File(act, path) => Ok(file(&profile.filesystem, *act, path, at)),
         Question::Connect { host } => Ok(connect(profile.network, host)),
-        Question::Syscall(name) => syscall(profile, name),
+        Question::Syscall(name) => syscall::answer(profile, name),
     }
 }
 
@@ -204,31 +205,6 @@ fn connect(network: Network, host: &str) -> Answer {
     }
 }
 
-fn syscall(profile: &Profile, text: &str) -> Result<Answer, Problem> {
-    let name = syscalls::name(text)?;
-    let Some(rule) = profile.syscalls.rules.get(name) else {
-        return Ok(Answer::new(
-            Verdict::Denied,
-            "unknown number",
-            "what no list names gets ENOSYS",
-        ));
-    };
-    let said = |gets: &str| format!("syscalls {name}: {} ({gets})", word(rule.action));
-    Ok(match rule.action {
-        SyscallAction::Allow => {
-            let answer = Answer::new(Verdict::Allowed, said("it runs"), rule.reason.as_str());
-            match CONDITIONAL.contains(&name) {
-                true => answer
-                    .note("with some arguments, or where the machine lacks a protection, it is refused all the same"),
-                false => answer,
-            }
-        }
-        SyscallAction::Deny => Answer::new(Verdict::Denied, said("EPERM"), rule.reason.as_str()),
-        SyscallAction::Missing => Answer::new(Verdict::Denied, said("ENOSYS"), rule.reason.as_str()),
-        SyscallAction::Unsupported => Answer::new(Verdict::Denied, said("EOPNOTSUPP"), rule.reason.as_str()),
-    })
-}
-
 impl Answer {
     fn new(verdict: Verdict, rule: impl Into<String>, reason: impl Into<String>) -> Self {
         Self {
@@ -254,218 +230,5 @@ fn home_note(home: Home) -> &'static str {
 
 const LINKS: &str = "a link counts as the file that it leads to; permissions of the file system hold as well";
 
-/// Allowed calls that the sandbox refuses all the same with some arguments, or where the machine lacks a protection.
-const CONDITIONAL: [&str; 55] = [
-    "chmod",
-    "chown",
-    "clone",
-    "creat",
-    "fchmod",
-    "fchmodat",
-    "fchmodat2",
-    "fchown",
-    "fchownat",
-    "fremovexattr",
-    "fsetxattr",
-    "futimesat",
-    "ioctl",
-    "ioprio_set",
-    "lchown",
-    "lremovexattr",
-    "lsetxattr",
-    "memfd_create",
-    "mknod",
-    "mknodat",
-    "mmap",
-    "mprotect",
-    "msgget",
-    "open",
-    "openat",
-    "personality",
-    "pkey_mprotect",
-    "prlimit64",
-    "ptrace",
-    "removexattr",
-    "sched_setaffinity",
-    "sched_setattr",
-    "sched_setparam",
-    "sched_setscheduler",
-    "seccomp",
-    "sendmmsg",
-    "sendmsg",
-    "sendto",
-    "setfsgid",
-    "setfsuid",
-    "setgid",
-    "setpriority",
-    "setregid",
-    "setresgid",
-    "setresuid",
-    "setreuid",
-    "setuid",
-    "setxattr",
-    "shmat",
-    "shmget",
-    "socket",
-    "socketpair",
-    "utime",
-    "utimensat",
-    "utimes",
-];
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::profile::Profiles;
-
-    fn ask(profile: &str, question: Question) -> Answer {
-        let at = Surroundings {
-            home: Some("/home/u".into()),
-            workspace: Some("/work/p".into()),
-        };
-        let profile = Profiles::embedded().get(profile).unwrap();
-        explain(&profile, &question, &at).unwrap()
-    }
-
-    fn verdict(profile: &str, act: Act, path: &str) -> (Verdict, String) {
-        let answer = ask(profile, Question::File(act, path.into()));
-        (answer.verdict, answer.rule)
-    }
-
-    #[test]
-    #[expect(clippy::too_many_lines, reason = "a table")]
-    fn files_are_answered_by_the_rule_that_covers_them() {
-        use Verdict::{Allowed, AtRunTime, Denied};
-        let cases = [
-            (
-                "default",
-                Act::Read,
-                "/usr/bin/git",
-                Allowed,
-                "filesystem.execute: /usr",
-            ),
-            (
-                "default",
-                Act::Execute,
-                "/usr/bin/git",
-                Allowed,
-                "filesystem.execute: /usr",
-            ),
-            (
-                "default",
-                Act::Write,
-                "/usr/bin/git",
-                Denied,
-                "filesystem.execute: /usr",
-            ),
-            ("default", Act::Read, "/usrlocal", Denied, "no rule"),
-            ("default", Act::Read, "/etc/shadow", Denied, "no rule"),
-            (
-                "default",
-                Act::Read,
-                "/etc/ssl/certs",
-                Allowed,
-                "filesystem.read: /etc/ssl",
-            ),
-            ("default", Act::Execute, "/etc/ssl/certs", Denied, "no rule"),
-            ("default", Act::Read, "/etc/passwd", Allowed, "generated files"),
-            ("default", Act::Write, "/tmp/x", Allowed, "filesystem.tmp: private"),
-            (
-                "strict",
-                Act::Execute,
-                "/tmp/x",
-                Denied,
-                "filesystem.write_and_execute: denied",
-            ),
-            ("default", Act::Read, "/dev/sda", AtRunTime, "private file systems"),
-            ("default", Act::Read, "/home/u/.ssh/id", Denied, "no rule"),
-            (
-                "build",
-                Act::Execute,
-                "/home/u/.cargo/bin/cargo",
-                Allowed,
-                "filesystem.execute: ~/.cargo/bin",
-            ),
-            (
-                "default",
-                Act::Write,
-                "/work/p/a",
-                Allowed,
-                "filesystem.workspace: read-write-execute",
-            ),
-            (
-                "read-only",
-                Act::Write,
-                "/work/p/a",
-                Denied,
-                "filesystem.workspace: read",
-            ),
-            (
-                "strict",
-                Act::Execute,
-                "/work/p/a",
-                Denied,
-                "filesystem.write_and_execute: denied",
-            ),
-            (
-                "default",
-                Act::Write,
-                "/work/p/.git/hooks/x",
-                Denied,
-                "filesystem.protect: .git/hooks",
-            ),
-            (
-                "default",
-                Act::Write,
-                "/work/p/.git/hooksy",
-                Allowed,
-                "filesystem.workspace: read-write-execute",
-            ),
-        ];
-        for (profile, act, path, expected, rule) in cases {
-            assert_eq!(
-                verdict(profile, act, path),
-                (expected, rule.to_owned()),
-                "{profile} {act:?} {path}"
-            );
-        }
-    }
-
-    #[test]
-    fn without_a_workspace_the_answer_says_so() {
-        let profile = Profiles::embedded().get("default").unwrap();
-        let question = Question::File(Act::Read, "/srv/x".into());
-        let answer = explain(&profile, &question, &Surroundings::default()).unwrap();
-        assert_eq!(answer.verdict, Verdict::Denied);
-        assert!(answer.notes[0].starts_with("inside the workspace, which the caller chooses"));
-    }
-
-    #[test]
-    fn connections_are_answered_by_the_network() {
-        let to = |host: &str| Question::Connect { host: host.to_owned() };
-        assert_eq!(ask("default", to("example.org")).verdict, Verdict::Denied);
-        assert_eq!(ask("default", to("127.0.0.2")).verdict, Verdict::AtRunTime);
-        assert_eq!(ask("default", to("[::1]")).verdict, Verdict::AtRunTime);
-        assert_eq!(ask("network", to("example.org")).verdict, Verdict::Allowed);
-    }
-
-    #[test]
-    fn system_calls_are_answered_with_what_they_get() {
-        let of = |name: &str| Question::Syscall(name.to_owned());
-        assert_eq!(ask("default", of("ptrace")).rule, "syscalls ptrace: deny (EPERM)");
-        assert_eq!(ask("build", of("ptrace")).verdict, Verdict::Allowed);
-        assert_eq!(ask("default", of("clone3")).rule, "syscalls clone3: missing (ENOSYS)");
-        assert_eq!(
-            ask("default", of("fallocate")).rule,
-            "syscalls fallocate: unsupported (EOPNOTSUPP)"
-        );
-        assert_eq!(ask("default", of("socket")).notes.len(), 1);
-        let profile = Profiles::embedded().get("default").unwrap();
-        let problem = explain(&profile, &of("ptraec"), &Surroundings::default()).unwrap_err();
-        assert!(problem.to_string().ends_with("did you mean \"ptrace\"?"), "{problem}");
-        let profile = Profiles::embedded().get("build").unwrap();
-        for name in CONDITIONAL {
-            assert_eq!(profile.syscalls.rules[name].action, SyscallAction::Allow, "{name}");
-        }
-    }
-}
+mod tests;
