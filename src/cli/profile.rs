@@ -237,13 +237,13 @@ mod tests {
 
     #[test]
     fn an_explanation_names_rule_and_reason_and_ends_with_1_when_denied() {
-        let (text, code) = ask("explain default --read /etc/shadow --workspace /work");
+        let (text, code) = ask("explain default --read /etc/shadow --workspace /srv");
         assert_eq!(
             text,
             "denied\nrule:   no rule\nreason: neither filesystem.read nor filesystem.execute lists it: it is not there\n"
         );
         assert!(is(code, 1));
-        let (text, code) = ask("explain build --exec ~/.cargo/bin/cargo --workspace /work");
+        let (text, code) = ask("explain build --exec ~/.cargo/bin/cargo --workspace /srv");
         assert!(
             text.starts_with("allowed\nrule:   filesystem.execute: ~/.cargo/bin\n"),
             "{text}"

@@ -6,3 +6,4 @@ mod escape;
 mod harness;
 mod protocol;
 mod run;
+mod style;

@@ -6,7 +6,7 @@ use crate::profile::{Profiles, SyscallAction};
 fn ask(profile: &str, question: Question) -> Answer {
     let at = Surroundings {
         home: Some("/home/u".into()),
-        workspace: Some("/work/p".into()),
+        workspace: Some("/srv/p".into()),
     };
     let profile = Profiles::embedded().get(profile).unwrap();
     explain(&profile, &question, &at).unwrap()
@@ -71,35 +71,35 @@ const FILES: [(&str, Act, &str, Verdict, &str); 18] = [
     (
         "default",
         Act::Write,
-        "/work/p/a",
+        "/srv/p/a",
         Allowed,
         "filesystem.workspace: read-write-execute",
     ),
     (
         "read-only",
         Act::Write,
-        "/work/p/a",
+        "/srv/p/a",
         Denied,
         "filesystem.workspace: read",
     ),
     (
         "strict",
         Act::Execute,
-        "/work/p/a",
+        "/srv/p/a",
         Denied,
         "filesystem.write_and_execute: denied",
     ),
     (
         "default",
         Act::Write,
-        "/work/p/.git/hooks/x",
+        "/srv/p/.git/hooks/x",
         Denied,
         "filesystem.protect: .git/hooks",
     ),
     (
         "default",
         Act::Write,
-        "/work/p/.git/hooksy",
+        "/srv/p/.git/hooksy",
         Allowed,
         "filesystem.workspace: read-write-execute",
     ),
