@@ -6,6 +6,7 @@
 mod cause;
 mod command;
 mod environment;
+mod error;
 #[cfg(test)]
 pub(crate) mod fake;
 mod filesystem;
@@ -32,10 +33,11 @@ pub mod workspace;
 pub(crate) mod zygote;
 
 pub use cause::{Cause, Limit};
+pub use error::LaunchError;
 pub use handle::{Control, Ending, Io, Sandbox, Status, Stop, Target, Usage};
 pub use plan::Refusal;
 pub use shell::{MakeStartup, Startup};
-pub use spawn::{LaunchError, LaunchOptions, Launchers};
+pub use spawn::{LaunchOptions, Launchers};
 pub use step::{Step, StepError};
 pub use support::{Protection, State};
 pub use syscalls::FilterError;

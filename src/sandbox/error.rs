@@ -1,0 +1,66 @@
+//! Why a command did not start.
+
+use std::io;
+
+use super::plan::Refusal;
+use super::step::StepError;
+use crate::kernel::probe::PretenceError;
+
+/// Why a command did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum LaunchError {
+    /// No such program (127 for a shell).
+    #[error("cannot find the program {program:?}; hint: name one below /usr, or a path in the workspace")]
+    NotFound {
+        /// What was asked for.
+        program: String,
+    },
+    /// It is there and cannot be executed (126 for a shell).
+    #[error(
+        "cannot execute {program:?}: {reason}; hint: it must be a program with the execute bit, where the profile lets programs run"
+    )]
+    NotExecutable {
+        /// What was asked for.
+        program: String,
+        /// The kernel's words.
+        reason: io::Error,
+    },
+    /// The working directory is not there.
+    #[error("cannot enter the working directory {directory}: {reason}; hint: it must exist in the workspace")]
+    WorkingDirectory {
+        /// Which.
+        directory: String,
+        /// The kernel's words.
+        reason: io::Error,
+    },
+    /// The machine cannot do what the profile wants.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// A step of the launch failed.
+    #[error(transparent)]
+    Step(#[from] StepError),
+    /// The zygote cannot be started or does not answer.
+    #[error("cannot start a launcher; hint: check the limits on processes and open files")]
+    Zygote {
+        /// Why.
+        #[from]
+        source: io::Error,
+    },
+    /// A pretence that does not exist.
+    #[error(transparent)]
+    Pretence(#[from] PretenceError),
+    /// No random numbers.
+    #[error("cannot name the sandbox")]
+    Random(#[from] getrandom::Error),
+}
+
+impl LaunchError {
+    /// The exit status a shell or `env` would give: 126, 127, or 125 for our own failures.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::NotFound { .. } => 127,
+            Self::NotExecutable { .. } => 126,
+            _ => 125,
+        }
+    }
+}
