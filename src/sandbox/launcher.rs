@@ -3,11 +3,12 @@
 //! A single thread and no tokio. The spec is its only input; it ends the sandbox when the server's
 //! socket closes. It stays outside of all namespaces, with the server's own user.
 
+use std::collections::HashMap;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::sys::signal::Signal;
 use rustix::process::Pid;
@@ -191,10 +192,10 @@ fn died_early(group: Option<&Group>, error: &io::Error) -> StepError {
 /// Mounts that only the launcher can prepare, because it is privileged: one for each bind.
 ///
 /// An ordinary user cannot, and binds by path once it has its own user and mount namespaces.
-pub(super) type Prepared = Vec<(std::path::PathBuf, OwnedFd)>;
+pub(super) type Prepared = HashMap<PathBuf, OwnedFd>;
 
 fn prepare_mounts(spec: &Spec) -> Result<Prepared, StepError> {
-    let mut prepared = Vec::new();
+    let mut prepared = Prepared::new();
     let Some(view) = spec
         .view
         .as_ref()
@@ -207,7 +208,7 @@ fn prepare_mounts(spec: &Spec) -> Result<Prepared, StepError> {
             Entry::Bind { path, source, .. } => {
                 let tree = mounts::detached(rustix::fs::CWD, source, Reach::Tree);
                 if let Ok(tree) = tree {
-                    prepared.push((path.clone(), tree)); // otherwise bound by path, or reported there
+                    prepared.insert(path.clone(), tree); // otherwise bound by path, or reported there
                 }
             }
             Entry::Own {
@@ -218,7 +219,7 @@ fn prepare_mounts(spec: &Spec) -> Result<Prepared, StepError> {
                 ..
             } => {
                 let tree = own_mount(source, (*device, *inode), spec.identity.outside);
-                prepared.push((path.clone(), tree.at_path(Step::PrepareWorkspace, source)?));
+                prepared.insert(path.clone(), tree.at_path(Step::PrepareWorkspace, source)?);
             }
             _ => {}
         }

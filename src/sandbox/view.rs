@@ -1,5 +1,7 @@
 //! The root directory of a sandbox: built on a tmpfs, then made the root.
 
+use std::cell::RefCell;
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -32,6 +34,7 @@ pub(super) fn build(view: &View, mut prepared: Prepared) -> Result<(), StepError
     let builder = Builder {
         root,
         prepared: &prepared,
+        made: RefCell::default(),
     };
     for entry in view.fixed.iter().chain(&view.mounted) {
         builder.make_room(entry)?;
@@ -71,11 +74,11 @@ fn take_sources(view: &View, prepared: &mut Prepared) -> Result<(), StepError> {
             Entry::Own { path, source, .. } => (path, source, true),
             _ => continue,
         };
-        if prepared.iter().any(|(target, _)| target == path) {
+        if prepared.contains_key(path) {
             continue;
         }
         match mounts::detached(rustix::fs::CWD, source, Reach::Tree) {
-            Ok(tree) => prepared.push((path.clone(), tree)),
+            Ok(tree) => drop(prepared.insert(path.clone(), tree)),
             Err(_) if !needed => {}
             Err(error) => return Err(error).at_path(Step::Mount, path),
         }
@@ -94,6 +97,8 @@ fn enter(root: &Path) -> io::Result<()> {
 struct Builder<'a> {
     root: &'a Path,
     prepared: &'a Prepared,
+    /// Directories that were made, and that no mount covers yet: most entries have the same few parents.
+    made: RefCell<HashSet<PathBuf>>,
 }
 
 impl Builder<'_> {
@@ -103,10 +108,7 @@ impl Builder<'_> {
     }
 
     fn prepared(&self, path: &Path) -> Option<&OwnedFd> {
-        self.prepared
-            .iter()
-            .find(|(target, _)| target == path)
-            .map(|(_, tree)| tree)
+        self.prepared.get(path)
     }
 
     /// Makes the directories that mounts need while the root can still be written.
@@ -124,11 +126,16 @@ impl Builder<'_> {
     }
 
     fn directory(&self, path: &Path) -> Result<(), StepError> {
+        if self.made.borrow().contains(path) {
+            return Ok(());
+        }
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o755)
             .create(self.place(path))
-            .at_path(Step::Mount, path)
+            .at_path(Step::Mount, path)?;
+        self.made.borrow_mut().insert(path.to_owned());
+        Ok(())
     }
 
     /// An empty file to mount on.
@@ -215,6 +222,7 @@ impl Builder<'_> {
         let place = self.place(path);
         rustix::mount::mount(kind, &place, kind, MountFlags::empty(), Some(options.as_c_str()))
             .at_path(Step::Mount, path)?;
+        self.made.borrow_mut().clear(); // what was made below is covered now
         mounts::set_attributes(&place, attributes, Reach::Mount).at_path(Step::Mount, path)
     }
 
