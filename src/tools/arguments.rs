@@ -246,7 +246,9 @@ impl Field {
 
 impl fmt::Display for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
+        // The caller chose the name and may have made it as long as a call may be.
+        let shown: String = self.0.chars().take(100).collect();
+        fmt::Debug::fmt(&shown, f)
     }
 }
 

@@ -148,7 +148,9 @@ fn parse(services: &Services, caller: &Caller, call: ToolCall) -> Result<Parsed,
         terminal_read::NAME => terminal_read::parse(services, caller, call.arguments),
         terminal_list::NAME => terminal_list::parse(call.arguments),
         terminal_close::NAME => terminal_close::parse(services, caller, call.arguments),
-        _ => Err(ToolError::UnknownTool { name: call.name }),
+        _ => Err(ToolError::UnknownTool {
+            name: call.name.chars().take(64).collect(),
+        }),
     }
 }
 
