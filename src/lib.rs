@@ -18,6 +18,9 @@
 
 pub mod audit;
 pub mod cli;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod internal;
 pub mod kernel;
 pub mod limits;
 pub mod model;

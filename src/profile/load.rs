@@ -75,17 +75,20 @@ impl Profiles {
 
     /// Reads one file as if it were in the operator's directory, wherever it is and whoever owns it.
     pub fn check_file(&self, path: &Path) -> Result<Profile, ProfileError> {
-        let stem = stem(path)?;
-        let text = trust::read(path)?;
+        self.check_text(&stem(path)?, path, trust::read(path)?)
+    }
+
+    /// The same with the text at hand.
+    pub(super) fn check_text(&self, stem: &str, path: &Path, text: String) -> Result<Profile, ProfileError> {
         let source = Source::new(path.display().to_string(), Text::Operator(text));
         // A shipped name is fine for the file that it ships from, and for no other.
-        if is_shipped(&stem) && !SHIPPED.iter().any(|(_, text)| *text == source.text()) {
+        if is_shipped(stem) && !SHIPPED.iter().any(|(_, text)| *text == source.text()) {
             return Err(ProfileError::ShippedName {
                 path: path.to_owned(),
-                name: stem,
+                name: stem.to_owned(),
             });
         }
-        let resolved = self.read(&stem, &source, &mut Vec::new())?;
+        let resolved = self.read(stem, &source, &mut Vec::new())?;
         Ok(Profile::clone(&resolved.profile))
     }
 

@@ -6,6 +6,9 @@ mod bounds;
 pub mod error;
 pub mod explain;
 pub mod file;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod load;
 mod numbers;
 mod parse;

@@ -50,7 +50,7 @@ pub(crate) fn filterable(name: &'static str) -> Result<(), Problem> {
     }
 }
 
-fn read(text: &str) -> Result<Rules, Fault> {
+pub(super) fn read(text: &str) -> Result<Rules, Fault> {
     let file: BaseFile = parse(text)?;
     let mut rules = match &file.extends {
         None => Rules::new(),

@@ -10,6 +10,9 @@ mod error;
 #[cfg(test)]
 pub(crate) mod fake;
 mod filesystem;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod growth;
 pub mod handle;
 mod init;

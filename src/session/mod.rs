@@ -5,6 +5,9 @@
 //! business of [`crate::sandbox`].
 
 mod actor;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod handle;
 mod output;
 mod plain;

@@ -8,6 +8,9 @@ mod answer;
 mod arguments;
 mod definition;
 mod error;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod guess;
 mod schema;
 pub mod terminal_close;

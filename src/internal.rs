@@ -1,0 +1,35 @@
+//! What the fuzzer calls. The inputs that are kept in `fuzz/corpus` run as tests too.
+
+/// A target: takes any bytes, and panics when something does not hold that must.
+pub type Target = fn(&[u8]);
+
+/// All targets by name; each has its file in `fuzz/fuzz_targets` and its folder in `fuzz/corpus`.
+pub const TARGETS: [(&str, Target); 6] = [
+    ("arguments", crate::tools::fuzz::arguments),
+    ("frames", crate::sandbox::fuzz::frames),
+    ("output", crate::session::fuzz::output),
+    ("path", crate::profile::fuzz::path),
+    ("profile", crate::profile::fuzz::profile),
+    ("syscall_base", crate::profile::fuzz::syscall_base),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn what_the_fuzzer_found_stays_right() {
+        let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
+        for (name, target) in TARGETS {
+            assert!(fuzz.join(format!("fuzz_targets/{name}.rs")).is_file(), "{name}");
+            let inputs: Vec<_> = fs::read_dir(fuzz.join("corpus").join(name)).unwrap().collect();
+            assert!(inputs.len() > 2, "{name}: no seeds");
+            for input in inputs {
+                target(&fs::read(input.unwrap().path()).unwrap());
+            }
+        }
+    }
+}

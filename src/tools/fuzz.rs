@@ -1,0 +1,67 @@
+//! What must hold for every byte of a tool's arguments.
+
+use std::sync::LazyLock;
+
+use serde_json::{Map, Value, from_slice};
+
+use super::{Parsed, Services, ToolCall, definitions, parse};
+use crate::audit::Audit;
+use crate::limits::Limits;
+use crate::model::workspace::{Keep, Owner};
+use crate::model::{Program, Workspace};
+use crate::policy::{Caller, Policy, Request};
+use crate::profile::Profiles;
+use crate::sandbox::{LaunchOptions, Launchers};
+use crate::session::Sessions;
+
+/// The longest message about a call.
+const MESSAGE: usize = 2048;
+
+/// The first byte chooses the tool. A call is understood, or refused in few words without control characters.
+pub fn arguments(bytes: &[u8]) {
+    static SERVICES: LazyLock<Services> = LazyLock::new(services);
+    let [tool, json @ ..] = bytes else { return };
+    let Ok(arguments) = from_slice::<Map<String, Value>>(json) else {
+        return;
+    };
+    let name = definitions()
+        .get(usize::from(tool.wrapping_sub(b'0')))
+        .map_or("terminal_fly", |tool| tool.name)
+        .to_owned();
+    match parse(&SERVICES, &Caller::Local { uid: 1 }, ToolCall { name, arguments }) {
+        Ok(Parsed::Run(Request::Launch(request), _)) => {
+            let line = |argument: &crate::model::Argument| argument.as_os_str().as_encoded_bytes().contains(&0);
+            match &request.program {
+                Program::Shell(text) => assert!(!line(text.as_argument())),
+                Program::Interactive(_) => panic!("no tool opens a shell yet"),
+                Program::Argv(argv) => assert!(!argv.is_empty() && !argv.iter().any(line)),
+            }
+            assert!(request.timeout.is_none_or(|time| !time.is_zero()));
+            assert!(request.cwd.is_none_or(|cwd| cwd.is_absolute()));
+        }
+        Ok(_) => {}
+        Err(error) => {
+            let message = error.to_string();
+            assert!(message.len() <= MESSAGE, "{} bytes: {message}", message.len());
+            assert!(!message.chars().any(char::is_control), "{message:?}");
+        }
+    }
+}
+
+fn services() -> Services {
+    Services {
+        policy: Policy::embedded(),
+        limits: Limits::new(),
+        audit: Audit::to_log(),
+        sessions: Sessions::default(),
+        profiles: Profiles::embedded(),
+        launchers: Launchers::new(LaunchOptions::default()),
+        workspace: Workspace {
+            path: "/w".into(),
+            device: 0,
+            inode: 0,
+            owner: Owner { uid: 0, gid: 0 },
+            keep: Keep::Always,
+        },
+    }
+}
