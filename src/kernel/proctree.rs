@@ -41,7 +41,7 @@ pub(crate) fn descendants(root: Pid) -> Vec<Pid> {
 }
 
 /// The children of one process; `None` where the kernel has no such file (CONFIG_PROC_CHILDREN).
-fn children(pid: Pid) -> Option<Vec<Pid>> {
+pub(crate) fn children(pid: Pid) -> Option<Vec<Pid>> {
     let tasks = fs::read_dir(format!("/proc/{}/task", pid.as_raw_nonzero())).ok()?;
     let mut all = Vec::new();
     for task in tasks.flatten() {

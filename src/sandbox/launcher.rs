@@ -17,6 +17,7 @@ use super::init::{self, InitEnds};
 use super::private::Temporary;
 use super::spec::{Entry, Spec, Word};
 use super::step::{AtStep as _, Step, StepError};
+use super::survivors;
 use super::view;
 use super::watch::Watcher;
 use crate::kernel::cgroup::{self, Group};
@@ -50,6 +51,9 @@ fn launch(control: &UnixStream) -> Result<Word, StepError> {
     process::join_new_session_keyring()
         .or_else(keyrings_are_missing)
         .at(Step::Keyring)?;
+    if !spec.namespaces.pid {
+        survivors::adopt().at(Step::Namespaces)?;
+    }
     let _private = make_private(&spec)?;
     let group = make_group(&spec)?;
     let result = build(control, &spec, group.as_ref(), &mut passed).map(|running| {
@@ -145,6 +149,9 @@ fn build(
             if result.is_err() {
                 rustix::process::pidfd_send_signal(&running.pidfd, rustix::process::Signal::KILL).ok();
                 rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty()).ok();
+                if !spec.namespaces.pid {
+                    survivors::end_all();
+                }
             }
             result.map(|()| running)
         }

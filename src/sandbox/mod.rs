@@ -29,6 +29,7 @@ mod spawn;
 pub(crate) mod spec;
 mod step;
 pub mod support;
+mod survivors;
 mod syscalls;
 mod view;
 mod watch;

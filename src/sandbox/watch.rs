@@ -14,6 +14,7 @@ use super::init::{InitOrder, Report};
 use super::launcher::Running;
 use super::protect;
 use super::spec::Spec;
+use super::survivors;
 use super::{Cause, Ending, Limit, Status, Target, Usage, handle::Order};
 use crate::kernel::cgroup::Group;
 use crate::kernel::fdpass;
@@ -199,12 +200,12 @@ impl<'a> Watcher<'a> {
         if report.is_none() && self.kill_at.is_none() {
             self.last_words();
         }
-        if !self.spec.namespaces.pid {
-            self.kill_tree();
-        }
         rustix::process::pidfd_send_signal(&self.running.pidfd, Signal::KILL).ok(); // it may have ended
         let before = proctree::sample(&[self.running.init]).cpu;
         rustix::process::waitpid(Some(self.running.init), WaitOptions::empty()).ok(); // reaped, or never ours
+        if !self.spec.namespaces.pid {
+            survivors::end_all();
+        }
         let usage = self.usage(before);
         let out_of_memory = self.group.is_some_and(|g| g.usage().out_of_memory_kills > 0);
         let status = report.as_ref().map_or(Status::Lost, |r| r.status);
@@ -234,20 +235,6 @@ impl<'a> Watcher<'a> {
         line.set_read_timeout(Some(deadline.saturating_duration_since(Instant::now())))
             .ok();
         line.read_exact(&mut [0]).ok(); // the end of the line is what we wait for
-    }
-
-    /// Without a pid namespace nothing but this ends the rest.
-    fn kill_tree(&self) {
-        for _ in 0..100 {
-            let pids = proctree::descendants(self.running.init);
-            let others = pids.iter().filter(|pid| **pid != self.running.init);
-            let killed = others
-                .map(|pid| rustix::process::kill_process(*pid, Signal::KILL))
-                .filter(Result::is_ok);
-            if killed.count() == 0 {
-                return;
-            }
-        }
     }
 
     fn usage(&self, own: Duration) -> Usage {

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::launcher;
 use super::private;
 use super::scope;
+use super::survivors;
 use crate::kernel::process::{self, Fork, SignalAction};
 use crate::kernel::{cgroup, fdpass, fds, probe, tty};
 
@@ -49,6 +50,7 @@ pub(crate) fn run() -> io::Result<()> {
     ] {
         process::set_signal(signal, SignalAction::Ignore)?;
     }
+    survivors::adopt()?;
     rustix::process::setsid().ok(); // a session leader already is as good
     let mut left = Left::default();
     while let Some((message, mut passed)) = fdpass::receive(&socket)? {
@@ -65,6 +67,7 @@ pub(crate) fn run() -> io::Result<()> {
             Ask::Sweep => {
                 // In a process of its own: it waits for the kernel, and nobody waits for it.
                 if let Fork::Child = process::fork(0, None)? {
+                    survivors::end_orphans();
                     left.sweep();
                     process::exit_now(0);
                 }

@@ -7,3 +7,4 @@ mod harness;
 mod protocol;
 mod run;
 mod style;
+mod survivors;

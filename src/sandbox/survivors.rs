@@ -1,0 +1,71 @@
+//! Ends what no process namespace ends: whatever outlived pid 1 of a sandbox.
+//!
+//! Without such a namespace the kernel hands orphans to the nearest subreaper above them
+//! (`PR_SET_CHILD_SUBREAPER`): to pid 1, after its death to the launcher, after its death to the
+//! zygote. Only a loss of all three at once lets them go; then their cgroup still names them.
+
+use std::fs;
+use std::io;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, WaitOptions};
+
+use crate::kernel::{process, proctree};
+
+/// How long the end of a tree that forks as fast as it can may take.
+const ENDED_WITHIN: Duration = Duration::from_secs(2);
+
+/// Makes orphans below this process its children.
+pub(super) fn adopt() -> io::Result<()> {
+    Ok(rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?)
+}
+
+/// Kills and reaps everything below this process. It must have no children that shall live.
+pub(super) fn end_all() {
+    let me = rustix::process::getpid();
+    until_none(|| {
+        let mut left = proctree::descendants(me);
+        left.retain(|pid| *pid != me);
+        left
+    });
+}
+
+/// Kills what launchers that were killed left to the zygote, which is the parent of this process.
+///
+/// What belongs to a sandbox has more system call filters than its zygote, and can never shed one
+/// (seccomp(2)); a launcher has as many.
+pub(super) fn end_orphans() {
+    let (me, zygote) = (rustix::process::getpid(), rustix::process::getppid());
+    let (Some(zygote), Some(own)) = (zygote, filters(me)) else {
+        return;
+    };
+    until_none(|| {
+        let mut left = proctree::children(zygote).unwrap_or_default();
+        left.retain(|pid| filters(*pid).is_some_and(|count| count > own));
+        left.into_iter().flat_map(proctree::descendants).collect()
+    });
+}
+
+/// Kills what `find` finds until it finds nothing: a killed parent's children turn up one level higher.
+fn until_none(find: impl Fn() -> Vec<Pid>) {
+    let deadline = Instant::now() + ENDED_WITHIN;
+    loop {
+        let left = find();
+        if left.is_empty() || Instant::now() > deadline {
+            return;
+        }
+        for pid in left {
+            rustix::process::kill_process(pid, Signal::KILL).ok(); // it may have ended
+        }
+        while let Ok(Some(_)) = rustix::process::wait(WaitOptions::NOHANG) {}
+        // The end of somebody else's child raises no event here.
+        process::pause(Duration::from_millis(1));
+    }
+}
+
+/// How many system call filters a process has (`Seccomp_filters`, Linux 5.9).
+fn filters(pid: Pid) -> Option<u32> {
+    let text = fs::read_to_string(format!("/proc/{}/status", pid.as_raw_nonzero())).ok()?;
+    let line = text.lines().find_map(|l| l.strip_prefix("Seccomp_filters:"))?;
+    line.trim().parse().ok()
+}

@@ -1,0 +1,100 @@
+//! What a command leaves running ends with it, also where no process namespace sees to that.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::Instant;
+
+use crate::harness::{fresh_directory, program};
+
+/// A tree that ignores what can be ignored and leaves its parent in each way there is.
+fn stubborn(mark: u32, last: &str) -> String {
+    format!(
+        "(setsid sleep {mark} &); nohup sleep {mark} >/dev/null 2>&1 & (trap '' HUP TERM; sleep {mark} & sleep {mark}) & \
+         {last}"
+    )
+}
+
+fn start(workspace: &Path, pretend: &[&str], line: &str) -> Child {
+    let mut command = program();
+    command.arg("run").arg("--workspace").arg(workspace);
+    for feature in pretend {
+        command.args(["--pretend", feature]);
+    }
+    command.args(["--", "bash", "-c", line]);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+#[test]
+fn nothing_outlives_its_command_without_a_process_namespace() {
+    for (number, pretend) in [&["pid"][..], &["pid", "cgroup"]].into_iter().enumerate() {
+        let inside = fresh_directory();
+        let mark = 200_000 + std::process::id() * 10 + u32::try_from(number).unwrap();
+        let mut server = start(&inside, pretend, &stubborn(mark, "until [ -e go ]; do :; done"));
+        until(|| alive(mark) >= 4, "four processes");
+        fs::write(inside.join("go"), "").unwrap();
+        let status = server.wait().unwrap();
+        assert!(status.success(), "{status} {pretend:?}");
+        assert_eq!(alive(mark), 0, "{pretend:?}");
+        fs::remove_dir_all(&inside).unwrap();
+    }
+}
+
+#[test]
+fn nothing_outlives_our_processes_without_a_process_namespace() {
+    // The command's ancestors from the server down: zygote, launcher, pid 1.
+    for (number, victim) in [(2, "launcher"), (3, "init")] {
+        for pretend in [&["pid"][..], &["pid", "cgroup"]] {
+            let inside = fresh_directory();
+            let mark = 300_000 + std::process::id() * 10 + number;
+            let mut server = start(&inside, pretend, &stubborn(mark, &format!("sleep {mark}")));
+            until(|| alive(mark) >= 4, victim);
+            let mut found = server.id();
+            for _ in 0..number {
+                found = children(found)[0];
+            }
+            nix::sys::signal::kill(
+                nix::unistd::Pid::from_raw(i32::try_from(found).unwrap()),
+                nix::sys::signal::Signal::SIGKILL,
+            )
+            .unwrap();
+            until(|| alive(mark) == 0, victim);
+            server.wait().unwrap();
+            fs::remove_dir_all(&inside).unwrap();
+        }
+    }
+}
+
+fn children(pid: u32) -> Vec<u32> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
+    let lists = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
+    lists
+        .flat_map(|list| {
+            list.split_ascii_whitespace()
+                .map(|pid| pid.parse().unwrap())
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+/// How many processes sleep for `mark` seconds.
+fn alive(mark: u32) -> usize {
+    let wanted = format!("sleep\0{mark}\0");
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    let arguments = processes.filter_map(|p| fs::read(p.path().join("cmdline")).ok());
+    arguments.filter(|a| a == wanted.as_bytes()).count()
+}
+
+/// Looks until it is so, for ten seconds.
+fn until(so: impl Fn() -> bool, what: &str) {
+    let start = Instant::now();
+    while !so() {
+        assert!(start.elapsed().as_secs() < 10, "it never became so: {what}");
+        std::thread::yield_now();
+    }
+}
