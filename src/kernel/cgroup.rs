@@ -16,6 +16,8 @@ use serde::{Deserialize, Serialize};
 
 /// Every group of ours starts with this.
 pub(crate) const PREFIX: &str = "terrarium-";
+/// What a group of the unified hierarchy must hand on.
+pub(crate) const CONTROLLERS: [&str; 3] = ["memory", "pids", "cpu"];
 /// How long an ended group may take to become empty: the kernel still tears down memory.
 const EMPTY_WITHIN: Duration = Duration::from_secs(2);
 /// How often a new group may be lost to the sweep of another start.
@@ -217,6 +219,12 @@ impl Group {
             remove(&directory.path);
         }
     }
+}
+
+/// Makes the children of a unified group get the controllers. It may hold no process itself.
+pub(crate) fn hand_on(directory: &Path) -> io::Result<()> {
+    let wanted = CONTROLLERS.map(|controller| format!("+{controller}")).join(" ");
+    fs::write(directory.join("cgroup.subtree_control"), wanted)
 }
 
 /// A new directory with our lock on it; none if a sweep of another start took it for left behind.

@@ -238,7 +238,7 @@ pub(crate) fn own_cgroup() -> Result<Parent, String> {
 fn own_unified(path: &str) -> Result<Parent, String> {
     let directory = PathBuf::from("/sys/fs/cgroup").join(path.trim_start_matches('/'));
     let enabled = fs::read_to_string(directory.join("cgroup.subtree_control")).map_err(|error| error.to_string())?;
-    let missing: Vec<&str> = ["memory", "pids", "cpu"]
+    let missing: Vec<&str> = cgroup::CONTROLLERS
         .into_iter()
         .filter(|c| !enabled.split_ascii_whitespace().any(|e| e == *c))
         .collect();
@@ -249,4 +249,23 @@ fn own_unified(path: &str) -> Result<Parent, String> {
         "the cgroup {path} does not hand on the controllers {}",
         missing.join(", ")
     ))
+}
+
+/// The unified directory above this process, if that was given to this user: a group that hands on
+/// controllers holds no process, so who delegates one puts the program into a leaf of it
+/// (`DelegateSubgroup=` in systemd.resource-control(5), "Delegation" in the kernel's cgroup-v2.rst).
+pub(crate) fn given_cgroup() -> io::Result<Parent> {
+    let text = fs::read_to_string("/proc/self/cgroup")?;
+    let path = text.lines().find_map(|line| line.strip_prefix("0::/"));
+    let above = path
+        .and_then(|path| Path::new(path).parent())
+        .ok_or(io::ErrorKind::NotFound)?;
+    // With systemd every other group of root's is systemd's, which wants to be asked.
+    if rustix::process::geteuid().is_root() && Path::new("/run/systemd/system").exists() {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    let directory = Path::new("/sys/fs/cgroup").join(above);
+    rustix::fs::access(directory.join("cgroup.procs"), rustix::fs::Access::WRITE_OK)?;
+    cgroup::hand_on(&directory)?;
+    Ok(Parent::V2 { directory })
 }

@@ -27,6 +27,7 @@ mod scope;
 mod shell;
 mod spawn;
 pub(crate) mod spec;
+mod start;
 mod step;
 pub mod support;
 mod survivors;

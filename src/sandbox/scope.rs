@@ -1,130 +1,118 @@
 //! A cgroup of our own from systemd, where the one we are in hands on no controllers.
 //!
-//! The zygote is moved into a transient scope with `Delegate=yes`; client and server stay where they
-//! are. `busctl` comes with systemd and speaks D-Bus for us. See systemd.resource-control(5).
+//! The zygote starts in a transient scope with `Delegate=yes`; client and server stay where they
+//! are. `systemd-run` speaks to systemd for us, also where there is no D-Bus for the user. See
+//! systemd-run(1) and systemd.resource-control(5).
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::Command;
 
-use crate::kernel::cgroup::Parent;
+use crate::kernel::cgroup::{self, Parent};
+use crate::model::SessionId;
+
+/// Every scope of ours ends with this, and starts as every group of ours.
+const SUFFIX: &str = ".scope";
+/// Where the zygote and its launchers are in their scope.
+const LEAF: &str = "zygote";
 
 /// Why there is no scope.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ScopeError {
     /// No systemd on this machine.
-    #[error("no systemd to ask for another (no busctl)")]
+    #[error("there is no systemd to ask for another")]
     NoSystemd,
+    /// The user has no manager.
+    #[error(
+        "the user's systemd, which could give another, does not run; hint: log in, or `loginctl enable-linger` for this user"
+    )]
+    NoManager,
     /// It said no.
     #[error("systemd gave no other: {said}")]
     Refused {
         /// Its words.
         said: String,
     },
-    /// It could not be used.
-    #[error("cannot prepare the cgroup {path}")]
-    Prepare {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    /// It could not be asked.
+    #[error("systemd could not be asked for another: {0}")]
+    Ask(#[from] io::Error),
+    /// No random numbers.
+    #[error("cannot name a scope: {0}")]
+    Random(#[from] getrandom::Error),
 }
 
-/// Asks once, and prepares what is given.
-pub(super) fn ask() -> Result<Parent, ScopeError> {
-    let pid = rustix::process::getpid().as_raw_nonzero().to_string();
-    let name = format!("terrarium-{pid}.scope");
-    start_unit(&pid, &name)?;
-    let directory = wait_until_moved(&name)?;
-    prepare(&directory, &pid).map_err(|source| ScopeError::Prepare {
-        path: directory.clone(),
-        source,
-    })?;
+/// A name that no other scope has.
+pub(super) fn name() -> Result<String, ScopeError> {
+    Ok(format!("{}{}{SUFFIX}", cgroup::PREFIX, SessionId::random()?))
+}
+
+/// What starts a program, yet to be named, in the scope `unit`. The program replaces it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "systemd-run is the one program asked here, by its full path"
+)]
+pub(super) fn command(unit: &str) -> Result<Command, ScopeError> {
+    let program = ["/usr/bin/systemd-run", "/bin/systemd-run"]
+        .into_iter()
+        .find(|path| Path::new(path).exists());
+    let program = program.filter(|_| Path::new("/run/systemd/system").exists());
+    let mut command = Command::new(program.ok_or(ScopeError::NoSystemd)?);
+    command.env_clear().current_dir("/");
+    let uid = rustix::process::geteuid();
+    if uid.is_root() {
+        command.arg("--system");
+    } else {
+        let given = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+        let runtime = given.unwrap_or_else(|| format!("/run/user/{}", uid.as_raw()).into());
+        if !["systemd/private", "bus"]
+            .iter()
+            .any(|socket| runtime.join(socket).exists())
+        {
+            return Err(ScopeError::NoManager);
+        }
+        command.env("XDG_RUNTIME_DIR", runtime).arg("--user");
+    }
+    command.args(["--scope", "--quiet", "--collect", "--property=Delegate=yes"]);
+    command.args(["--description=Terrarium sandboxes", "--unit", unit, "--"]);
+    Ok(command)
+}
+
+/// Makes the scope that this process was started in ready for groups.
+pub(super) fn enter(unit: &str) -> Result<Parent, String> {
+    let text = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let path = text
+        .lines()
+        .find_map(|l| l.strip_prefix("0::"))
+        .filter(|p| p.ends_with(unit));
+    let path = path.ok_or_else(|| format!("systemd promised the cgroup {unit} and gave {}", text.trim()))?;
+    let directory = Path::new("/sys/fs/cgroup").join(path.trim_start_matches('/'));
+    prepare(&directory).map_err(|error| format!("cannot use {path}, which systemd gave: {error}"))?;
     Ok(Parent::V2 { directory })
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "busctl is the one program asked here, by its full path"
-)]
-fn start_unit(pid: &str, name: &str) -> Result<(), ScopeError> {
-    let busctl = ["/usr/bin/busctl", "/bin/busctl"]
-        .into_iter()
-        .find(|path| Path::new(path).exists());
-    let busctl = busctl.ok_or(ScopeError::NoSystemd)?;
-    let uid = rustix::process::geteuid();
-    let mut command = std::process::Command::new(busctl);
-    command
-        .env_clear()
-        .env("XDG_RUNTIME_DIR", format!("/run/user/{}", uid.as_raw()));
-    command.arg(if uid.is_root() { "--system" } else { "--user" });
-    command.args([
-        "--timeout=5",
-        "--no-pager",
-        "call",
-        "org.freedesktop.systemd1",
-        "/org/freedesktop/systemd1",
-    ]);
-    command.args([
-        "org.freedesktop.systemd1.Manager",
-        "StartTransientUnit",
-        "ssa(sv)a(sa(sv))",
-        name,
-        "fail",
-    ]);
-    command.args([
-        "3",
-        "PIDs",
-        "au",
-        "1",
-        pid,
-        "Delegate",
-        "b",
-        "true",
-        "CollectMode",
-        "s",
-        "inactive-or-failed",
-        "0",
-    ]);
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|_| ScopeError::NoSystemd)?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let said = String::from_utf8_lossy(&output.stderr)
-        .trim()
-        .chars()
-        .take(200)
-        .collect();
-    Err(ScopeError::Refused { said })
-}
-
-/// systemd answers before it has moved the process.
-fn wait_until_moved(name: &str) -> Result<PathBuf, ScopeError> {
-    for _ in 0..500 {
-        let text = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-        if let Some(path) = text
-            .lines()
-            .find_map(|l| l.strip_prefix("0::"))
-            .filter(|p| p.ends_with(name))
-        {
-            return Ok(Path::new("/sys/fs/cgroup").join(path.trim_start_matches('/')));
-        }
-        crate::kernel::process::pause(std::time::Duration::from_millis(2));
-    }
-    Err(ScopeError::Refused {
-        said: "the scope was promised and never came".to_owned(),
-    })
-}
-
 /// A group with children that have limits may hold no process itself: ours goes into a leaf.
-fn prepare(directory: &Path, pid: &str) -> io::Result<()> {
-    let leaf = directory.join("zygote");
+fn prepare(directory: &Path) -> io::Result<()> {
+    let leaf = directory.join(LEAF);
     fs::create_dir(&leaf)?;
-    fs::write(leaf.join("cgroup.procs"), pid)?;
-    fs::write(directory.join("cgroup.subtree_control"), "+memory +pids +cpu")
+    fs::write(leaf.join("cgroup.procs"), "0")?;
+    cgroup::hand_on(directory)
+}
+
+/// Other scopes of ours beside this one: what outlived its zygote keeps its scope alive.
+pub(super) fn others(parent: &Parent) -> Vec<Parent> {
+    let Parent::V2 { directory } = parent else {
+        return Vec::new();
+    };
+    let is_ours = |path: &Path| {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        name.starts_with(cgroup::PREFIX) && name.ends_with(SUFFIX)
+    };
+    let beside = directory.parent().filter(|_| is_ours(directory)).map(fs::read_dir);
+    let entries = beside.and_then(Result::ok).into_iter().flatten().flatten();
+    entries
+        .map(|entry| entry.path())
+        .filter(|path| path != directory && is_ours(path))
+        .map(|directory| Parent::V2 { directory })
+        .collect()
 }

@@ -14,6 +14,7 @@ use super::handle::{Control, Ending, Io, Order, Sandbox};
 use super::plan;
 use super::shell::MakeStartup;
 use super::spec::{Spec, Word};
+use super::start::Zygote;
 use super::step::{Step, StepError};
 use super::zygote::Ask;
 use crate::kernel::probe::Support;
@@ -35,13 +36,6 @@ pub struct LaunchOptions {
 pub struct Launchers {
     options: Arc<LaunchOptions>,
     zygote: Arc<Mutex<Option<Zygote>>>,
-}
-
-#[derive(Debug)]
-struct Zygote {
-    socket: UnixStream,
-    support: Support,
-    process: std::process::Child,
 }
 
 impl Launchers {
@@ -145,48 +139,6 @@ impl Launchers {
         let value = act(&zygote)?;
         *held = Some(zygote);
         Ok(value)
-    }
-}
-
-impl Zygote {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one place where the zygote is started"
-    )]
-    fn start(options: &LaunchOptions) -> Result<Self, LaunchError> {
-        use std::os::unix::process::CommandExt as _;
-        use std::process::{Command, Stdio};
-        let (socket, its) = UnixStream::pair()?;
-        let process = Command::new("/proc/self/exe")
-            .arg0("terrarium")
-            .arg("zygote")
-            .env_clear()
-            .current_dir("/")
-            .stdin(Stdio::from(OwnedFd::from(its)))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()?;
-        let ask = Ask::Probe {
-            scope: !options.pretend.iter().any(|p| p == "cgroup"),
-            temporary: std::env::temp_dir(),
-        };
-        fdpass::send(&socket, &serde_json::to_vec(&ask).map_err(io::Error::from)?, &[])?;
-        let (text, _) = fdpass::receive(&socket)?
-            .ok_or(io::ErrorKind::UnexpectedEof)
-            .map_err(io::Error::from)?;
-        let support: Support = serde_json::from_slice(&text).map_err(io::Error::from)?;
-        Ok(Self {
-            socket,
-            support: support.pretend(&options.pretend)?,
-            process,
-        })
-    }
-}
-
-impl Drop for Zygote {
-    fn drop(&mut self) {
-        self.socket.shutdown(std::net::Shutdown::Both).ok(); // it ends when its socket does
-        self.process.wait().ok(); // reaped, or nobody's any more
     }
 }
 

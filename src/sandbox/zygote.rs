@@ -7,7 +7,9 @@
 use std::io;
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
 use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
@@ -24,8 +26,8 @@ use crate::kernel::{cgroup, fdpass, fds, probe, tty};
 pub(super) enum Ask {
     /// Find out what the machine offers, and remove what earlier servers left behind.
     Probe {
-        /// Whether the user's systemd may be asked for a cgroup.
-        scope: bool,
+        /// In which cgroup it was started.
+        place: Place,
         /// Where temporary directories are.
         temporary: PathBuf,
     },
@@ -35,8 +37,29 @@ pub(super) enum Ask {
     Sweep,
 }
 
+/// In which cgroup a zygote was started.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Place {
+    /// In the server's.
+    Here {
+        /// Why not in one from systemd, if that was wanted.
+        no_scope: Option<String>,
+    },
+    /// In a scope from systemd.
+    Scope {
+        /// Its name.
+        unit: String,
+    },
+}
+
+/// What a zygote is called by `ps`.
+pub(super) const NAME: &str = "terrarium";
+
 /// Runs until the server is gone. `terrarium zygote` with the server's socket as standard input.
 pub(crate) fn run() -> io::Result<()> {
+    if std::env::args_os().next().is_none_or(|name| name != NAME) {
+        return Err(begin_again());
+    }
     let socket = take_stdin()?;
     // The kernel reaps launchers: nobody here waits for them.
     process::set_signal(Signal::SIGCHLD, SignalAction::Ignore)?;
@@ -55,8 +78,8 @@ pub(crate) fn run() -> io::Result<()> {
     let mut left = Left::default();
     while let Some((message, mut passed)) = fdpass::receive(&socket)? {
         match serde_json::from_slice(&message)? {
-            Ask::Probe { scope, temporary } => {
-                let support = support(scope)?;
+            Ask::Probe { place, temporary } => {
+                let support = support(place)?;
                 left = Left {
                     cgroup: support.cgroup.clone().ok(),
                     temporary,
@@ -95,16 +118,36 @@ impl Left {
     fn sweep(&self) {
         if let Some(parent) = &self.cgroup {
             cgroup::sweep(parent);
+            for other in scope::others(parent) {
+                cgroup::sweep(&other);
+            }
         }
         private::sweep(&self.temporary);
     }
 }
 
-fn support(ask_systemd: bool) -> io::Result<probe::Support> {
+/// systemd-run left its environment and its name: the same program once more, without either.
+#[expect(clippy::disallowed_methods, reason = "this is the zygote itself")]
+fn begin_again() -> io::Error {
+    let mut command = Command::new("/proc/self/exe");
+    command.arg0(NAME).arg("zygote").env_clear().current_dir("/");
+    command.stdout(Stdio::null()).stderr(Stdio::null()).exec()
+}
+
+fn support(place: Place) -> io::Result<probe::Support> {
     process::set_signal(Signal::SIGCHLD, SignalAction::Default)?;
-    let parent = match probe::own_cgroup() {
-        Err(why) if ask_systemd => scope::ask().map_err(|error| format!("{why}; {error}")),
-        found => found,
+    let parent = match place {
+        Place::Scope { unit } => scope::enter(&unit),
+        Place::Here { no_scope } => probe::own_cgroup().or_else(|why| {
+            // One that an administrator has given away by hand is as good.
+            probe::given_cgroup().map_err(|_| {
+                [Some(why), no_scope]
+                    .into_iter()
+                    .flatten()
+                    .collect::<Vec<_>>()
+                    .join("; ")
+            })
+        }),
     };
     let support = probe::run(parent);
     process::set_signal(Signal::SIGCHLD, SignalAction::Ignore)?;
