@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::handle::Stop;
+use super::handle::{Ending, Stop};
 use crate::profile::Profile;
 
 /// What ended a command before it ended by itself.
@@ -92,5 +92,16 @@ impl Cause {
             Self::Stopped(Stop::Closed | Stop::Cancelled) => "hint: run it again if you still need it",
             Self::Abandoned => "hint: run it again; if it happens again, the operator should look at the log",
         }
+    }
+}
+
+impl Ending {
+    /// The limit that kept the command from starting processes, where the machine counts that. It ends nothing.
+    pub fn refused(&self, profile: &Profile) -> Option<String> {
+        let times = self.usage.processes_refused.filter(|times| *times > 0)?;
+        let limit = profile.limits.processes;
+        Some(format!(
+            "limit: processes ({limit}): {times} more could not be started; hint: use fewer parallel jobs, or profile build"
+        ))
     }
 }

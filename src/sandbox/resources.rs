@@ -39,7 +39,9 @@ pub(super) fn rlimits(limits: &Limits, modes: &Modes) -> Vec<(Resource, u64, u64
     // The count is by user: our own in a user namespace, or a user that nobody else is.
     let own_count = modes.namespaces.user || (modes.identity.change && modes.identity.outside.0 >= FIRST_UID);
     if own_count {
-        all.push(both(Resource::Processes, u64::from(limits.processes) + 1));
+        // One more for pid 1; and where a cgroup counts too, it comes first: it tells what it refused.
+        let spare = 1 + u64::from(modes.cgroup);
+        all.push(both(Resource::Processes, u64::from(limits.processes) + spare));
     }
     if !modes.cgroup {
         all.push(both(Resource::Data, limits.memory.bytes()));

@@ -395,3 +395,23 @@ fn without_a_mount_namespace_home_and_tmp_are_private_directories_that_go() {
     );
     std::fs::remove_dir_all(&workspace).unwrap();
 }
+
+#[test]
+fn the_process_limit_is_named_when_it_is_met_and_not_just_below() {
+    let spawn = |count: u32| {
+        let command = format!("for i in $(seq {count}); do sleep 5 & done; [ $(jobs -rp | wc -l) = {count} ]");
+        run(json!({"command": command, "timeout_s": 60}))
+    };
+    let over = spawn(140);
+    assert!(
+        over.text.contains("limit: processes (128): ") || over.text.contains("allows 128 processes"),
+        "{}",
+        over.text
+    );
+    let under = spawn(100);
+    assert!(
+        under.facts["exit_code"] == 0 && !under.text.contains("processes"),
+        "{}",
+        under.text
+    );
+}
