@@ -158,8 +158,8 @@ impl Run {
             let by = cause.describe(profile, timeout);
             writeln!(errors, "terrarium: ended by {by}; {}", cause.hint()).ok(); // as above
         }
-        if let Some(refused) = ending.refused(profile) {
-            writeln!(errors, "terrarium: {refused}").ok(); // as above
+        for met in ending.met(profile) {
+            writeln!(errors, "terrarium: {met}").ok(); // as above
         }
         for path in &ending.touched {
             let path = path.display();

@@ -96,12 +96,24 @@ impl Cause {
 }
 
 impl Ending {
-    /// The limit that kept the command from starting processes, where the machine counts that. It ends nothing.
-    pub fn refused(&self, profile: &Profile) -> Option<String> {
-        let times = self.usage.processes_refused.filter(|times| *times > 0)?;
-        let limit = profile.limits.processes;
-        Some(format!(
-            "limit: processes ({limit}): {times} more could not be started; hint: use fewer parallel jobs, or profile build"
-        ))
+    /// The limits that the command met and outlived, where the machine counts that.
+    pub fn met(&self, profile: &Profile) -> Vec<String> {
+        let limits = &profile.limits;
+        let hint = "hint: use fewer parallel jobs, or profile build";
+        let mut met = Vec::new();
+        if let Some(times) = self.usage.processes_refused.filter(|times| *times > 0) {
+            met.push(format!(
+                "limit: processes ({}): {times} more could not be started; {hint}",
+                limits.processes
+            ));
+        }
+        let kills = self.usage.memory_kills.filter(|kills| *kills > 0);
+        if let Some(kills) = kills.filter(|_| self.cause != Some(Cause::Limit(Limit::Memory))) {
+            met.push(format!(
+                "limit: memory ({}): {kills} of its processes were ended; {hint}",
+                limits.memory
+            ));
+        }
+        met
     }
 }

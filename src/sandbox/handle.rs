@@ -120,6 +120,8 @@ pub struct Usage {
     pub peak_memory: Option<u64>,
     /// Times that a process could not be made because of the limit, where the machine tells.
     pub processes_refused: Option<u64>,
+    /// Processes that the kernel ended because the memory limit was reached, where the machine tells.
+    pub memory_kills: Option<u64>,
 }
 
 impl Control {

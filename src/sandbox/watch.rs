@@ -207,12 +207,11 @@ impl<'a> Watcher<'a> {
             survivors::end_all();
         }
         let usage = self.usage(before);
-        let out_of_memory = self.group.is_some_and(|g| g.usage().out_of_memory_kills > 0);
         let status = report.as_ref().map_or(Status::Lost, |r| r.status);
         if self.cause.is_none() {
             self.cause = match status {
                 Status::Code(0) => None,
-                _ if out_of_memory => Some(Cause::Limit(Limit::Memory)),
+                _ if usage.memory_kills.is_some_and(|kills| kills > 0) => Some(Cause::Limit(Limit::Memory)),
                 Status::Signal(libc::SIGXFSZ) => Some(Cause::Limit(Limit::FileSize)),
                 Status::Lost => Some(Cause::Abandoned),
                 _ => None,
@@ -243,11 +242,13 @@ impl<'a> Watcher<'a> {
                 cpu: used.cpu,
                 peak_memory: used.peak_memory,
                 processes_refused: Some(used.processes_refused),
+                memory_kills: Some(used.out_of_memory_kills),
             },
             None => Usage {
                 cpu: own.max(self.last_cpu),
                 peak_memory: Some(self.peak).filter(|p| *p > 0),
                 processes_refused: None,
+                memory_kills: None,
             },
         }
     }

@@ -232,8 +232,9 @@ fn footer(text: &mut String, ending: &Ending, printed: &[u8], profile: &Profile)
         .ok(); // writing to a string cannot fail
     }
     let failed = matches!(ending.status, Status::Code(code) if code != 0) && ending.cause.is_none();
-    if let Some(refused) = ending.refused(profile) {
-        push_lines(text, &refused);
+    let met = ending.met(profile);
+    if !met.is_empty() {
+        push_lines(text, &met.join("\n"));
     } else if let Some(guess) = failed.then(|| guess::why(printed, profile)).flatten() {
         push_lines(text, &guess);
     }
