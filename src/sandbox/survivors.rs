@@ -15,6 +15,9 @@ use crate::kernel::{process, proctree};
 /// How long the end of a tree that forks as fast as it can may take.
 const ENDED_WITHIN: Duration = Duration::from_secs(2);
 
+/// How long launchers may take to clean up after their server is gone.
+const SEEN_OFF_WITHIN: Duration = Duration::from_secs(10);
+
 /// Makes orphans below this process its children.
 pub(super) fn adopt() -> io::Result<()> {
     Ok(rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?)
@@ -30,20 +33,34 @@ pub(super) fn end_all() {
     });
 }
 
-/// Kills what launchers that were killed left to the zygote, which is the parent of this process.
+/// Kills what launchers that were killed left to the zygote.
 ///
 /// What belongs to a sandbox has more system call filters than its zygote, and can never shed one
 /// (seccomp(2)); a launcher has as many.
-pub(super) fn end_orphans() {
-    let (me, zygote) = (rustix::process::getpid(), rustix::process::getppid());
-    let (Some(zygote), Some(own)) = (zygote, filters(me)) else {
-        return;
+pub(super) fn end_orphans(zygote: Pid) {
+    until_none(|| orphans(zygote));
+}
+
+/// Waits for the launchers of this zygote, which end with its server, and kills what a lost one leaves.
+pub(super) fn see_off() {
+    let me = rustix::process::getpid();
+    let deadline = Instant::now() + SEEN_OFF_WITHIN;
+    while proctree::children(me).is_some_and(|left| !left.is_empty()) && Instant::now() < deadline {
+        for pid in orphans(me) {
+            rustix::process::kill_process(pid, Signal::KILL).ok(); // it may have ended
+        }
+        // The kernel reaps launchers, which raises no event.
+        process::pause(Duration::from_millis(1));
+    }
+}
+
+fn orphans(zygote: Pid) -> Vec<Pid> {
+    let Some(own) = filters(zygote) else {
+        return Vec::new();
     };
-    until_none(|| {
-        let mut left = proctree::children(zygote).unwrap_or_default();
-        left.retain(|pid| filters(*pid).is_some_and(|count| count > own));
-        left.into_iter().flat_map(proctree::descendants).collect()
-    });
+    let mut left = proctree::children(zygote).unwrap_or_default();
+    left.retain(|pid| filters(*pid).is_some_and(|count| count > own));
+    left.into_iter().flat_map(proctree::descendants).collect()
 }
 
 /// Kills what `find` finds until it finds nothing: a killed parent's children turn up one level higher.

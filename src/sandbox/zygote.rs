@@ -75,6 +75,7 @@ pub(crate) fn run() -> io::Result<()> {
     }
     survivors::adopt()?;
     rustix::process::setsid().ok(); // a session leader already is as good
+    let me = rustix::process::getpid();
     let mut left = Left::default();
     while let Some((message, mut passed)) = fdpass::receive(&socket)? {
         match serde_json::from_slice(&message)? {
@@ -90,7 +91,7 @@ pub(crate) fn run() -> io::Result<()> {
             Ask::Sweep => {
                 // In a process of its own: it waits for the kernel, and nobody waits for it.
                 if let Fork::Child = process::fork(0, None)? {
-                    survivors::end_orphans();
+                    survivors::end_orphans(me);
                     left.sweep();
                     process::exit_now(0);
                 }
@@ -104,6 +105,8 @@ pub(crate) fn run() -> io::Result<()> {
             }
         }
     }
+    survivors::see_off();
+    left.sweep();
     Ok(())
 }
 

@@ -47,23 +47,23 @@ fn nothing_outlives_its_command_without_a_process_namespace() {
 
 #[test]
 fn nothing_outlives_our_processes_without_a_process_namespace() {
-    // The command's ancestors from the server down: zygote, launcher, pid 1.
-    for (number, victim) in [(2, "launcher"), (3, "init")] {
+    // From the server down: 0 server, 1 zygote, 2 launcher, 3 pid 1.
+    for (number, victims) in [&[2][..], &[3], &[0, 2], &[0, 2, 3]].into_iter().enumerate() {
         for pretend in [&["pid"][..], &["pid", "cgroup"]] {
             let inside = fresh_directory();
-            let mark = 300_000 + std::process::id() * 10 + number;
+            let mark = 300_000 + std::process::id() * 10 + u32::try_from(number).unwrap();
             let mut server = start(&inside, pretend, &stubborn(mark, &format!("sleep {mark}")));
-            until(|| alive(mark) >= 4, victim);
-            let mut found = server.id();
-            for _ in 0..number {
-                found = children(found)[0];
+            let what = format!("{victims:?} {pretend:?}");
+            until(|| alive(mark) >= 4, &what);
+            let mut ours = vec![server.id()];
+            for above in 0..3 {
+                ours.push(children(ours[above])[0]);
             }
-            nix::sys::signal::kill(
-                nix::unistd::Pid::from_raw(i32::try_from(found).unwrap()),
-                nix::sys::signal::Signal::SIGKILL,
-            )
-            .unwrap();
-            until(|| alive(mark) == 0, victim);
+            for victim in victims {
+                let pid = nix::unistd::Pid::from_raw(i32::try_from(ours[*victim]).unwrap());
+                nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).ok(); // the one before may have taken it along
+            }
+            until(|| alive(mark) == 0, &what);
             server.wait().unwrap();
             fs::remove_dir_all(&inside).unwrap();
         }
