@@ -24,6 +24,8 @@ pub enum Cause {
 pub enum Limit {
     /// Memory of all processes.
     Memory,
+    /// Processes and threads at a time, where the kernel does not refuse more.
+    Processes,
     /// Processor time of all processes.
     CpuTime,
     /// Time from start to end, as the profile sets it.
@@ -52,6 +54,7 @@ impl Cause {
         let limits = &profile.limits;
         let limit = match self {
             Self::Limit(Limit::Memory) => format!("memory ({})", limits.memory),
+            Self::Limit(Limit::Processes) => format!("processes ({})", limits.processes),
             Self::Limit(Limit::CpuTime) => match limits.cpu_time {
                 Some(time) => format!("cpu_time ({time})"),
                 None => "cpu_time".to_owned(),
@@ -79,6 +82,7 @@ impl Cause {
             Self::Limit(Limit::Memory) => {
                 "hint: use less memory (fewer parallel jobs, smaller inputs), or profile build"
             }
+            Self::Limit(Limit::Processes) => "hint: use fewer parallel jobs, or profile build",
             Self::Limit(Limit::CpuTime | Limit::WallTime) => "hint: split the work into several commands",
             Self::Limit(Limit::Timeout) => "hint: give a larger timeout_s if the command needs longer",
             Self::Limit(Limit::IdleTime) => "hint: it neither printed nor worked; it may have waited for input",

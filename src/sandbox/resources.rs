@@ -36,9 +36,7 @@ pub(super) fn rlimits(limits: &Limits, modes: &Modes) -> Vec<(Resource, u64, u64
         both(Resource::MessageQueues, 819_200),
         both(Resource::PendingSignals, 4096),
     ];
-    // The count is by user: our own in a user namespace, or a user that nobody else is.
-    let own_count = modes.namespaces.user || (modes.identity.change && modes.identity.outside.0 >= FIRST_UID);
-    if own_count {
+    if own_count(modes) {
         // One more for pid 1; and where a cgroup counts too, it comes first: it tells what it refused.
         let spare = 1 + u64::from(modes.cgroup);
         all.push(both(Resource::Processes, u64::from(limits.processes) + spare));
@@ -47,6 +45,11 @@ pub(super) fn rlimits(limits: &Limits, modes: &Modes) -> Vec<(Resource, u64, u64
         all.push(both(Resource::Data, limits.memory.bytes()));
     }
     all
+}
+
+/// Whether the kernel's count by user is this sandbox's own: in a user namespace, or as nobody else.
+pub(super) fn own_count(modes: &Modes) -> bool {
+    modes.namespaces.user || (modes.identity.change && modes.identity.outside.0 >= FIRST_UID)
 }
 
 /// What the launcher watches.
@@ -89,6 +92,7 @@ pub(super) fn watch(request: &LaunchRequest, modes: &Modes, places: &Places) -> 
         idle: Some(ms(limits.idle_time.duration())),
         cpu: cpu.map(ms),
         memory: (!modes.cgroup).then(|| limits.memory.bytes()),
+        processes: (!modes.cgroup && !own_count(modes)).then(|| limits.processes.saturating_add(1)),
         growth,
         protect: request.profile.filesystem.protect.clone(),
         workspace: request.workspace.path().to_owned(),

@@ -229,6 +229,8 @@ pub(crate) struct Watch {
     pub(crate) cpu: Option<u64>,
     /// Bytes of memory of all processes, where no cgroup limits them.
     pub(crate) memory: Option<u64>,
+    /// Processes and threads, pid 1 among them, where the kernel does not count them for this sandbox.
+    pub(crate) processes: Option<u32>,
     /// Directories that may grow only so far.
     pub(crate) growth: Vec<Growth>,
     /// Paths of the workspace to compare before and after.

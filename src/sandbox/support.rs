@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::plan::Modes;
+use super::resources;
 use super::syscalls::Conditions;
 use crate::kernel::probe::{Found, Support};
 use crate::policy::LaunchRequest;
@@ -115,7 +116,7 @@ fn proc(modes: &Modes) -> Protection {
 
 fn limits(modes: &Modes, support: &Support, conditions: &Conditions) -> [Protection; 4] {
     let cgroup = support.cgroup.as_ref().err();
-    let fix = Some("run under systemd with a user session, or as root");
+    let fix = Some("log in, or `loginctl enable-linger` for this user, or run as root: docs/operating.md");
     let by_cgroup = |name: &str, otherwise: State| match cgroup {
         None => active(name, "cgroup"),
         Some(why) => protection(name, otherwise, &format!("no cgroup: {why}"), fix),
@@ -128,9 +129,10 @@ fn limits(modes: &Modes, support: &Support, conditions: &Conditions) -> [Protect
     [
         by_cgroup("memory limit", State::Supervised),
         by_cgroup("processor limit", processor),
-        match (cgroup, modes.namespaces.user) {
-            (None, _) | (_, true) => active("process limit", "enforced by the kernel"),
-            (Some(why), false) => protection("process limit", State::Unavailable, why, fix),
+        if resources::own_count(modes) {
+            active("process limit", "enforced by the kernel")
+        } else {
+            by_cgroup("process limit", State::Supervised)
         },
         protection(
             "workspace growth",

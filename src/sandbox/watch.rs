@@ -167,6 +167,8 @@ impl<'a> Watcher<'a> {
             hit = Some(Limit::IdleTime);
         } else if watch.memory.is_some_and(|limit| sample.memory > limit) {
             hit = Some(Limit::Memory);
+        } else if watch.processes.is_some_and(|limit| sample.processes > limit) {
+            hit = Some(Limit::Processes);
         } else if let Some(limit) = self.meters.iter_mut().find_map(Meter::check) {
             hit = Some(limit);
         }

@@ -15,12 +15,10 @@ fn stubborn(mark: u32, last: &str) -> String {
     )
 }
 
-fn start(workspace: &Path, pretend: &[&str], line: &str) -> Child {
+fn start(workspace: &Path, options: &[&str], line: &str) -> Child {
     let mut command = program();
     command.arg("run").arg("--workspace").arg(workspace);
-    for feature in pretend {
-        command.args(["--pretend", feature]);
-    }
+    command.args(options);
     command.args(["--", "bash", "-c", line]);
     command
         .stdin(Stdio::null())
@@ -32,7 +30,10 @@ fn start(workspace: &Path, pretend: &[&str], line: &str) -> Child {
 
 #[test]
 fn nothing_outlives_its_command_without_a_process_namespace() {
-    for (number, pretend) in [&["pid"][..], &["pid", "cgroup"]].into_iter().enumerate() {
+    for (number, pretend) in [&["--pretend", "pid"][..], &["--pretend", "pid", "--pretend", "cgroup"]]
+        .into_iter()
+        .enumerate()
+    {
         let inside = fresh_directory();
         let mark = 200_000 + std::process::id() * 10 + u32::try_from(number).unwrap();
         let mut server = start(&inside, pretend, &stubborn(mark, "until [ -e go ]; do :; done"));
@@ -49,7 +50,7 @@ fn nothing_outlives_its_command_without_a_process_namespace() {
 fn nothing_outlives_our_processes_without_a_process_namespace() {
     // From the server down: 0 server, 1 zygote, 2 launcher, 3 pid 1.
     for (number, victims) in [&[2][..], &[3], &[0, 2], &[0, 2, 3]].into_iter().enumerate() {
-        for pretend in [&["pid"][..], &["pid", "cgroup"]] {
+        for pretend in [&["--pretend", "pid"][..], &["--pretend", "pid", "--pretend", "cgroup"]] {
             let inside = fresh_directory();
             let mark = 300_000 + std::process::id() * 10 + u32::try_from(number).unwrap();
             let mut server = start(&inside, pretend, &stubborn(mark, &format!("sleep {mark}")));
@@ -68,6 +69,24 @@ fn nothing_outlives_our_processes_without_a_process_namespace() {
             fs::remove_dir_all(&inside).unwrap();
         }
     }
+}
+
+#[test]
+fn more_processes_than_allowed_end_the_command_where_the_kernel_does_not_count() {
+    let inside = fresh_directory();
+    // As root the kernel counts, unless the sandbox is a user that others may be as well.
+    let options: &[&str] = if nix::unistd::geteuid().is_root() {
+        &["--pretend", "user", "--pretend", "cgroup", "--run-as", "54321"]
+    } else {
+        &["--pretend", "user", "--pretend", "cgroup"]
+    };
+    let line = |count: u32| format!("for i in $(seq {count}); do sleep 30 & done; sleep 1; touch up; kill $(jobs -p)");
+    start(&inside, options, &line(100)).wait().unwrap();
+    assert!(inside.join("up").exists());
+    fs::remove_file(inside.join("up")).unwrap();
+    start(&inside, options, &line(160)).wait().unwrap();
+    assert!(!inside.join("up").exists());
+    fs::remove_dir_all(&inside).unwrap();
 }
 
 fn children(pid: u32) -> Vec<u32> {
