@@ -82,6 +82,22 @@ fn stat(pid: i32) -> Option<Vec<String>> {
     Some(rest.split_ascii_whitespace().map(str::to_owned).collect())
 }
 
+/// How many processes and threads a user has, as far as they can be seen (proc_pid_status(5)).
+pub(crate) fn of_user(uid: u32) -> u32 {
+    let mut count = 0_u32;
+    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let text = fs::read_to_string(entry.path().join("status")).unwrap_or_default();
+        let number = |name: &str| {
+            let line = text.lines().find_map(|l| l.strip_prefix(name))?;
+            line.split_ascii_whitespace().next()?.parse::<u32>().ok()
+        };
+        if number("Uid:") == Some(uid) {
+            count = count.saturating_add(number("Threads:").unwrap_or(1));
+        }
+    }
+    count
+}
+
 /// What `pids` use together.
 pub(crate) fn sample(pids: &[Pid]) -> Sample {
     const TICK: Duration = Duration::from_millis(10); // USER_HZ is 100 on every Linux (time(7))

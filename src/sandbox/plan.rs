@@ -271,6 +271,7 @@ fn conditions(request: &LaunchRequest, modes: &Modes, processors: u32) -> Condit
         },
         identity: modes.identity.outside,
         host_processes: !modes.namespaces.pid,
+        host_ipc: !modes.namespaces.others,
         host_files: !modes.namespaces.mount,
         memory_enforced: modes.cgroup,
         affinity_fixed: !modes.cgroup && profile.limits.cpu.millicores(processors) < processors * 1000,

@@ -7,6 +7,7 @@ use super::filesystem::TMPFS_FILES;
 use super::places::Places;
 use super::plan::Modes;
 use super::spec::{Grows, Growth, Resource, Watch};
+use crate::kernel::proctree;
 use crate::policy::LaunchRequest;
 use crate::profile::{Limits, WorkspaceAccess};
 
@@ -40,6 +41,10 @@ pub(super) fn rlimits(limits: &Limits, modes: &Modes) -> Vec<(Resource, u64, u64
         // One more for pid 1; and where a cgroup counts too, it comes first: it tells what it refused.
         let spare = 1 + u64::from(modes.cgroup);
         all.push(both(Resource::Processes, u64::from(limits.processes) + spare));
+    } else if !modes.cgroup {
+        // The count is the whole user's: what is there now may stay. The launcher counts the sandbox's own.
+        let others = u64::from(proctree::of_user(modes.identity.outside.0));
+        all.push(both(Resource::Processes, others + u64::from(limits.processes) + 1));
     }
     if !modes.cgroup {
         all.push(both(Resource::Data, limits.memory.bytes()));

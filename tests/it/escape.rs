@@ -197,3 +197,21 @@ fn until(so: impl Fn() -> bool) {
         std::thread::yield_now();
     }
 }
+
+#[test]
+fn system_v_objects_of_the_host_are_out_of_reach_without_namespaces() {
+    let inside = fresh_directory();
+    // shmget, semget and msgget of a fixed key: shared with the whole host unless there is a namespace or a filter.
+    let line = "python3 -c 'import ctypes; c = ctypes.CDLL(None); print([f(0x7e44, *a) for f, a in \
+                [(c.shmget, (4096, 0o1600)), (c.semget, (1, 0o1600)), (c.msgget, (0o1600,))]])'";
+    let root = nix::unistd::geteuid().is_root();
+    // As root namespaces need no user namespace, so there they are there.
+    let options: &[&str] = if root { &[] } else { &["--pretend", "user"] };
+    let output = run(&inside, options, line);
+    let made = fs::read_to_string("/proc/sysvipc/shm")
+        .unwrap()
+        .contains(&0x7e44.to_string());
+    assert!(!made, "{}", text(&output));
+    assert!(root || text(&output).contains("[-1, -1, -1]"), "{}", text(&output));
+    fs::remove_dir_all(&inside).unwrap();
+}

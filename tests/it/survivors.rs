@@ -84,8 +84,8 @@ fn more_processes_than_allowed_end_the_command_where_the_kernel_does_not_count()
     start(&inside, options, &line(100)).wait().unwrap();
     assert!(inside.join("up").exists());
     fs::remove_file(inside.join("up")).unwrap();
-    start(&inside, options, &line(160)).wait().unwrap();
-    assert!(!inside.join("up").exists());
+    let status = start(&inside, options, &line(160)).wait().unwrap();
+    assert!(!status.success() && !inside.join("up").exists(), "{status}");
     fs::remove_dir_all(&inside).unwrap();
 }
 

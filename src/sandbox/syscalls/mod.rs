@@ -22,6 +22,9 @@ pub(super) struct Conditions {
     pub(super) identity: (u32, u32),
     /// Whether other processes of the host can be seen: then calls on them are refused.
     pub(super) host_processes: bool,
+    /// Whether System V objects and message queues are the host's: then they are out of reach,
+    /// and so is what is counted for the whole user.
+    pub(super) host_ipc: bool,
     /// Whether files of the host can be reached by name: then their attributes stay.
     pub(super) host_files: bool,
     /// Whether memory is limited by the kernel.
@@ -151,10 +154,15 @@ fn action(syscalls: &Syscalls, conditions: &Conditions, name: &str) -> u32 {
         "ioprio_set",
         "ptrace",
     ];
+    let ipc = ["shm", "sem", "msg", "mq_"];
+    let is_ipc = ipc.iter().any(|kind| name.starts_with(kind));
     match syscalls.rules.get(name).map(|rule| rule.action) {
         Some(SyscallAction::Allow) if !conditions.memory_enforced && hidden_memory.contains(&name) => {
             errno(libc::ENOSYS)
         }
+        Some(SyscallAction::Allow) if conditions.host_ipc && is_ipc => errno(libc::EPERM),
+        // Its instances are counted for the whole user; who has none looks again and again instead.
+        Some(SyscallAction::Allow) if conditions.host_ipc && name.starts_with("inotify_init") => errno(libc::ENOSYS),
         Some(SyscallAction::Allow) if conditions.host_files && attributes.contains(&name) => errno(libc::EPERM),
         Some(SyscallAction::Allow) if conditions.host_processes && others.contains(&name) => errno(libc::EPERM),
         Some(SyscallAction::Allow) if conditions.affinity_fixed && name == "sched_setaffinity" => errno(libc::EPERM),

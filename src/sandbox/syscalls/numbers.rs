@@ -89,6 +89,7 @@ mod tests {
             },
             identity: (1000, 1000),
             host_processes: false,
+            host_ipc: false,
             host_files: false,
             memory_enforced: true,
             affinity_fixed: false,
