@@ -4,6 +4,7 @@
 
 mod escape;
 mod harness;
+mod operating;
 mod protocol;
 mod run;
 mod style;

@@ -1,0 +1,72 @@
+//! What docs/operating.md says about machines is what was seen on them.
+
+use std::collections::BTreeMap;
+
+const SEEN: &str = include_str!("../../.ci/machines/expected.tsv");
+const PAGE: &str = include_str!("../../docs/operating.md");
+const PROFILES: [&str; 5] = ["default", "read-only", "build", "network", "strict"];
+
+/// Machine, how it was started, and user.
+type Place<'a> = (&'a str, &'a str, &'a str);
+
+#[test]
+fn the_matrix_on_the_page_is_what_was_seen() {
+    let mut found: BTreeMap<Place<'_>, BTreeMap<&str, BTreeMap<&str, &str>>> = BTreeMap::new();
+    for line in SEEN.lines() {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let [kernel, boot, machine, user, profile, "doctor", seen] = fields[..] else {
+            continue;
+        };
+        let result = match seen.split(['(', ':', ';', ',']).next().unwrap() {
+            "refused" => "refused",
+            _ if seen == "runs" => "runs",
+            "runs" => "degraded",
+            other => panic!("{other:?} in {line}"),
+        };
+        let place = found.entry((boot, machine, user)).or_default();
+        place.entry(kernel).or_default().insert(profile, result);
+    }
+    let mut lines = vec![
+        format!("| machine | booted with | user | Linux | {} |", PROFILES.join(" | ")),
+        format!("|---|---|---|---|{}", "---|".repeat(PROFILES.len())),
+    ];
+    for ((boot, machine, user), kernels) in found {
+        let mut rows: Vec<(Vec<&str>, Vec<&str>)> = Vec::new();
+        for (kernel, results) in kernels {
+            let cells: Vec<&str> = PROFILES.iter().map(|profile| results[profile]).collect();
+            match rows.iter_mut().find(|(_, same)| *same == cells) {
+                Some((together, _)) => together.push(kernel),
+                None => rows.push((vec![kernel], cells)),
+            }
+        }
+        for (kernels, cells) in rows {
+            let (kernels, cells) = (kernels.join(", "), cells.join(" | "));
+            lines.push(format!("| {machine} | {boot} | {user} | {kernels} | {cells} |"));
+        }
+    }
+    assert!(lines.len() > 2, "nothing was seen");
+    let (_, rest) = PAGE.split_once("<!-- matrix -->\n").unwrap();
+    let (on_the_page, _) = rest.split_once("<!-- end of matrix -->").unwrap();
+    let lines = lines.join("\n");
+    assert!(
+        on_the_page.trim_end() == lines,
+        "docs/operating.md should say\n{lines}\n"
+    );
+}
+
+#[test]
+fn nothing_was_left_and_no_limit_was_passed() {
+    for line in SEEN.lines() {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let [_, _, machine, _, _, what, seen] = fields[..] else {
+            panic!("{line}");
+        };
+        // Without a process namespace the end of all of our processes at once cannot be followed at once.
+        let all_at_once = what.contains("zygote+launcher") && machine.ends_with("no user namespaces");
+        assert!(
+            !what.starts_with("left after") || seen == "nothing" || all_at_once,
+            "{line}"
+        );
+        assert!(!seen.contains("HAD IT"), "{line}");
+    }
+}
