@@ -4,6 +4,7 @@
 
 mod escape;
 mod harness;
+mod limits;
 mod operating;
 mod protocol;
 mod run;
