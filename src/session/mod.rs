@@ -9,6 +9,9 @@ mod actor;
 #[doc(hidden)]
 pub mod fuzz;
 mod handle;
+pub mod input;
+pub mod keys;
+pub mod modes;
 mod output;
 mod plain;
 
