@@ -14,6 +14,7 @@ pub mod keys;
 pub mod modes;
 mod output;
 mod plain;
+pub mod screen;
 pub mod sequences;
 
 pub use handle::{About, Excerpts, Finished, Gone, Progress, Session, Stream, Streams};

@@ -1,7 +1,7 @@
 //! What a program has asked of its terminal that changes how input is sent to it.
 
 /// The input modes in force.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Modes {
     /// Cursor keys send `ESC O` sequences (DECCKM).
     pub application_cursor: bool,
@@ -18,7 +18,7 @@ pub struct Modes {
 }
 
 /// Which mouse events a program wants.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum MouseReports {
     /// None.
     #[default]
@@ -34,7 +34,7 @@ pub enum MouseReports {
 }
 
 /// How mouse events are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum MouseEncoding {
     /// One byte for each number: columns and rows up to 223.
     #[default]

@@ -1,0 +1,421 @@
+//! What each control sequence does (xterm's ctlseqs, ECMA-48, the VT220's manual).
+//!
+//! An allow list: a sequence that is not named here does nothing. The clipboard, window operations
+//! and reports of what a program chose are left out on purpose.
+
+use vte::{Params, Perform};
+
+use super::charset::Charsets;
+use super::interpreter::{Device, Interpreter};
+use super::replies;
+use super::sgr;
+
+/// Characters of a title.
+const MAX_TITLE: usize = 256;
+/// Titles that a program can put aside, as xterm has it.
+const MAX_TITLES: usize = 10;
+/// Bytes of a question in a device control string.
+const MAX_QUESTION: usize = 64;
+
+impl Perform for Interpreter {
+    fn print(&mut self, _: char) {
+        // Text does not come this way.
+    }
+
+    fn execute(&mut self, byte: u8) {
+        if byte < 0x20 {
+            self.control(byte);
+        }
+    }
+
+    fn csi_dispatch(&mut self, parameters: &Params, intermediates: &[u8], ignore: bool, action: char) {
+        if ignore {
+            return;
+        }
+        let first = parameters.iter().next().and_then(|p| p.first()).copied().unwrap_or(0);
+        match (intermediates, action) {
+            ([], 'm') => {
+                let mut looks = Vec::new();
+                sgr::write(parameters.iter(), &mut looks);
+                self.plain(&looks);
+            }
+            ([], 'h' | 'l') => numbers(parameters).for_each(|mode| self.ansi_mode(mode, action == 'h')),
+            (b"?", 'h' | 'l') => numbers(parameters).for_each(|mode| self.dec_mode(mode, action == 'h')),
+            ([] | b"?" | b">" | b"=" | b"$" | b"?$", 'c' | 'n' | 'p' | 'q')
+                if action != 'q' || intermediates == b">" =>
+            {
+                self.question(intermediates, action, first);
+            }
+            (b"!", 'p') => self.soft_reset(),
+            (b" ", 'q') if first <= 6 => self.drawing(format!("\x1b[{first} q").as_bytes()),
+            (b"?", 'J' | 'K') | ([], _) => self.edit(parameters, first, action),
+            _ => {}
+        }
+    }
+
+    fn esc_dispatch(&mut self, intermediates: &[u8], ignore: bool, byte: u8) {
+        match (intermediates, byte) {
+            _ if ignore => {}
+            ([], b'7') => self.save(),
+            ([], b'8') => self.restore(),
+            ([], b'D') => self.drawing(b"\n"),
+            ([], b'E') => self.drawing(b"\r\n"),
+            ([], b'M') => {
+                self.leave_margin();
+                // Above the margins nothing scrolls.
+                if self.margins.is_none_or(|(top, _)| top == 1) || self.position().0 > 0 {
+                    self.drawing(b"\x1bM");
+                }
+            }
+            ([], b'H') => {
+                let (_, column) = self.position();
+                self.tabs_mut().insert(column);
+            }
+            ([], b'=' | b'>') => self.drawing(&[0x1B, byte]),
+            ([], b'Z') => self.replies.give(replies::PRIMARY),
+            ([], b'c') => self.reset(),
+            ([], b'n') => self.charsets.shift(2),
+            ([], b'o') => self.charsets.shift(3),
+            ([slot @ (b'(' | b')' | b'*' | b'+')], last) => self.charsets.designate(*slot, last),
+            (b"#", b'8') => self.alignment(),
+            _ => {}
+        }
+    }
+
+    fn osc_dispatch(&mut self, parameters: &[&[u8]], bel: bool) {
+        match parameters {
+            [b"0" | b"2", title @ ..] => {
+                let title = title.join(&b';');
+                let shown = String::from_utf8_lossy(&title);
+                self.title.now = shown.chars().filter(|c| !c.is_control()).take(MAX_TITLE).collect();
+            }
+            [number @ (b"10" | b"11" | b"12"), b"?"] => {
+                let number = std::str::from_utf8(number).ok().and_then(|n| n.parse().ok());
+                if let Some(reply) = number.and_then(|n| replies::color(n, bel)) {
+                    self.replies.give(&reply);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn hook(&mut self, _: &Params, intermediates: &[u8], ignore: bool, action: char) {
+        self.device = match (intermediates, action) {
+            (b"$", 'q') if !ignore => Some((Device::Setting, Vec::new())),
+            (b"+", 'q') if !ignore => Some((Device::Capability, Vec::new())),
+            _ => None,
+        };
+    }
+
+    fn put(&mut self, byte: u8) {
+        if let Some((_, question)) = self.device.as_mut().filter(|(_, q)| q.len() < MAX_QUESTION) {
+            question.push(byte);
+        }
+    }
+
+    fn unhook(&mut self) {
+        match self.device.take() {
+            Some((Device::Setting, question)) => self.tell_setting(&question),
+            Some((Device::Capability, _)) => self.replies.give(replies::NO_CAPABILITY),
+            None => {}
+        }
+    }
+}
+
+impl Interpreter {
+    /// Moves, erases, scrolls: most of what programs send.
+    fn edit(&mut self, parameters: &Params, first: u16, action: char) {
+        let size = self.engine.size();
+        let count = first.max(1);
+        match action {
+            'J' | 'K' | 'L' | 'M' => {
+                self.work += size.cells() / 8;
+                self.pass(first, action);
+            }
+            '@' | 'P' | 'X' => {
+                self.leave_margin();
+                self.work += usize::from(size.columns());
+                self.pass(first, action);
+            }
+            'S' | 'T' if parameters.len() <= 1 => {
+                self.work += size.cells() / 8;
+                self.pass(first, action);
+            }
+            'A' | 'B' | 'C' | 'D' | 'E' | 'F' => {
+                self.leave_margin();
+                self.pass(first, action);
+            }
+            'G' | '`' => self.pass(first, 'G'),
+            'a' => {
+                self.leave_margin();
+                self.pass(first, 'C');
+            }
+            'e' => {
+                self.leave_margin();
+                self.pass(first, 'B');
+            }
+            'd' => {
+                self.leave_margin();
+                let top = self.margins.filter(|_| self.origin).map_or(1, |(top, _)| top);
+                self.pass(count.saturating_add(top - 1), 'd');
+            }
+            'H' | 'f' => {
+                let column = numbers(parameters).nth(1).unwrap_or(1).max(1);
+                self.drawing(format!("\x1b[{count};{column}H").as_bytes());
+            }
+            'I' => self.tab(i32::from(count)),
+            'Z' => self.tab(-i32::from(count)),
+            'b' => {
+                // Longer than a line nobody repeats; a terminal is not to be kept busy with few bytes.
+                let count = count.min(size.columns());
+                self.work += usize::from(count);
+                self.pass(count, 'b');
+            }
+            'g' => self.clear_tabs(first),
+            'r' => self.set_margins(parameters),
+            's' if first == 0 => self.save(),
+            'u' if first == 0 => self.restore(),
+            't' => self.title_aside(first),
+            _ => {}
+        }
+    }
+
+    fn pass(&mut self, parameter: u16, action: char) {
+        match parameter {
+            0 => self.drawing(format!("\x1b[{action}").as_bytes()),
+            n => self.drawing(format!("\x1b[{n}{action}").as_bytes()),
+        }
+    }
+
+    fn ansi_mode(&mut self, mode: u16, set: bool) {
+        match mode {
+            4 => self.insert = set,
+            20 => self.newline = set,
+            _ => {}
+        }
+    }
+
+    fn dec_mode(&mut self, mode: u16, set: bool) {
+        let last = if set { 'h' } else { 'l' };
+        match mode {
+            6 => self.origin = set,
+            7 => return self.autowrap = set,
+            1004 => return self.focus_reports = set,
+            1048 if set => return self.save(),
+            1048 => return self.restore(),
+            47 | 1047 | 1049 => return self.switch(mode, set),
+            1 | 9 | 25 | 1000 | 1002 | 1003 | 1005 | 1006 | 2004 => {}
+            _ => return,
+        }
+        self.drawing(format!("\x1b[?{mode}{last}").as_bytes());
+    }
+
+    /// To the alternate screen and back. There is one cursor for both, and the margins end.
+    fn switch(&mut self, mode: u16, set: bool) {
+        let alternate = self.engine_settled().is_alternate();
+        let mut place = self.position();
+        match (mode, set) {
+            (1049, true) => {
+                self.remember();
+                self.drawing(b"\x1b[?1049h");
+            }
+            (1049, false) if alternate => {
+                self.drawing(b"\x1b[?1049l");
+                self.recall();
+                place = self.position();
+            }
+            (1049, false) => return self.restore(),
+            (1047, false) if alternate => self.drawing(b"\x1b[2J\x1b[?47l"),
+            (_, true) => self.drawing(b"\x1b[?47h"),
+            (_, false) => self.drawing(b"\x1b[?47l"),
+        }
+        self.work += self.engine.size().cells();
+        (self.margins, self.origin) = (None, false);
+        let (row, column) = place;
+        self.drawing(format!("\x1b[?6l\x1b[r\x1b[{};{}H", row + 1, column + 1).as_bytes());
+    }
+
+    /// DA, DSR, DECRQM, XTVERSION.
+    fn question(&mut self, intermediates: &[u8], action: char, first: u16) {
+        match (intermediates, action, first) {
+            ([], 'c', 0) => self.replies.give(replies::PRIMARY),
+            (b">", 'c', 0) => self.replies.give(replies::SECONDARY),
+            (b"=", 'c', 0) => self.replies.give(replies::TERTIARY),
+            (b">", 'q', 0) => self.replies.give(replies::VERSION),
+            ([], 'n', 5) => self.replies.give(replies::READY),
+            ([] | b"?", 'n', 6) => {
+                let (row, column) = self.position();
+                let top = self.margins.filter(|_| self.origin).map_or(1, |(top, _)| top);
+                let row = (row + 2).saturating_sub(top);
+                self.replies
+                    .give(&replies::position(!intermediates.is_empty(), row, column + 1));
+            }
+            (b"$", 'p', mode) => {
+                let set = match mode {
+                    4 => Some(self.insert),
+                    20 => Some(self.newline),
+                    _ => None,
+                };
+                self.replies.give(&replies::mode(false, mode, set));
+            }
+            (b"?$", 'p', mode) => {
+                let set = self.dec_mode_set(mode);
+                self.replies.give(&replies::mode(true, mode, set));
+            }
+            _ => {}
+        }
+    }
+
+    fn dec_mode_set(&mut self, mode: u16) -> Option<bool> {
+        use crate::session::modes::{MouseEncoding, MouseReports};
+        let engine = self.engine_settled();
+        let (modes, alternate, hidden) = (engine.modes(), engine.is_alternate(), engine.is_cursor_hidden());
+        match mode {
+            1 => Some(modes.application_cursor),
+            6 => Some(self.origin),
+            7 => Some(self.autowrap),
+            9 => Some(modes.mouse == MouseReports::Presses),
+            25 => Some(!hidden),
+            47 | 1047 | 1049 => Some(alternate),
+            1000 => Some(modes.mouse == MouseReports::Buttons),
+            1002 => Some(modes.mouse == MouseReports::Drags),
+            1003 => Some(modes.mouse == MouseReports::Moves),
+            1004 => Some(self.focus_reports),
+            1005 => Some(modes.mouse_encoding == MouseEncoding::Utf8),
+            1006 => Some(modes.mouse_encoding == MouseEncoding::Sgr),
+            2004 => Some(modes.bracketed_paste),
+            _ => None,
+        }
+    }
+
+    fn tell_setting(&mut self, question: &[u8]) {
+        let reply = match question {
+            b"m" => {
+                let mut looks = String::new();
+                self.engine_settled().style().write(&mut looks);
+                replies::setting(looks.trim_start_matches("\x1b["))
+            }
+            b"r" => {
+                let (top, bottom) = self.margins.unwrap_or((1, self.engine.size().rows()));
+                replies::setting(&format!("{top};{bottom}r"))
+            }
+            b" q" => {
+                let style = self.engine_settled().cursor_style();
+                replies::setting(&format!("{style} q"))
+            }
+            _ => replies::NO_SETTING.to_owned(),
+        };
+        self.replies.give(&reply);
+    }
+
+    fn save(&mut self) {
+        self.remember();
+        self.drawing(b"\x1b7");
+    }
+
+    fn restore(&mut self) {
+        self.recall();
+        self.drawing(b"\x1b8");
+    }
+
+    /// Saves what the emulator does not save with the cursor.
+    fn remember(&mut self) {
+        let screen = usize::from(self.engine_settled().is_alternate());
+        if let Some(saved) = self.saved.get_mut(screen) {
+            *saved = (self.charsets, self.origin);
+        }
+    }
+
+    fn recall(&mut self) {
+        let screen = usize::from(self.engine_settled().is_alternate());
+        (self.charsets, self.origin) = self.saved.get(screen).copied().unwrap_or_default();
+    }
+
+    /// DECSTBM. The cursor goes home, which is the first row unless rows count from the margin.
+    fn set_margins(&mut self, parameters: &Params) {
+        let rows = self.engine.size().rows();
+        let mut given = numbers(parameters);
+        let top = given.next().unwrap_or(1).max(1);
+        let bottom = given.next().filter(|bottom| *bottom > 0).unwrap_or(rows).min(rows);
+        if top >= bottom {
+            return;
+        }
+        self.settle();
+        self.margins = ((top, bottom) != (1, rows)).then_some((top, bottom));
+        self.drawing(format!("\x1b[{top};{bottom}r\x1b[H").as_bytes());
+    }
+
+    fn clear_tabs(&mut self, which: u16) {
+        let (_, column) = self.position();
+        match which {
+            0 => {
+                self.tabs_mut().remove(&column);
+            }
+            3 => self.tabs_mut().clear(),
+            _ => {}
+        }
+    }
+
+    fn title_aside(&mut self, operation: u16) {
+        match operation {
+            22 if self.title.aside.len() < MAX_TITLES => self.title.aside.push(self.title.now.clone()),
+            23 => {
+                if let Some(title) = self.title.aside.pop() {
+                    self.title.now = title;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// DECALN: the screen full of E.
+    fn alignment(&mut self) {
+        let size = self.engine_settled().size();
+        self.work += 4 * size.cells();
+        let mut looks = String::new();
+        self.engine.style().write(&mut looks);
+        (self.margins, self.origin) = (None, false);
+        self.drawing(b"\x1b[r\x1b[?6l\x1b[m");
+        let line = "E".repeat(usize::from(size.columns()));
+        for row in 1..=size.rows() {
+            self.drawing(format!("\x1b[{row}H{line}").as_bytes());
+        }
+        self.drawing(format!("\x1b[H{looks}").as_bytes());
+    }
+
+    /// DECSTR.
+    fn soft_reset(&mut self) {
+        let (row, column) = self.position();
+        self.forget_modes();
+        let place = format!(
+            "\x1b[r\x1b[?6;1l\x1b[?25h\x1b>\x1b[m\x1b[H\x1b7\x1b[{};{}H",
+            row + 1,
+            column + 1
+        );
+        self.drawing(place.as_bytes());
+    }
+
+    /// RIS.
+    fn reset(&mut self) {
+        self.settle();
+        self.forget_modes();
+        self.tabs = None;
+        self.focus_reports = false;
+        self.title.aside.clear();
+        self.work += self.engine.size().cells();
+        self.drawing(b"\x1bc");
+    }
+
+    /// What the emulator does not keep is as at the start.
+    pub(super) fn forget_modes(&mut self) {
+        self.charsets = Charsets::default();
+        self.saved = Default::default();
+        (self.insert, self.newline, self.autowrap) = (false, false, true);
+        (self.origin, self.margins) = (false, None);
+    }
+}
+
+/// The parameters without what colons add to them.
+fn numbers(parameters: &Params) -> impl Iterator<Item = u16> {
+    parameters.iter().map(|p| p.first().copied().unwrap_or(0))
+}

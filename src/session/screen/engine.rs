@@ -1,0 +1,284 @@
+//! The emulator behind the screen: the only file that knows it.
+//!
+//! It is fed nothing but what [`super::interpreter`] writes. A panic in it is caught, counted, and
+//! answered with a new emulator that shows what the old one showed.
+
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use vt100::{Callbacks, Parser};
+
+use super::row::{Color, Row, Style};
+use super::size::Size;
+use crate::session::modes::{Modes, MouseEncoding, MouseReports};
+
+/// Stands for U+FFFD, which the emulator does not draw. Not a character that texts have.
+pub(super) const REPLACEMENT: char = '\u{FDD0}';
+
+/// The emulator.
+pub(super) struct Engine {
+    parser: Parser<Lost>,
+    size: Size,
+    history: usize,
+    faults: u64,
+}
+
+/// Counts rows that the history no longer holds.
+#[derive(Debug, Default)]
+struct Lost(u64);
+
+impl Callbacks for Lost {
+    fn on_scroll(&mut self, _: vt100::capture::RowContents<'_>, alternate_screen: bool) {
+        self.0 += u64::from(!alternate_screen);
+    }
+}
+
+impl Engine {
+    /// A blank screen that keeps `history` rows above it.
+    pub(super) fn new(size: Size, history: usize) -> Self {
+        Self {
+            parser: parser(size, history),
+            size,
+            history,
+            faults: 0,
+        }
+    }
+
+    pub(super) fn feed(&mut self, bytes: &[u8]) {
+        let parser = &mut self.parser;
+        if catch_unwind(AssertUnwindSafe(|| parser.process(bytes))).is_err() {
+            self.fault();
+        }
+    }
+
+    /// Another size. Rows that wrapped are wrapped anew when the width changes.
+    pub(super) fn resize(&mut self, size: Size) {
+        if size.columns() != self.size.columns() {
+            return self.redraw(size);
+        }
+        let (rows, columns) = size.non_zero();
+        let parser = &mut self.parser;
+        self.size = size;
+        if catch_unwind(AssertUnwindSafe(|| parser.set_size(rows, columns))).is_err() {
+            self.fault();
+        }
+    }
+
+    /// How often the emulator broke.
+    pub(super) fn faults(&self) -> u64 {
+        self.faults
+    }
+
+    pub(super) fn size(&self) -> Size {
+        self.size
+    }
+
+    /// Row and column of the cursor from 0. The column is one too many after a character in the last.
+    pub(super) fn position(&self) -> (u16, u16) {
+        self.parser.screen().cursor_position()
+    }
+
+    pub(super) fn is_alternate(&self) -> bool {
+        self.parser.screen().alternate_screen()
+    }
+
+    pub(super) fn is_cursor_hidden(&self) -> bool {
+        self.parser.screen().hide_cursor()
+    }
+
+    /// The number that sets the cursor's style (DECSCUSR).
+    pub(super) fn cursor_style(&self) -> u8 {
+        use vt100::CursorStyle;
+        match self.parser.screen().cursor_style() {
+            CursorStyle::Default => 0,
+            CursorStyle::BlinkBlock => 1,
+            CursorStyle::SteadyBlock => 2,
+            CursorStyle::BlinkUnderline => 3,
+            CursorStyle::SteadyUnderline => 4,
+            CursorStyle::BlinkVerticalBar => 5,
+            CursorStyle::SteadyVerticalBar => 6,
+        }
+    }
+
+    /// The input modes that the emulator keeps.
+    pub(super) fn modes(&self) -> Modes {
+        use vt100::{MouseProtocolEncoding as Encoding, MouseProtocolMode as Mode};
+        let screen = self.parser.screen();
+        Modes {
+            application_cursor: screen.application_cursor(),
+            application_keypad: screen.application_keypad(),
+            bracketed_paste: screen.bracketed_paste(),
+            focus_reports: false,
+            mouse: match screen.mouse_protocol_mode() {
+                Mode::None => MouseReports::None,
+                Mode::Press => MouseReports::Presses,
+                Mode::PressRelease => MouseReports::Buttons,
+                Mode::ButtonMotion => MouseReports::Drags,
+                Mode::AnyMotion => MouseReports::Moves,
+            },
+            mouse_encoding: match screen.mouse_protocol_encoding() {
+                Encoding::Default => MouseEncoding::Bytes,
+                Encoding::Utf8 => MouseEncoding::Utf8,
+                Encoding::Sgr => MouseEncoding::Sgr,
+            },
+        }
+    }
+
+    /// How the next character will look.
+    pub(super) fn style(&self) -> Style {
+        let screen = self.parser.screen();
+        Style {
+            foreground: color(screen.fgcolor()),
+            background: color(screen.bgcolor()),
+            bold: screen.bold(),
+            dim: screen.dim(),
+            italic: screen.italic(),
+            underline: screen.underline(),
+            inverse: screen.inverse(),
+        }
+    }
+
+    /// The rows of the screen, top first.
+    pub(super) fn rows(&self) -> Vec<Row> {
+        (0..self.size.rows()).map(|row| self.row(row)).collect()
+    }
+
+    /// How many rows above the screen are kept. The alternate screen has none.
+    pub(super) fn history_len(&self) -> usize {
+        self.parser.screen().scrollback_len()
+    }
+
+    /// How many rows above the screen are no longer kept.
+    pub(super) fn history_lost(&self) -> u64 {
+        self.parser.callbacks().0
+    }
+
+    /// Rows above the screen; 0 is the oldest that is kept.
+    pub(super) fn history(&mut self, range: Range<usize>) -> Vec<Row> {
+        let kept = self.history_len();
+        let mut found = Vec::new();
+        let mut at = range.start.min(kept);
+        let end = range.end.min(kept);
+        while at < end {
+            self.parser.screen_mut().set_scrollback(kept - at);
+            let page = (end - at).min(usize::from(self.size.rows()));
+            found.extend((0..self.size.rows()).take(page).map(|row| self.row(row)));
+            at += page;
+        }
+        self.parser.screen_mut().set_scrollback(0);
+        found
+    }
+
+    fn row(&self, row: u16) -> Row {
+        let screen = self.parser.screen();
+        let cells = (0..self.size.columns())
+            .map_while(|column| screen.cell(row, column))
+            .filter(|cell| !cell.is_wide_continuation())
+            .map(|cell| (cell.contents(), 1 + u16::from(cell.is_wide()), style(cell)));
+        let mut row = Row::of_cells(cells, screen.row_wrapped(row));
+        for run in &mut row.runs {
+            if run.text.contains(REPLACEMENT) {
+                run.text = run.text.replace(REPLACEMENT, "\u{FFFD}");
+            }
+        }
+        row
+    }
+
+    fn fault(&mut self) {
+        self.faults += 1;
+        tracing::warn!(
+            faults = self.faults,
+            "the terminal emulator broke; the screen is drawn anew"
+        );
+        self.redraw(self.size);
+    }
+
+    /// Draws everything into a new emulator of this size.
+    fn redraw(&mut self, size: Size) {
+        let drawn = catch_unwind(AssertUnwindSafe(|| self.drawing(size)));
+        // A screen that cannot even be read is given up: the next output draws a new one.
+        self.parser = drawn.unwrap_or_else(|_| parser(size, self.history));
+        self.size = size;
+    }
+
+    fn drawing(&mut self, size: Size) -> Parser<Lost> {
+        let alternate = self.is_alternate().then(|| (self.rows(), self.position()));
+        let rest = self.parser.screen().input_mode_formatted();
+        let (style, hidden) = (self.style(), self.is_cursor_hidden());
+        if alternate.is_some() {
+            self.parser.process(b"\x1b[?47l");
+        }
+        let mut new = parser(size, self.history);
+        new.callbacks_mut().0 = self.history_lost();
+        let mut rows = self.history(0..self.history);
+        let above = rows.len();
+        rows.extend(self.rows());
+        let (row, column) = self.position();
+        write_rows(&mut new, size, &rows, (above + usize::from(row), column));
+        if let Some((rows, (row, column))) = alternate {
+            new.process(b"\x1b7\x1b[?47h");
+            for (row, n) in rows.iter().zip(1..=size.rows()) {
+                let shown = row.part(0..size.columns()).ansi();
+                new.process(format!("\x1b[{n}H{shown}").as_bytes());
+            }
+            new.process(format!("\x1b[{};{}H", row + 1, column + 1).as_bytes());
+        }
+        let mut last = if hidden { "\x1b[?25l" } else { "" }.to_owned() + &rest;
+        style.write(&mut last);
+        new.process(last.as_bytes());
+        new
+    }
+}
+
+/// Writes rows as lines, so that they wrap at the new width, and puts the cursor where it was in them.
+fn write_rows(new: &mut Parser<Lost>, size: Size, rows: &[Row], (row, column): (usize, u16)) {
+    let last = rows.iter().rposition(|row| !row.is_blank()).unwrap_or(0).max(row);
+    let written = |parser: &Parser<Lost>| parser.callbacks().0 + parser.screen().scrollback_len() as u64;
+    let mut cursor = (0, 0);
+    for (at, line) in rows.iter().enumerate().take(last + 1) {
+        if at == row {
+            let (before, after) = line.split_at(column);
+            new.process(before.ansi().as_bytes());
+            let gap = column - before.columns().min(column);
+            let (row, column) = new.screen().cursor_position();
+            cursor = (
+                written(new) + u64::from(row),
+                column.saturating_add(gap).min(size.columns() - 1),
+            );
+            new.process(after.ansi().as_bytes());
+        } else {
+            new.process(line.ansi().as_bytes());
+        }
+        if at < last && !line.wrapped {
+            new.process(b"\r\n");
+        }
+    }
+    let (line, column) = cursor;
+    let line = line.saturating_sub(written(new));
+    new.process(format!("\x1b[m\x1b[{};{}H", line + 1, column + 1).as_bytes());
+}
+
+fn parser(size: Size, history: usize) -> Parser<Lost> {
+    let (rows, columns) = size.non_zero();
+    Parser::new_with_callbacks(rows, columns, history, Lost::default())
+}
+
+fn style(cell: &vt100::Cell) -> Style {
+    Style {
+        foreground: color(cell.fgcolor()),
+        background: color(cell.bgcolor()),
+        bold: cell.bold(),
+        dim: cell.dim(),
+        italic: cell.italic(),
+        underline: cell.underline(),
+        inverse: cell.inverse(),
+    }
+}
+
+fn color(color: vt100::Color) -> Color {
+    match color {
+        vt100::Color::Default => Color::Default,
+        vt100::Color::Idx(n) => Color::Index(n),
+        vt100::Color::Rgb(r, g, b) => Color::Rgb(r, g, b),
+    }
+}

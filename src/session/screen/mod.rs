@@ -1,0 +1,195 @@
+//! The screen of a session: what a person at the terminal would see.
+//!
+//! Bytes in; a picture, and answers for the program, out. Nothing here reads, writes or waits, and
+//! nothing the program sends makes it grow: the screen, its history, the longest sequence, the title
+//! and the answers all have bounds. Output of the shell's own marks is cut out before
+//! ([`super::marks`]).
+
+mod charset;
+mod controls;
+mod engine;
+mod interpreter;
+mod replies;
+mod row;
+mod sgr;
+mod size;
+mod snapshot;
+
+pub use replies::MAX_WAITING;
+pub use row::{Color, Row, Run, Style};
+pub use size::{Size, SizeError};
+pub use snapshot::{Changes, Cursor, FRAMES, Region, Snapshot};
+
+use std::fmt;
+use std::ops::Range;
+
+use super::modes::Modes;
+use super::sequences::{Sequences, Token};
+use interpreter::Interpreter;
+use snapshot::Frames;
+
+/// Rows that are kept above the screen.
+pub const HISTORY: usize = 2000;
+/// Cells that one call of [`Screen::feed`] may touch before it returns: some 20 milliseconds.
+const WORK: usize = 4 << 20;
+
+/// A terminal's screen.
+pub struct Screen {
+    sequences: Sequences,
+    parser: vte::Parser,
+    interpreter: Interpreter,
+    frames: Frames,
+}
+
+/// What has happened to a screen, in numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Bells rung.
+    pub bells: u64,
+    /// Answers given to the program.
+    pub replies: u64,
+    /// Answers not given, because too many waited already.
+    pub replies_dropped: u64,
+    /// How often the emulator broke and the screen was drawn anew.
+    pub faults: u64,
+    /// Rows above the screen that are no longer kept, as far as they were drawn.
+    pub history_lost: u64,
+}
+
+impl Screen {
+    /// A blank screen.
+    pub fn new(size: Size) -> Self {
+        Self {
+            sequences: Sequences::default(),
+            parser: vte::Parser::new(),
+            interpreter: Interpreter::new(size, HISTORY),
+            frames: Frames::default(),
+        }
+    }
+
+    /// Takes output and gives how many bytes were taken: fewer than there are only when few bytes
+    /// cause much work. The caller then lets others run and gives the rest again.
+    #[must_use]
+    pub fn feed(&mut self, bytes: &[u8]) -> usize {
+        self.interpreter.work = 0;
+        let mut rest = bytes;
+        while self.interpreter.work < WORK {
+            match self.sequences.next(&mut rest) {
+                Some(Token::Text(text)) => self.interpreter.text(text),
+                Some(Token::Sequence(sequence)) => self.parser.advance(&mut self.interpreter, sequence),
+                // Whatever came before it ends here too.
+                Some(Token::TooLong) => self.parser.advance(&mut self.interpreter, b"\x18"),
+                None => break,
+            }
+        }
+        bytes.len() - rest.len()
+    }
+
+    /// The same for output that was fed before: nothing is answered again. Takes all.
+    pub fn replay(&mut self, bytes: &[u8]) {
+        self.interpreter.replies.muted = true;
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let taken = self.feed(rest);
+            rest = rest.get(taken..).unwrap_or_default();
+        }
+        self.interpreter.replies.muted = false;
+    }
+
+    /// Draws what waits to be drawn and gives its memory back. Without it, the next look does so.
+    pub fn settle(&mut self) {
+        self.interpreter.settle();
+    }
+
+    /// Answers to the program's questions, to be written to it now.
+    pub fn take_replies(&mut self) -> Vec<u8> {
+        self.interpreter.replies.take()
+    }
+
+    /// Another size. Long lines of the main screen wrap anew when the width changes.
+    pub fn resize(&mut self, size: Size) {
+        let interpreter = &mut self.interpreter;
+        if size == interpreter.engine_settled().size() {
+            return;
+        }
+        interpreter.engine.resize(size);
+        (interpreter.margins, interpreter.tabs) = (None, None);
+        let origin = if interpreter.origin { &b"\x1b[?6l"[..] } else { b"" };
+        interpreter.origin = false;
+        let (row, column) = interpreter.position();
+        interpreter.drawing(origin);
+        interpreter.drawing(format!("\x1b[{};{}H", row + 1, column + 1).as_bytes());
+    }
+
+    /// The size at present.
+    pub fn size(&self) -> Size {
+        self.interpreter.engine.size()
+    }
+
+    /// The input modes that the program has set, by which keys are written.
+    pub fn modes(&mut self) -> Modes {
+        let focus_reports = self.interpreter.focus_reports;
+        Modes {
+            focus_reports,
+            ..self.interpreter.engine_settled().modes()
+        }
+    }
+
+    /// The picture at present, under a number by which [`Screen::changes`] finds it again.
+    pub fn snapshot(&mut self) -> Snapshot {
+        let modes = self.modes();
+        let (row, column) = self.interpreter.position();
+        let engine = &self.interpreter.engine;
+        let mut snapshot = Snapshot {
+            frame: 0,
+            size: engine.size(),
+            cursor: Cursor {
+                row,
+                column,
+                visible: !engine.is_cursor_hidden(),
+                style: engine.cursor_style(),
+            },
+            title: self.interpreter.title.now.clone(),
+            alternate: engine.is_alternate(),
+            modes,
+            history: engine.history_len(),
+            rows: engine.rows(),
+        };
+        self.frames.number(&mut snapshot);
+        snapshot
+    }
+
+    /// What is different in `snapshot` from the picture with the number `since`.
+    pub fn changes(&self, since: u64, snapshot: &Snapshot) -> Changes {
+        self.frames.changes(since, snapshot)
+    }
+
+    /// Rows above the screen, of [`Snapshot::history`]; 0 is the oldest.
+    pub fn history(&mut self, rows: Range<usize>) -> Vec<Row> {
+        self.interpreter.engine_settled().history(rows)
+    }
+
+    /// What has happened so far.
+    pub fn counts(&self) -> Counts {
+        let interpreter = &self.interpreter;
+        Counts {
+            bells: interpreter.bells,
+            replies: interpreter.replies.given,
+            replies_dropped: interpreter.replies.dropped,
+            faults: interpreter.engine.faults(),
+            history_lost: interpreter.engine.history_lost(),
+        }
+    }
+}
+
+/// Says how large it is, not what it shows.
+impl fmt::Debug for Screen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Screen({:?}, {:?})", self.size(), self.counts())
+    }
+}
+
+#[cfg(test)]
+mod differential;
+#[cfg(test)]
+mod tests;
