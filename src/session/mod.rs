@@ -11,6 +11,7 @@ pub mod fuzz;
 mod handle;
 pub mod input;
 pub mod keys;
+pub mod marks;
 pub mod modes;
 mod output;
 mod plain;
