@@ -17,6 +17,7 @@ mod output;
 mod plain;
 pub mod screen;
 pub mod sequences;
+pub mod shell;
 
 pub use handle::{About, Excerpts, Finished, Gone, Progress, Session, Stream, Streams};
 pub use output::{Chunk, Excerpt, HEAD, Omitted};

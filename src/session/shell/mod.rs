@@ -1,0 +1,200 @@
+//! Shells that tell where commands begin and end: how each is started, and how a command is typed.
+//!
+//! What they tell is read by [`super::marks`]. Which binary runs, and that its memory and its start
+//! files cannot be read by what it runs, is up to whoever starts it.
+
+use super::input::MAX_BYTES;
+use super::marks::Key;
+use super::modes::Modes;
+
+/// A kind of shell that can be told to leave marks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShellKind {
+    /// bash, 4.4 or newer.
+    Bash,
+    /// zsh.
+    Zsh,
+    /// fish.
+    Fish,
+    /// dash, and what else reads `$ENV` and expands its prompt.
+    Sh,
+}
+
+/// How to start a shell that leaves marks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Start {
+    /// A file to write before, readable by the shell alone: its name in a directory of its own.
+    pub file: &'static str,
+    /// What is in it. It holds the secret; the shell removes it.
+    pub contents: StartFile,
+    /// The shell's arguments. `{}` stands for the directory.
+    pub arguments: &'static [&'static str],
+    /// A variable of its environment, by the same rule.
+    pub variable: Option<(&'static str, &'static str)>,
+}
+
+/// The contents of a start file.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StartFile(String);
+
+/// How a command is given to a shell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Typing {
+    /// These bytes are typed.
+    Line(Vec<u8>),
+    /// The shell cannot take it as typed: it goes into a file that is read by typing the line that
+    /// [`ShellKind::read_file`] gives.
+    File(String),
+}
+
+/// Why something is no command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LineError {
+    /// Nothing to run.
+    #[error("the command is empty; hint: terminal_send with {{\"key\": \"Enter\"}} sends an empty line")]
+    Empty,
+    /// Too long.
+    #[error("a command has at most {MAX_COMMAND} bytes, this has {bytes}; hint: write a script and run it")]
+    TooLong {
+        /// How long it is.
+        bytes: usize,
+    },
+    /// A control character: as typed it would be a key.
+    #[error("a command cannot hold the control character {character:?}; hint: terminal_send types keys")]
+    Control {
+        /// The character.
+        character: char,
+    },
+}
+
+/// Bytes of one command, with room for what encloses it.
+pub const MAX_COMMAND: usize = MAX_BYTES - 64;
+/// What a terminal takes as one line when no editor reads it (N_TTY_BUF_SIZE, less a little).
+const MAX_PLAIN_LINE: usize = 4000;
+
+/// How the functions in the start files begin.
+const OURS: &[u8] = b"__terrarium_";
+
+/// A command for a shell: not empty, of a bounded length, no controls but line ends and tabs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandText(String);
+
+impl CommandText {
+    /// Takes a command as written. Line ends at its end are not part of it.
+    pub fn new(text: &str) -> Result<Self, LineError> {
+        let text = text.replace("\r\n", "\n");
+        let text = text.trim_end_matches('\n');
+        if text.trim().is_empty() {
+            return Err(LineError::Empty);
+        }
+        if text.len() > MAX_COMMAND {
+            return Err(LineError::TooLong { bytes: text.len() });
+        }
+        match text.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\t')) {
+            Some(character) => Err(LineError::Control { character }),
+            None => Ok(Self(text.to_owned())),
+        }
+    }
+
+    fn has_lines(&self) -> bool {
+        self.0.contains('\n')
+    }
+}
+
+impl ShellKind {
+    /// The kind of a program, by the last part of its path.
+    pub fn of(program: &str) -> Option<Self> {
+        match program.rsplit('/').next()? {
+            "bash" => Some(Self::Bash),
+            "zsh" => Some(Self::Zsh),
+            "fish" => Some(Self::Fish),
+            "sh" | "dash" | "ash" => Some(Self::Sh),
+            _ => None,
+        }
+    }
+
+    /// How to start it so that it leaves marks with this secret.
+    pub fn start(self, key: &Key) -> Start {
+        let (file, text, arguments, variable): (_, _, &[&str], _) = match self {
+            Self::Bash => (
+                "bashrc",
+                include_str!("bash.sh"),
+                &["--noprofile", "--rcfile", "{}/bashrc", "-i"],
+                None,
+            ),
+            Self::Zsh => (".zshrc", include_str!("zsh.zsh"), &["-i"], Some(("ZDOTDIR", "{}"))),
+            Self::Fish => (
+                "init.fish",
+                include_str!("fish.fish"),
+                &["-i", "-C", "source {}/init.fish"],
+                None,
+            ),
+            Self::Sh => ("shrc", include_str!("sh.sh"), &["-i"], Some(("ENV", "{}/shrc"))),
+        };
+        let text = text.replace("@KEY@", key.reveal());
+        Start {
+            file,
+            contents: StartFile(text.replace("@ESC@", "\x1b").replace("@BEL@", "\x07")),
+            arguments,
+            variable,
+        }
+    }
+
+    /// The shell edits its line and marks where a command begins; the other only reads lines, and
+    /// what follows the echo of the line is the output.
+    pub fn marks_begin(self) -> bool {
+        self != Self::Sh
+    }
+
+    /// What to type for a command, to a shell that waits for one and has set these modes.
+    pub fn typing(self, command: &CommandText, modes: &Modes) -> Typing {
+        let pasted = modes.bracketed_paste;
+        let line =
+            |before: &str, text: &str, after: &str| Typing::Line(format!("{before}{text}{after}\r").into_bytes());
+        match self {
+            _ if pasted => line("\x1b[200~", &command.0.replace('\n', "\r"), "\x1b[201~"),
+            // A tab would be a completion where lines are edited, and a line end would run the first part.
+            Self::Sh if !command.has_lines() && command.0.len() <= MAX_PLAIN_LINE => line("", &command.0, ""),
+            Self::Bash | Self::Zsh | Self::Fish if !command.0.contains(['\n', '\t']) => line("", &command.0, ""),
+            _ => Typing::File(format!("{}\n", command.0)),
+        }
+    }
+
+    /// A command's output without the lines at its end in which a shell that traces (`set -x`) shows
+    /// that it runs our function before the prompt.
+    pub fn without_trace(self, output: &[u8]) -> &[u8] {
+        // bash asks for bracketed pastes before it shows the prompt with the mark.
+        let mut kept = output.strip_suffix(b"\x1b[?2004h").unwrap_or(output);
+        loop {
+            let line_end = kept.strip_suffix(b"\n").unwrap_or(kept);
+            let start = memchr::memrchr(b'\n', line_end).map_or(0, |at| at + 1);
+            let (before, line) = kept.split_at(start);
+            if line.is_empty() || memchr::memmem::find(line, OURS).is_none() {
+                return kept;
+            }
+            kept = before;
+        }
+    }
+
+    /// What to type to have a file read: its path must be absolute and plain.
+    pub fn read_file(self, path: &str) -> Vec<u8> {
+        format!(". {path}\r").into_bytes()
+    }
+}
+
+impl StartFile {
+    /// To be written to the file.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+/// It holds the secret.
+impl std::fmt::Debug for StartFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("StartFile([redacted])")
+    }
+}
+
+#[cfg(test)]
+mod tests;
