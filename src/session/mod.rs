@@ -8,9 +8,11 @@ mod actor;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzz;
+pub mod grep;
 mod handle;
 pub mod input;
 pub mod keys;
+pub mod lines;
 pub mod marks;
 pub mod modes;
 mod output;
@@ -18,6 +20,7 @@ mod plain;
 pub mod screen;
 pub mod sequences;
 pub mod shell;
+pub mod waits;
 
 pub use handle::{About, Excerpts, Finished, Gone, Progress, Session, Stream, Streams};
 pub use output::{Chunk, Excerpt, HEAD, Omitted};

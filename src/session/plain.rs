@@ -49,6 +49,22 @@ impl Plain {
         }
     }
 
+    /// The lines that have ended since the last time, each with its line end.
+    pub(super) fn take_ended(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.done)
+    }
+
+    /// The line that has not ended.
+    pub(super) fn unfinished(&self) -> &[u8] {
+        &self.line
+    }
+
+    /// Keeps no more than so many bytes of the line that has not ended: the last.
+    pub(super) fn keep_of_unfinished(&mut self, most: usize) {
+        let excess = self.line.len().saturating_sub(most);
+        self.line.drain(..excess);
+    }
+
     /// How many of the bytes taken last belong to a sequence or a character that is not complete.
     pub fn pending(&self) -> usize {
         if self.state == State::Ground {

@@ -1,0 +1,391 @@
+//! What can be waited for in a session: a text or a pattern in the output or on the screen, quiet,
+//! a command's end, the program's end; whichever comes first.
+//!
+//! No clocks and no tasks here: whoever waits says what happened and at what time. A line of output
+//! is looked at when it ends, and the unfinished last one after each read, for prompts have no end;
+//! as lines are bounded, so is the work for each byte and each read.
+
+use std::time::{Duration, Instant};
+
+use regex::bytes::{Regex, RegexBuilder};
+
+use super::lines::Lines;
+
+/// Longest text or pattern, in bytes.
+pub const MAX_PATTERN: usize = 1000;
+/// Things that one wait can be for.
+pub const MAX_CONDITIONS: usize = 8;
+/// Memory of a compiled pattern. Larger ones are refused: `\w{500}{500}` is no pattern but an attack.
+const MAX_COMPILED: usize = 1 << 20;
+
+/// Something to wait for.
+#[derive(Clone, Debug)]
+pub enum Condition {
+    /// A text or a pattern.
+    Found {
+        /// What to look for, in a line.
+        pattern: Pattern,
+        /// Where to look.
+        scope: Scope,
+    },
+    /// No output for so long.
+    Idle {
+        /// How long.
+        quiet: Duration,
+        /// Whether the time runs before there is any output.
+        from: IdleFrom,
+    },
+    /// The command that runs in the shell has ended.
+    CommandEnd,
+    /// The session's program has ended.
+    Exit,
+}
+
+/// Where to look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scope {
+    /// In what is printed from now on, or from a position on: escape sequences and all but the last
+    /// state of progress lines left out.
+    #[default]
+    Output,
+    /// On the screen as it is; what has scrolled off does not count.
+    Screen,
+}
+
+/// When quiet begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IdleFrom {
+    /// With the first output: a program that has not started is not idle.
+    #[default]
+    FirstOutput,
+    /// At once.
+    Now,
+}
+
+/// A text, or a regular expression in linear time, looked for in single lines.
+#[derive(Clone, Debug)]
+pub struct Pattern(Regex);
+
+/// Why something cannot be waited for.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum PatternError {
+    /// Nothing to look for.
+    #[error("the pattern is empty; hint: it would be found at once")]
+    Empty,
+    /// Too long.
+    #[error("a pattern has at most {MAX_PATTERN} bytes, this has {bytes}")]
+    TooLong {
+        /// How long it is.
+        bytes: usize,
+    },
+    /// A line end in it.
+    #[error("a pattern cannot hold a line end: it is looked for in single lines; hint: wait for the last line")]
+    LineEnd,
+    /// Not a regular expression, or one that takes too much.
+    #[error(
+        "not a usable regular expression; hint: syntax as in the regex crate, without look-around and back references"
+    )]
+    Regex {
+        /// What is wrong with it.
+        #[source]
+        source: regex::Error,
+    },
+}
+
+impl Pattern {
+    /// A text, as it is.
+    pub fn text(text: &str) -> Result<Self, PatternError> {
+        Self::compiled(text, &regex::escape(text))
+    }
+
+    /// A regular expression. `^` and `$` are the ends of a line, the last of which may still grow.
+    pub fn regex(pattern: &str) -> Result<Self, PatternError> {
+        Self::compiled(pattern, pattern)
+    }
+
+    fn compiled(written: &str, pattern: &str) -> Result<Self, PatternError> {
+        if written.is_empty() {
+            return Err(PatternError::Empty);
+        }
+        if written.len() > MAX_PATTERN {
+            return Err(PatternError::TooLong { bytes: written.len() });
+        }
+        if written.contains(['\n', '\r']) {
+            return Err(PatternError::LineEnd);
+        }
+        let built = RegexBuilder::new(pattern)
+            .size_limit(MAX_COMPILED)
+            .dfa_size_limit(MAX_COMPILED)
+            .build();
+        built.map(Self).map_err(|source| PatternError::Regex { source })
+    }
+
+    /// It is in this line.
+    pub fn is_in(&self, line: &[u8]) -> bool {
+        self.0.is_match(line)
+    }
+}
+
+/// What ended a wait.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fired {
+    /// Which condition, by its place in the list.
+    pub condition: usize,
+    /// The line in which the text or pattern is, as far as it is there.
+    pub line: Option<String>,
+}
+
+/// A wait for the first of several conditions.
+#[derive(Debug)]
+pub struct Wait {
+    conditions: Vec<Condition>,
+    lines: Lines,
+    started: Instant,
+    last_output: Option<Instant>,
+}
+
+impl Wait {
+    /// Starts to wait.
+    pub fn new(conditions: Vec<Condition>, now: Instant) -> Self {
+        Self {
+            conditions,
+            lines: Lines::default(),
+            started: now,
+            last_output: None,
+        }
+    }
+
+    /// Output came, as it was printed. Gives what that ended.
+    pub fn output(&mut self, bytes: &[u8], now: Instant) -> Option<Fired> {
+        if bytes.is_empty() {
+            return None;
+        }
+        self.last_output = Some(now);
+        let patterns: Vec<(usize, &Pattern)> = patterns(&self.conditions, Scope::Output).collect();
+        if patterns.is_empty() {
+            return None;
+        }
+        let mut fired = None;
+        let mut look = |line: &[u8]| {
+            if fired.is_none()
+                && let Some((condition, _)) = patterns.iter().find(|(_, pattern)| pattern.is_in(line))
+            {
+                fired = Some(Fired {
+                    condition: *condition,
+                    line: Some(String::from_utf8_lossy(line).into_owned()),
+                });
+            }
+        };
+        let lines = &mut self.lines;
+        lines.feed(bytes, |_, line| look(line));
+        look(lines.unfinished().1);
+        fired
+    }
+
+    /// The screen is as given, row by row.
+    pub fn screen<'a>(&self, rows: impl Iterator<Item = &'a str>) -> Option<Fired> {
+        let patterns: Vec<(usize, &Pattern)> = patterns(&self.conditions, Scope::Screen).collect();
+        if patterns.is_empty() {
+            return None;
+        }
+        for row in rows {
+            if let Some((condition, _)) = patterns.iter().find(|(_, pattern)| pattern.is_in(row.as_bytes())) {
+                return Some(Fired {
+                    condition: *condition,
+                    line: Some(row.to_owned()),
+                });
+            }
+        }
+        None
+    }
+
+    /// The screen matters to it.
+    pub fn needs_screen(&self) -> bool {
+        patterns(&self.conditions, Scope::Screen).next().is_some()
+    }
+
+    /// The command in the shell has ended.
+    pub fn command_ended(&self) -> Option<Fired> {
+        self.happened(|condition| matches!(condition, Condition::CommandEnd))
+    }
+
+    /// The session's program has ended: the command in it has too.
+    pub fn exited(&self) -> Option<Fired> {
+        self.happened(|condition| matches!(condition, Condition::Exit | Condition::CommandEnd))
+    }
+
+    /// When it has been quiet for long enough, unless there is output before.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.idle().map(|(_, at)| at).min()
+    }
+
+    /// It is now so late. Gives what that ended.
+    pub fn time(&self, now: Instant) -> Option<Fired> {
+        let (condition, _) = self.idle().filter(|(_, at)| *at <= now).min_by_key(|(_, at)| *at)?;
+        Some(Fired { condition, line: None })
+    }
+
+    fn idle(&self) -> impl Iterator<Item = (usize, Instant)> {
+        self.conditions.iter().enumerate().filter_map(|(n, condition)| {
+            let Condition::Idle { quiet, from } = condition else {
+                return None;
+            };
+            let since = match from {
+                IdleFrom::FirstOutput => self.last_output?,
+                IdleFrom::Now => self.last_output.unwrap_or(self.started),
+            };
+            Some((n, since + *quiet))
+        })
+    }
+
+    fn happened(&self, it: impl Fn(&Condition) -> bool) -> Option<Fired> {
+        let condition = self.conditions.iter().position(it)?;
+        Some(Fired { condition, line: None })
+    }
+}
+
+fn patterns(conditions: &[Condition], wanted: Scope) -> impl Iterator<Item = (usize, &Pattern)> {
+    conditions
+        .iter()
+        .enumerate()
+        .filter_map(move |(n, condition)| match condition {
+            Condition::Found { pattern, scope } if *scope == wanted => Some((n, pattern)),
+            _ => None,
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn found(pattern: Pattern) -> Condition {
+        Condition::Found {
+            pattern,
+            scope: Scope::Output,
+        }
+    }
+
+    fn after(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    #[test]
+    fn a_text_is_found_wherever_reads_cut_it_and_whatever_colours_it() {
+        let start = Instant::now();
+        for pattern in [
+            Pattern::text("port (80").unwrap(),
+            Pattern::regex(r"^listening on port \(\d+$").unwrap(),
+        ] {
+            let bytes = b"starting\r\nlistening on \x1b[1mport (\x1b[m80";
+            for cut in 1..bytes.len() {
+                let mut wait = Wait::new(vec![Condition::Exit, found(pattern.clone())], start);
+                let fired: Vec<Fired> = bytes
+                    .chunks(cut)
+                    .filter_map(|piece| wait.output(piece, start))
+                    .collect();
+                let expected = Fired {
+                    condition: 1,
+                    line: Some("listening on port (80".to_owned()),
+                };
+                assert_eq!(fired.last(), Some(&expected), "{cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_prompt_without_a_line_end_is_found_and_old_progress_is_not() {
+        let start = Instant::now();
+        let mut wait = Wait::new(
+            vec![
+                found(Pattern::text("10%").unwrap()),
+                found(Pattern::regex("[Pp]assword: $").unwrap()),
+            ],
+            start,
+        );
+        assert_eq!(wait.output(b" 10%\r 20%", start), None);
+        assert_eq!(wait.output(b"\r\nPassword", start), None);
+        assert_eq!(wait.output(b": ", start).unwrap().condition, 1);
+    }
+
+    #[test]
+    fn quiet_counts_from_the_first_output_unless_asked_otherwise() {
+        let start = Instant::now();
+        let idle = |from| Condition::Idle {
+            quiet: after(100),
+            from,
+        };
+        let mut patient = Wait::new(vec![idle(IdleFrom::FirstOutput)], start);
+        assert_eq!((patient.deadline(), patient.time(start + after(9999))), (None, None));
+        patient.output(b"x", start + after(50));
+        assert_eq!(patient.deadline(), Some(start + after(150)));
+        patient.output(b"y", start + after(120));
+        assert_eq!(patient.time(start + after(219)), None);
+        assert_eq!(
+            patient.time(start + after(220)),
+            Some(Fired {
+                condition: 0,
+                line: None
+            })
+        );
+        let now = Wait::new(vec![Condition::Exit, idle(IdleFrom::Now)], start);
+        assert_eq!(now.time(start + after(100)).unwrap().condition, 1);
+    }
+
+    #[test]
+    fn the_screen_is_searched_only_if_asked_for() {
+        let on_screen = Condition::Found {
+            pattern: Pattern::text("INSERT").unwrap(),
+            scope: Scope::Screen,
+        };
+        let mut wait = Wait::new(vec![on_screen], Instant::now());
+        assert!(wait.needs_screen());
+        assert_eq!(wait.output(b"INSERT\n", Instant::now()), None);
+        assert_eq!(
+            wait.screen(["~", "-- INSERT --"].into_iter()).unwrap().line.unwrap(),
+            "-- INSERT --"
+        );
+        assert_eq!(wait.screen(["~"].into_iter()), None);
+        let other = Wait::new(vec![found(Pattern::text("~").unwrap())], Instant::now());
+        assert!(!other.needs_screen() && other.screen(["~"].into_iter()).is_none());
+    }
+
+    #[test]
+    fn ends_are_told_apart() {
+        let wait = Wait::new(vec![Condition::CommandEnd, Condition::Exit], Instant::now());
+        assert_eq!(
+            (
+                wait.command_ended().unwrap().condition,
+                wait.exited().unwrap().condition
+            ),
+            (0, 0)
+        );
+        let exit = Wait::new(vec![Condition::Exit], Instant::now());
+        assert_eq!((exit.command_ended(), exit.exited().unwrap().condition), (None, 0));
+    }
+
+    #[test]
+    fn patterns_are_bounded_and_say_what_is_wrong() {
+        let message = |error: PatternError| error.to_string();
+        assert!(message(Pattern::text("").unwrap_err()).contains("empty"));
+        assert!(message(Pattern::text("a\nb").unwrap_err()).contains("line end"));
+        assert!(message(Pattern::regex(&"x".repeat(1001)).unwrap_err()).contains("at most 1000 bytes, this has 1001"));
+        for bad in ["(", "(?=x)", r"(a)\1", r"(\w{100}){100}"] {
+            assert!(matches!(Pattern::regex(bad), Err(PatternError::Regex { .. })), "{bad}");
+        }
+        assert!(Pattern::text("(").unwrap().is_in(b"("));
+        assert!(Pattern::regex("(a+)+$").unwrap().is_in("a".repeat(4000).as_bytes()));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_in_a_whole_line_is_found_however_it_is_cut(
+            before in "[a-z\r\n ]{0,40}", wanted in "[A-Z]{1,10}", after in "[a-z ]{0,20}", cut in 1usize..20,
+        ) {
+            let bytes = format!("{before}\n{wanted}{after}\n");
+            let mut wait = Wait::new(vec![found(Pattern::text(&wanted).unwrap())], Instant::now());
+            let hit = bytes.as_bytes().chunks(cut).any(|piece| wait.output(piece, Instant::now()).is_some());
+            prop_assert!(hit);
+        }
+    }
+}
