@@ -92,16 +92,33 @@ impl Interpreter {
     /// Text and C0 controls, no escape.
     pub(super) fn text(&mut self, bytes: &[u8]) {
         self.work += bytes.len();
-        let usual = |b: &u8| matches!(b, 0x20..=0x7E | b'\n' | b'\r' | b'\t');
-        if self.draws_as_is() && bytes.iter().all(usual) {
-            self.plain(bytes);
-        } else {
-            for chunk in bytes.utf8_chunks() {
-                chunk.valid().chars().for_each(|c| self.character(c));
-                if !chunk.invalid().is_empty() {
-                    self.character(char::REPLACEMENT_CHARACTER);
-                }
+        if self.draws_as_is() && bytes.is_ascii() && bytes.iter().all(|b| is_usual(*b)) {
+            return self.plain(bytes);
+        }
+        for chunk in bytes.utf8_chunks() {
+            self.characters(chunk.valid());
+            if !chunk.invalid().is_empty() {
+                self.character(char::REPLACEMENT_CHARACTER);
             }
+        }
+    }
+
+    fn characters(&mut self, text: &str) {
+        let mut rest = text;
+        while !rest.is_empty() {
+            let usual = rest.bytes().position(|b| !is_usual(b)).unwrap_or(rest.len());
+            // All that is not usual begins a character, so this is a place between two.
+            let (run, after) = rest.split_at_checked(usual).unwrap_or(("", rest));
+            if self.draws_as_is() {
+                self.plain(run.as_bytes());
+            } else {
+                run.chars().for_each(|c| self.character(c));
+            }
+            let mut others = after.chars();
+            if let Some(c) = others.next() {
+                self.character(c);
+            }
+            rest = others.as_str();
         }
     }
 
@@ -272,6 +289,12 @@ impl Interpreter {
             .nth(kept)
             .map_or(0, |at| at + 2)
     }
+}
+
+/// A byte of text that the emulator can be given as it is. Not so: controls, and the first bytes of
+/// U+0080 to U+00BF, and of U+F000 to U+FFFF.
+fn is_usual(byte: u8) -> bool {
+    matches!(byte, 0x20..=0x7E | b'\n' | b'\r' | b'\t' | 0x80..=0xBF | 0xC3..=0xEE | 0xF0..=0xF4)
 }
 
 /// The sequences in plain output, which all set looks.

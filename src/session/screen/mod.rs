@@ -9,6 +9,7 @@ mod charset;
 mod controls;
 mod engine;
 mod interpreter;
+mod questions;
 mod replies;
 mod row;
 mod sgr;
@@ -76,6 +77,7 @@ impl Screen {
         while self.interpreter.work < WORK {
             match self.sequences.next(&mut rest) {
                 Some(Token::Text(text)) => self.interpreter.text(text),
+                Some(Token::Sequence(sequence)) if sgr::is_simple(sequence) => self.interpreter.plain(sequence),
                 Some(Token::Sequence(sequence)) => self.parser.advance(&mut self.interpreter, sequence),
                 // Whatever came before it ends here too.
                 Some(Token::TooLong) => self.parser.advance(&mut self.interpreter, b"\x18"),

@@ -21,7 +21,7 @@ pub(super) fn write<'a>(parameters: impl Iterator<Item = &'a [u16]>, out: &mut V
             [kind @ (38 | 48 | 58), rest @ ..] => push_color(*kind, joined(rest), &mut text),
             [4, 0] => push(24, &mut text),
             [4, ..] | [21] => push(4, &mut text),
-            [n @ (0..=3 | 7 | 22..=24 | 27 | 30..=37 | 39..=47 | 49 | 90..=97 | 100..=107)] => push(*n, &mut text),
+            [n] if is_known(*n) => push(*n, &mut text),
             _ => {}
         }
     }
@@ -30,6 +30,26 @@ pub(super) fn write<'a>(parameters: impl Iterator<Item = &'a [u16]>, out: &mut V
         out.extend_from_slice(text.as_bytes());
         out.push(b'm');
     }
+}
+
+/// The whole sequence, as it was sent, is one that the emulator takes as it is. Most are.
+pub(super) fn is_simple(sequence: &[u8]) -> bool {
+    let Some(parameters) = sequence.strip_prefix(b"\x1b[").and_then(|rest| rest.strip_suffix(b"m")) else {
+        return false;
+    };
+    // More than fits is not simple.
+    parameters.len() <= 32
+        && parameters.split(|b| *b == b';').all(|parameter| match parameter {
+            [] => true,
+            [n] => is_known(u16::from(n.wrapping_sub(b'0'))),
+            [t, n] if t.is_ascii_digit() && n.is_ascii_digit() => is_known(u16::from((t - b'0') * 10 + n - b'0')),
+            _ => false,
+        })
+}
+
+/// Numbers that stand for themselves.
+fn is_known(n: u16) -> bool {
+    matches!(n, 0..=4 | 7 | 22..=24 | 27 | 30..=37 | 39..=47 | 49 | 90..=97 | 100..=107)
 }
 
 enum Color {
@@ -115,5 +135,20 @@ mod tests {
         for (parameters, expected) in table {
             assert_eq!(&canonical(parameters), expected, "{parameters:?}");
         }
+    }
+
+    #[test]
+    fn what_is_simple_stays_as_it_is() {
+        for simple in ["", "0", "1;31", "01;32", "7;4;97", ";1"] {
+            assert!(is_simple(format!("\x1b[{simple}m").as_bytes()), "{simple}");
+            let parameters: Vec<[u16; 1]> = simple.split(';').map(|n| [n.parse().unwrap_or(0)]).collect();
+            let written = canonical(&parameters.iter().map(|p| &p[..]).collect::<Vec<_>>());
+            let zeros = |text: &str| text.split(';').map(|n| n.parse().unwrap_or(0)).collect::<Vec<u16>>();
+            assert_eq!(zeros(written.trim_matches(['\x1b', '[', 'm'])), zeros(simple));
+        }
+        for other in ["38;5;1", "5", "4:3", "107", "58", "1\n", "?1", ">4;2", "/", "1:"] {
+            assert!(!is_simple(format!("\x1b[{other}m").as_bytes()), "{other}");
+        }
+        assert!(!is_simple(b"\x1b[1H") && !is_simple(b"\x1b[1m\x1b"));
     }
 }

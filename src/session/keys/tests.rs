@@ -1,3 +1,4 @@
+use super::names::NAMES;
 use super::*;
 use proptest::prelude::*;
 
