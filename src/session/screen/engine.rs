@@ -184,7 +184,8 @@ impl Engine {
         row
     }
 
-    fn fault(&mut self) {
+    /// Counts that it broke, and draws everything anew.
+    pub(super) fn fault(&mut self) {
         self.faults += 1;
         tracing::warn!(
             faults = self.faults,

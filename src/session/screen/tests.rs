@@ -291,6 +291,25 @@ fn a_new_size_keeps_history_the_main_screen_and_the_modes() {
 }
 
 #[test]
+fn a_broken_emulator_is_replaced_by_one_that_shows_the_same() {
+    for bytes in [
+        &b"one\r\n\x1b[1;31mtwo\x1b[m \xe7\x95\x8c\r\n0123456789012345678901234567890123456789\x1b[?2004h\x1b[?25l$ "[..],
+        b"main\r\n\x1b[?1049h\x1b[?1h\x1b[2;2H\x1b[7minside\x1b[3;3H",
+        &b"line\r\n".repeat(50),
+    ] {
+        let mut screen = fed(bytes);
+        let before = screen.snapshot();
+        let history = screen.history(0..HISTORY);
+        screen.interpreter.engine.fault();
+        let after = screen.snapshot();
+        assert_eq!(after, before);
+        assert_eq!((screen.history(0..HISTORY), screen.counts().faults), (history, 1));
+        feed_all(&mut screen, b"\x1b[?1049l!");
+        assert!(screen.snapshot().text().contains('!'));
+    }
+}
+
+#[test]
 fn few_bytes_do_not_keep_it_busy() {
     let mut screen = Screen::new(size(500, 300));
     let bytes = b"\x1b#8".repeat(1000);
