@@ -44,7 +44,8 @@ pub struct Match {
 }
 
 impl Grep {
-    /// Searches output whose first byte is at `position`, for at most `most` lines.
+    /// Searches output whose first byte is at `position`, for at most `most` lines: 2 to [`MAX_MATCHES`],
+    /// and what is outside of that counts as the nearer of the two.
     pub fn new(pattern: Pattern, position: u64, most: usize) -> Self {
         Self {
             pattern,

@@ -186,7 +186,7 @@ fn decimal(text: &str) -> Option<u64> {
 
 /// What an integrated shell is doing, from its marks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Shell {
+pub enum ShellState {
     /// It has not shown its first prompt yet.
     #[default]
     Starting,
@@ -223,20 +223,20 @@ pub enum Event {
 /// Turns marks into what came of a command: several at once, or none, are told as one.
 #[derive(Debug, Default)]
 pub struct Follow {
-    now: Shell,
+    now: ShellState,
     /// A command has begun since the last prompt.
     began: bool,
 }
 
 impl Follow {
     /// What the shell is doing.
-    pub fn shell(&self) -> Shell {
+    pub fn shell(&self) -> ShellState {
         self.now
     }
 
     /// A command line was sent: until the shell says otherwise, it is busy with it.
     pub fn sent(&mut self) {
-        self.now = Shell::Busy;
+        self.now = ShellState::Busy;
         self.began = false;
     }
 
@@ -247,7 +247,7 @@ impl Follow {
             // A paste of two commands begins twice and ends once.
             Mark::Begin if self.began => None,
             Mark::Begin => {
-                (self.now, self.began) = (Shell::Busy, true);
+                (self.now, self.began) = (ShellState::Busy, true);
                 Some(Event::Began)
             }
             Mark::End { status } if self.began => {
@@ -255,15 +255,15 @@ impl Follow {
                 Some(Event::Ended { status })
             }
             // Before the first prompt and after a line that was no command.
-            Mark::End { .. } if before != Shell::Busy && before != Shell::Unfinished => None,
+            Mark::End { .. } if before != ShellState::Busy && before != ShellState::Unfinished => None,
             Mark::End { status } => Some(Event::Nothing { status }),
             Mark::Prompt => {
-                (self.now, self.began) = (Shell::Ready, false);
-                (before != Shell::Ready).then_some(Event::Ready)
+                (self.now, self.began) = (ShellState::Ready, false);
+                (before != ShellState::Ready).then_some(Event::Ready)
             }
             Mark::More => {
-                self.now = Shell::Unfinished;
-                (before != Shell::Unfinished).then_some(Event::Unfinished)
+                self.now = ShellState::Unfinished;
+                (before != ShellState::Unfinished).then_some(Event::Unfinished)
             }
         }
     }
@@ -404,7 +404,10 @@ mod tests {
         let end = |status| Mark::End { status };
         let mut follow = Follow::default();
         let start: Vec<_> = [end(0), Mark::Prompt].map(|m| follow.take(m)).into();
-        assert_eq!((start, follow.shell()), (vec![None, Some(Event::Ready)], Shell::Ready));
+        assert_eq!(
+            (start, follow.shell()),
+            (vec![None, Some(Event::Ready)], ShellState::Ready)
+        );
         let mut run = |marks: &[Mark]| {
             follow.sent();
             let events: Vec<_> = marks.iter().filter_map(|mark| follow.take(*mark)).collect();
@@ -425,11 +428,11 @@ mod tests {
             ),
         ];
         for (marks, events) in table {
-            assert_eq!(run(&marks), (events, Shell::Ready), "{marks:?}");
+            assert_eq!(run(&marks), (events, ShellState::Ready), "{marks:?}");
         }
         assert_eq!(
             run(&[Mark::More, Mark::More]),
-            (vec![Event::Unfinished], Shell::Unfinished)
+            (vec![Event::Unfinished], ShellState::Unfinished)
         );
         assert_eq!(
             run(&[end(130), Mark::Prompt]).0,

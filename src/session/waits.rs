@@ -92,6 +92,13 @@ pub enum PatternError {
     },
 }
 
+/// A wait for more than [`MAX_CONDITIONS`] things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "one wait is for at most {MAX_CONDITIONS} things, this is for {0}; hint: one pattern can have alternatives, a|b"
+)]
+pub struct TooManyConditions(usize);
+
 impl Pattern {
     /// A text, as it is.
     pub fn text(text: &str) -> Result<Self, PatternError> {
@@ -146,13 +153,16 @@ pub struct Wait {
 
 impl Wait {
     /// Starts to wait.
-    pub fn new(conditions: Vec<Condition>, now: Instant) -> Self {
-        Self {
+    pub fn new(conditions: Vec<Condition>, now: Instant) -> Result<Self, TooManyConditions> {
+        if conditions.len() > MAX_CONDITIONS {
+            return Err(TooManyConditions(conditions.len()));
+        }
+        Ok(Self {
             conditions,
             lines: Lines::default(),
             started: now,
             last_output: None,
-        }
+        })
     }
 
     /// Output came, as it was printed. Gives what that ended.
@@ -266,6 +276,21 @@ mod tests {
         }
     }
 
+    fn waiting(conditions: Vec<Condition>, now: Instant) -> Wait {
+        Wait::new(conditions, now).unwrap()
+    }
+
+    #[test]
+    fn the_number_of_conditions_is_bounded() {
+        let error = Wait::new(vec![Condition::Exit; MAX_CONDITIONS + 1], Instant::now()).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("one wait is for at most 8 things, this is for 9"),
+            "{error}"
+        );
+    }
+
     fn after(millis: u64) -> Duration {
         Duration::from_millis(millis)
     }
@@ -279,7 +304,7 @@ mod tests {
         ] {
             let bytes = b"starting\r\nlistening on \x1b[1mport (\x1b[m80";
             for cut in 1..bytes.len() {
-                let mut wait = Wait::new(vec![Condition::Exit, found(pattern.clone())], start);
+                let mut wait = waiting(vec![Condition::Exit, found(pattern.clone())], start);
                 let fired: Vec<Fired> = bytes
                     .chunks(cut)
                     .filter_map(|piece| wait.output(piece, start))
@@ -296,7 +321,7 @@ mod tests {
     #[test]
     fn a_prompt_without_a_line_end_is_found_and_old_progress_is_not() {
         let start = Instant::now();
-        let mut wait = Wait::new(
+        let mut wait = waiting(
             vec![
                 found(Pattern::text("10%").unwrap()),
                 found(Pattern::regex("[Pp]assword: $").unwrap()),
@@ -315,7 +340,7 @@ mod tests {
             quiet: after(100),
             from,
         };
-        let mut patient = Wait::new(vec![idle(IdleFrom::FirstOutput)], start);
+        let mut patient = waiting(vec![idle(IdleFrom::FirstOutput)], start);
         assert_eq!((patient.deadline(), patient.time(start + after(9999))), (None, None));
         patient.output(b"x", start + after(50));
         assert_eq!(patient.deadline(), Some(start + after(150)));
@@ -328,7 +353,7 @@ mod tests {
                 line: None
             })
         );
-        let now = Wait::new(vec![Condition::Exit, idle(IdleFrom::Now)], start);
+        let now = waiting(vec![Condition::Exit, idle(IdleFrom::Now)], start);
         assert_eq!(now.time(start + after(100)).unwrap().condition, 1);
     }
 
@@ -338,7 +363,7 @@ mod tests {
             pattern: Pattern::text("INSERT").unwrap(),
             scope: Scope::Screen,
         };
-        let mut wait = Wait::new(vec![on_screen], Instant::now());
+        let mut wait = waiting(vec![on_screen], Instant::now());
         assert!(wait.needs_screen());
         assert_eq!(wait.output(b"INSERT\n", Instant::now()), None);
         assert_eq!(
@@ -346,13 +371,13 @@ mod tests {
             "-- INSERT --"
         );
         assert_eq!(wait.screen(["~"].into_iter()), None);
-        let other = Wait::new(vec![found(Pattern::text("~").unwrap())], Instant::now());
+        let other = waiting(vec![found(Pattern::text("~").unwrap())], Instant::now());
         assert!(!other.needs_screen() && other.screen(["~"].into_iter()).is_none());
     }
 
     #[test]
     fn ends_are_told_apart() {
-        let wait = Wait::new(vec![Condition::CommandEnd, Condition::Exit], Instant::now());
+        let wait = waiting(vec![Condition::CommandEnd, Condition::Exit], Instant::now());
         assert_eq!(
             (
                 wait.command_ended().unwrap().condition,
@@ -360,7 +385,7 @@ mod tests {
             ),
             (0, 0)
         );
-        let exit = Wait::new(vec![Condition::Exit], Instant::now());
+        let exit = waiting(vec![Condition::Exit], Instant::now());
         assert_eq!((exit.command_ended(), exit.exited().unwrap().condition), (None, 0));
     }
 
@@ -383,7 +408,7 @@ mod tests {
             before in "[a-z\r\n ]{0,40}", wanted in "[A-Z]{1,10}", after in "[a-z ]{0,20}", cut in 1usize..20,
         ) {
             let bytes = format!("{before}\n{wanted}{after}\n");
-            let mut wait = Wait::new(vec![found(Pattern::text(&wanted).unwrap())], Instant::now());
+            let mut wait = waiting(vec![found(Pattern::text(&wanted).unwrap())], Instant::now());
             let hit = bytes.as_bytes().chunks(cut).any(|piece| wait.output(piece, Instant::now()).is_some());
             prop_assert!(hit);
         }

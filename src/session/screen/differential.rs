@@ -249,7 +249,7 @@ fn compare(ops: Vec<Op>) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(60))]
 
     #[test]
     fn drawing_gives_what_alacritty_gives(ops in prop::collection::vec(narrow(), 0..40)) {

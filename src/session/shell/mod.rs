@@ -3,9 +3,13 @@
 //! What they tell is read by [`super::marks`]. Which binary runs, and that its memory and its start
 //! files cannot be read by what it runs, is up to whoever starts it.
 
+use std::path::Path;
+
 use super::input::MAX_BYTES;
 use super::marks::Key;
 use super::modes::Modes;
+use crate::model::Shell;
+use crate::sandbox::Startup;
 
 /// A kind of shell that can be told to leave marks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,23 +23,6 @@ pub enum ShellKind {
     /// dash, and what else reads `$ENV` and expands its prompt.
     Sh,
 }
-
-/// How to start a shell that leaves marks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Start {
-    /// A file to write before, readable by the shell alone: its name in a directory of its own.
-    pub file: &'static str,
-    /// What is in it. It holds the secret; the shell removes it.
-    pub contents: StartFile,
-    /// The shell's arguments. `{}` stands for the directory.
-    pub arguments: &'static [&'static str],
-    /// A variable of its environment, by the same rule.
-    pub variable: Option<(&'static str, &'static str)>,
-}
-
-/// The contents of a start file.
-#[derive(Clone, PartialEq, Eq)]
-pub struct StartFile(String);
 
 /// How a command is given to a shell.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,41 +89,41 @@ impl CommandText {
 }
 
 impl ShellKind {
-    /// The kind of a program, by the last part of its path.
-    pub fn of(program: &str) -> Option<Self> {
-        match program.rsplit('/').next()? {
-            "bash" => Some(Self::Bash),
-            "zsh" => Some(Self::Zsh),
-            "fish" => Some(Self::Fish),
-            "sh" | "dash" | "ash" => Some(Self::Sh),
-            _ => None,
-        }
-    }
-
-    /// How to start it so that it leaves marks with this secret.
-    pub fn start(self, key: &Key) -> Start {
-        let (file, text, arguments, variable): (_, _, &[&str], _) = match self {
-            Self::Bash => (
-                "bashrc",
-                include_str!("bash.sh"),
-                &["--noprofile", "--rcfile", "{}/bashrc", "-i"],
-                None,
-            ),
-            Self::Zsh => (".zshrc", include_str!("zsh.zsh"), &["-i"], Some(("ZDOTDIR", "{}"))),
-            Self::Fish => (
-                "init.fish",
-                include_str!("fish.fish"),
-                &["-i", "-C", "source {}/init.fish"],
-                None,
-            ),
-            Self::Sh => ("shrc", include_str!("sh.sh"), &["-i"], Some(("ENV", "{}/shrc"))),
+    /// How to start it so that it leaves marks with this secret, from files in this directory. The
+    /// shell removes them before it does anything else.
+    pub fn startup(self, key: &Key, directory: &Path) -> Startup {
+        let in_directory = |name: &str| directory.join(name).to_string_lossy().into_owned();
+        let plain = |arguments: &[&str]| arguments.iter().map(|a| (*a).to_owned()).collect();
+        let (name, text, arguments, variable): (_, _, Vec<String>, _) = match self {
+            Self::Bash => {
+                let file = in_directory("bashrc");
+                let arguments = ["--noprofile", "--rcfile", &file, "-i"];
+                ("bashrc", include_str!("bash.sh"), plain(&arguments), None)
+            }
+            Self::Zsh => {
+                let variable = ("ZDOTDIR".to_owned(), directory.to_string_lossy().into_owned());
+                (".zshrc", include_str!("zsh.zsh"), plain(&["-i"]), Some(variable))
+            }
+            Self::Fish => {
+                let source = format!("source {}", in_directory("init.fish"));
+                (
+                    "init.fish",
+                    include_str!("fish.fish"),
+                    plain(&["-i", "-C", &source]),
+                    None,
+                )
+            }
+            Self::Sh => {
+                let variable = ("ENV".to_owned(), in_directory("shrc"));
+                ("shrc", include_str!("sh.sh"), plain(&["-i"]), Some(variable))
+            }
         };
         let text = text.replace("@KEY@", key.reveal());
-        Start {
-            file,
-            contents: StartFile(text.replace("@ESC@", "\x1b").replace("@BEL@", "\x07")),
+        let text = text.replace("@ESC@", "\x1b").replace("@BEL@", "\x07");
+        Startup {
             arguments,
-            variable,
+            variables: variable.into_iter().collect(),
+            files: vec![(name.to_owned(), text)],
         }
     }
 
@@ -182,17 +169,14 @@ impl ShellKind {
     }
 }
 
-impl StartFile {
-    /// To be written to the file.
-    pub fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
-    }
-}
-
-/// It holds the secret.
-impl std::fmt::Debug for StartFile {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("StartFile([redacted])")
+impl From<Shell> for ShellKind {
+    fn from(shell: Shell) -> Self {
+        match shell {
+            Shell::Bash => Self::Bash,
+            Shell::Zsh => Self::Zsh,
+            Shell::Fish => Self::Fish,
+            Shell::Sh | Shell::Dash => Self::Sh,
+        }
     }
 }
 

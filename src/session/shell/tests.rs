@@ -8,7 +8,7 @@ use std::time::Duration;
 use portable_pty::{Child, CommandBuilder, PtySize, native_pty_system};
 
 use super::*;
-use crate::session::marks::{Event, Follow, Marks, Piece, Shell};
+use crate::session::marks::{Event, Follow, Marks, Piece, ShellState};
 use crate::session::screen::{Screen, Size};
 
 /// A directory that is gone with it.
@@ -76,9 +76,10 @@ impl Running {
     fn start_in(kind: ShellKind, home: Directory) -> Self {
         let files = Directory::new();
         let key = Key::random().unwrap();
-        let start = kind.start(&key);
-        let place = |text: &str| text.replace("{}", files.0.to_str().unwrap());
-        std::fs::write(files.0.join(start.file), start.contents.as_bytes()).unwrap();
+        let startup = kind.startup(&key, &files.0);
+        for (name, text) in &startup.files {
+            std::fs::write(files.0.join(name), text).unwrap();
+        }
         let size = PtySize {
             rows: 24,
             cols: 120,
@@ -86,14 +87,14 @@ impl Running {
         };
         let pair = native_pty_system().openpty(size).unwrap();
         let mut command = CommandBuilder::new(program(kind));
-        command.args(start.arguments.iter().map(|text| place(text)));
+        command.args(&startup.arguments);
         command.env_clear();
         command.env("TERM", "xterm-256color");
         command.env("PATH", "/usr/local/bin:/usr/bin:/bin");
         command.env("LC_ALL", "C.UTF-8");
         command.env("HOME", &home.0);
-        if let Some((name, value)) = start.variable {
-            command.env(name, place(value));
+        for (name, value) in &startup.variables {
+            command.env(name, value);
         }
         command.cwd(&home.0);
         let child = pair.slave.spawn_command(command).unwrap();
@@ -117,7 +118,7 @@ impl Running {
             marks: Marks::new(key),
             follow: Follow::default(),
             screen: Screen::new(Size::new(120, 24).unwrap()),
-            start: files.0.join(start.file),
+            start: files.0.join(&startup.files[0].0),
             home,
             _files: files,
             _terminal: pair.master,
@@ -218,7 +219,7 @@ impl Running {
             "{:?} {text:?} {ran:?}",
             self.kind
         );
-        assert_eq!(self.follow.shell(), Shell::Ready);
+        assert_eq!(self.follow.shell(), ShellState::Ready);
     }
 }
 
@@ -326,7 +327,7 @@ fn an_unfinished_command_is_told_and_can_be_left() {
         for text in ["echo 'open", "for i in 1 2; do", "cat <<END"] {
             shell.send(text);
             shell.until(|events| events.contains(&Event::Unfinished));
-            assert_eq!(shell.follow.shell(), Shell::Unfinished, "{kind:?} {text}");
+            assert_eq!(shell.follow.shell(), ShellState::Unfinished, "{kind:?} {text}");
             shell.type_in(b"\x03");
             shell.until(|events| events.contains(&Event::Ready));
         }
@@ -518,6 +519,5 @@ fn a_command_is_text_without_controls() {
         ShellKind::Bash.typing(&tab, &Modes::default()),
         Typing::File("a\tb\n".to_owned())
     );
-    assert_eq!(ShellKind::of("/usr/bin/dash"), Some(ShellKind::Sh));
-    assert_eq!(ShellKind::of("python3"), None);
+    assert_eq!(Shell::ALL.map(ShellKind::from)[3..], [ShellKind::Sh, ShellKind::Sh]);
 }
