@@ -47,6 +47,13 @@ pub(crate) fn set_size(tty: &impl AsFd, columns: u16, rows: u16) -> io::Result<(
     Ok(rustix::termios::tcsetwinsize(tty, size)?)
 }
 
+/// What the leader of a terminal's foreground group has called itself (proc_pid_comm(5)).
+pub(crate) fn foreground_name(master: &impl AsFd) -> Option<String> {
+    let leader = rustix::termios::tcgetpgrp(master).ok()?;
+    let name = std::fs::read(format!("/proc/{}/comm", leader.as_raw_nonzero())).ok()?;
+    Some(String::from_utf8_lossy(name.strip_suffix(b"\n").unwrap_or(&name)).into_owned())
+}
+
 /// Makes `tty` the controlling terminal of this process's new session.
 pub(crate) fn make_controlling(tty: &impl AsFd) -> io::Result<()> {
     Ok(rustix::process::ioctl_tiocsctty(tty)?)

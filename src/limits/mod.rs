@@ -105,7 +105,20 @@ impl Limits {
             Err(tokio::sync::TryAcquireError::NoPermits) => self.wait(patience).await?,
         };
         Sessions::take(&self.sessions, caller)?;
-        Ok(CommandPermit::new(command, Arc::clone(&self.sessions), caller.clone()))
+        Ok(CommandPermit::new(
+            Some(command),
+            Arc::clone(&self.sessions),
+            caller.clone(),
+        ))
+    }
+
+    /// Admits an interactive session, at once or not at all: mostly it waits for somebody to type.
+    pub fn session(&self, caller: &Caller) -> Result<CommandPermit, Refused> {
+        if self.commands.is_closed() {
+            return Err(Refused::Ending);
+        }
+        Sessions::take(&self.sessions, caller)?;
+        Ok(CommandPermit::new(None, Arc::clone(&self.sessions), caller.clone()))
     }
 
     /// Refuses everything from now on, also to those who wait.

@@ -16,7 +16,7 @@ pub struct CallPermit {
 /// Held by a command until it has ended.
 #[derive(Debug)]
 pub struct CommandPermit {
-    _command: OwnedSemaphorePermit,
+    _command: Option<OwnedSemaphorePermit>,
     sessions: Arc<Mutex<Sessions>>,
     caller: Caller,
 }
@@ -29,7 +29,7 @@ impl CallPermit {
 
 impl CommandPermit {
     /// For a session that has been counted already.
-    pub(super) fn new(command: OwnedSemaphorePermit, sessions: Arc<Mutex<Sessions>>, caller: Caller) -> Self {
+    pub(super) fn new(command: Option<OwnedSemaphorePermit>, sessions: Arc<Mutex<Sessions>>, caller: Caller) -> Self {
         Self {
             _command: command,
             sessions,

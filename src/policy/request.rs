@@ -43,6 +43,13 @@ pub enum Request {
         /// Which session.
         session: SessionId,
     },
+    /// Act on a session of the caller's: type into it, signal it, resize it.
+    Act {
+        /// The tool that asks.
+        tool: &'static str,
+        /// Which session.
+        session: SessionId,
+    },
     /// List the caller's sessions.
     List,
     /// End a session of the caller's.
@@ -57,7 +64,7 @@ impl Request {
     pub fn tool(&self) -> &'static str {
         match self {
             Self::Launch(launch) => launch.tool,
-            Self::Observe { tool, .. } => tool,
+            Self::Observe { tool, .. } | Self::Act { tool, .. } => tool,
             Self::List => "terminal_list",
             Self::Close { .. } => "terminal_close",
         }

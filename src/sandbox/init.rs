@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::command;
 use super::landlock;
 use super::launcher::Prepared;
-use super::spec::{Resource, Spec, Word};
+use super::spec::{Resource, Spec, Text, Word};
 use super::step::{AtStep as _, Step, StepError};
 use super::syscalls;
 use super::view;
@@ -125,7 +125,7 @@ fn write_startup(spec: &Spec) -> Result<(), StepError> {
     let Some(startup) = &spec.startup else { return Ok(()) };
     let write = || -> io::Result<()> {
         std::fs::DirBuilder::new().mode(0o700).create(&startup.directory)?;
-        for (name, text) in &startup.files {
+        for (name, Text(text)) in &startup.files {
             let mut options = std::fs::OpenOptions::new();
             let mut file = options
                 .write(true)

@@ -5,6 +5,7 @@
 
 mod cause;
 mod command;
+mod device;
 mod environment;
 mod error;
 #[cfg(test)]
@@ -38,6 +39,7 @@ pub mod workspace;
 pub(crate) mod zygote;
 
 pub use cause::{Cause, Limit};
+pub use device::Device;
 pub use error::LaunchError;
 pub use handle::{Control, Ending, Io, Sandbox, Status, Stop, Target, Usage};
 pub use plan::Refusal;

@@ -4,18 +4,19 @@
 //! gets them, and a copy of its program that can be executed and not read, so that no child can take the
 //! session's key out of its memory.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::environment::PATH;
 use super::places::Places;
 use super::plan::Refusal;
-use super::spec::{Bytes, StartupSpec};
+use super::spec::{Bytes, StartupSpec, Text};
 use crate::model::Program;
 use crate::policy::LaunchRequest;
 use crate::profile::HostPath;
 
 /// What a shell is started with.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Startup {
     /// Arguments after its name.
     pub arguments: Vec<String>,
@@ -23,6 +24,17 @@ pub struct Startup {
     pub variables: Vec<(String, String)>,
     /// Files of its directory: name and text.
     pub files: Vec<(String, String)>,
+}
+
+/// The files hold the session's secret.
+impl fmt::Debug for Startup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.files.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Startup")
+            .field("arguments", &self.arguments)
+            .field("files", &names)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Makes a startup whose files will be in this directory of the sandbox.
@@ -72,7 +84,12 @@ impl Shell {
     pub(super) fn into_spec(self, places: &Places) -> StartupSpec {
         StartupSpec {
             directory: places.startup(),
-            files: self.startup.files,
+            files: self
+                .startup
+                .files
+                .into_iter()
+                .map(|(name, text)| (name, Text(text)))
+                .collect(),
             copy: places.private.is_some().then_some((self.source, self.program)),
         }
     }

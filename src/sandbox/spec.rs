@@ -51,10 +51,20 @@ pub(crate) struct Spec {
 pub(crate) struct StartupSpec {
     /// A directory to make as the sandbox's user, with these files in it.
     pub(crate) directory: PathBuf,
-    /// Names and texts.
-    pub(crate) files: Vec<(String, String)>,
+    /// Names and texts, which hold the session's secret.
+    pub(crate) files: Vec<(String, Text)>,
     /// The host's program, and its copy that nobody may read, where no view holds it.
     pub(crate) copy: Option<(PathBuf, PathBuf)>,
+}
+
+/// A text that is not shown.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Text(pub(crate) String);
+
+impl std::fmt::Debug for Text {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Text([redacted])")
+    }
 }
 
 /// Users and groups.

@@ -17,10 +17,11 @@ pub(super) fn compose(services: &Services, caller: &Caller) -> String {
         ""
     };
     let text = format!(
-        "Runs commands in a sandbox that the Linux kernel enforces. terminal_run runs one command in a fresh sandbox \
-         and gives its exit code, stdout and stderr; `command` is a shell line, `argv` a program with arguments. If it \
-         is not done within yield_ms the answer holds a session: terminal_wait waits for its end or for a text, \
-         terminal_read reads its output, terminal_close ends it, terminal_list lists them.\n\
+        "Real terminals in a sandbox that the Linux kernel enforces. terminal_run: one command in a fresh sandbox, its \
+         exit code, stdout and stderr. terminal_open: a session that stays, by default a shell; terminal_exec runs \
+         commands in it with exit codes, terminal_send types text and keys into whatever runs, terminal_snapshot shows \
+         the screen, terminal_wait waits for a text, quiet or an end, terminal_close ends it. Do not sleep: wait. A \
+         command that is not done within yield_ms goes on as a session.\n\
          Commands work in {workspace}{scratch}; files there stay, all else goes with the command. Profiles that you may \
          use: {profiles}; none of them reaches the network or files outside the workspace, the system's programs apart. \
          A refusal says what was refused and what to do instead; nothing that you write in an argument changes what is \

@@ -3,20 +3,20 @@
 //! It reads as fast as the command prints, whether or not anybody asks, and keeps a bounded part.
 //! Time, memory and processor limits are the launcher's; only the count of printed bytes is ours.
 
-use std::fs::File;
-use std::io::{self, Read as _, Write as _};
-use std::os::fd::OwnedFd;
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 use tokio::sync::{mpsc, watch};
 
 use super::handle::{Excerpts, Finished, Message, Progress, Stream};
-use super::output::Output;
+use super::integration::Integration;
+use super::output::{Output, Place};
+use super::screen::Size;
+use super::streams::{Input, Reader, readable, writable};
+use super::terminal::Terminal;
 use crate::limits::CommandPermit;
-use crate::sandbox::{Control, Ending, Io, Sandbox, Stop};
+use crate::sandbox::{Control, Device, Ending, Io, Sandbox, Stop};
 
 /// What one session keeps of its output, both streams together.
 pub const OUTPUT_KEPT: usize = 4 << 20;
@@ -26,8 +26,6 @@ const DRAIN: Duration = Duration::from_secs(1);
 /// How long a finished session is kept.
 pub const KEEP: Duration = Duration::from_secs(600);
 const PIECE: usize = 64 * 1024;
-/// End of input on a terminal (VEOF, termios(3)).
-const END_OF_INPUT: u8 = 0x04;
 
 /// The state of the task.
 pub(super) struct Actor {
@@ -35,6 +33,7 @@ pub(super) struct Actor {
     main: Reader,
     error: Reader,
     input: Input,
+    terminal: Option<Terminal>,
     buffer: Vec<u8>,
     /// Bytes it may print, where that is limited.
     output_limit: Option<u64>,
@@ -44,46 +43,38 @@ pub(super) struct Actor {
     permit: Option<CommandPermit>,
 }
 
-/// One stream: where it is read from while it is open, and what came.
-struct Reader {
-    from: Option<AsyncFd<File>>,
-    output: Output,
-}
-
-/// What is still to be written to the command, and where.
-struct Input {
-    to: Option<AsyncFd<File>>,
-    bytes: Vec<u8>,
-    written: usize,
-}
-
 impl Actor {
-    /// Takes over a sandbox.
+    /// Takes over a sandbox. `size` is that of its terminal, if it has one.
     pub(super) fn new(
         sandbox: Sandbox,
-        stdin: Vec<u8>,
+        stdin: Option<Vec<u8>>,
+        size: Size,
+        integration: Option<Integration>,
         output_limit: u64,
         permit: CommandPermit,
         progress: watch::Sender<Progress>,
     ) -> io::Result<Self> {
-        let (main, error, input, output_limit) = match sandbox.io {
+        let (main, error, input, terminal, output_limit) = match sandbox.io {
             Io::Pipes {
                 stdin: to,
                 stdout,
                 stderr,
             } => {
-                let input = Input::new(to, stdin)?;
                 let half = OUTPUT_KEPT / 2;
+                let (main, error) = (Reader::new(stdout, half)?, Reader::new(stderr, half)?);
                 (
-                    Reader::new(stdout, half)?,
-                    Reader::new(stderr, half)?,
-                    input,
+                    main,
+                    error,
+                    Input::pipe(to, stdin.unwrap_or_default())?,
+                    None,
                     Some(output_limit),
                 )
             }
             Io::Terminal(master) => {
                 let input = Input::terminal(master.try_clone()?, stdin)?;
-                (Reader::new(master, OUTPUT_KEPT)?, Reader::closed(), input, None)
+                let terminal = Terminal::new(size, Device::new(master.try_clone()?), integration);
+                let main = Reader::new(master, OUTPUT_KEPT)?;
+                (main, Reader::closed(), input, Some(terminal), None)
             }
         };
         Ok(Self {
@@ -91,6 +82,7 @@ impl Actor {
             main,
             error,
             input,
+            terminal,
             buffer: vec![0; PIECE],
             output_limit,
             ending: None,
@@ -126,12 +118,18 @@ impl Actor {
             if self.ending.is_some() && self.main.from.is_none() && self.error.from.is_none() {
                 return true;
             }
+            // Readiness alone does not make this task give way to others, and without that nobody is heard.
+            tokio::task::consume_budget().await;
+            let (undrawn, behind) = match &self.terminal {
+                Some(terminal) => (terminal.has_undrawn(), terminal.is_behind()),
+                None => (false, false),
+            };
             tokio::select! {
                 message = messages.recv() => match message {
                     Some(message) => self.answer(message),
                     None => return false,
                 },
-                ready = readable(self.main.from.as_ref()) => {
+                ready = readable(self.main.from.as_ref()), if !behind => {
                     if ready.is_err() { self.main.from = None; }
                     self.read(Stream::Main);
                 }
@@ -139,30 +137,33 @@ impl Actor {
                     if ready.is_err() { self.error.from = None; }
                     self.read(Stream::Error);
                 }
-                ready = writable(self.input.to.as_ref()) => {
-                    if ready.is_err() { self.input.to = None; }
+                ready = writable(&self.input) => {
+                    if ready.is_err() { self.input.close(); }
                     self.input.write();
+                }
+                () = tokio::task::yield_now(), if undrawn => {
+                    if let Some(terminal) = &mut self.terminal { terminal.draw(); }
+                    self.tell();
                 }
                 ending = self.control.ended(), if self.ending.is_none() => {
                     self.ending = Some(ending);
-                    self.input.to = None;
+                    self.input.close();
                     drained.as_mut().reset(tokio::time::Instant::now() + DRAIN);
                 }
                 () = &mut drained, if self.ending.is_some() => {
                     // The runtime may be late to tell under load: what is in the pipes is not lost.
-                    while self.main.read_now(&mut self.buffer) + self.error.read_now(&mut self.buffer) > 0 {}
+                    for stream in [Stream::Main, Stream::Error] {
+                        while self.take(stream, Reader::read_now) {}
+                    }
                     return true;
                 }
             }
+            self.pass_typed();
         }
     }
 
     fn read(&mut self, stream: Stream) {
-        let reader = match stream {
-            Stream::Main => &mut self.main,
-            Stream::Error => &mut self.error,
-        };
-        if reader.read(&mut self.buffer) == 0 {
+        if !self.take(stream, Reader::read) {
             return;
         }
         let printed = self.main.output.total() + self.error.output.total();
@@ -173,7 +174,30 @@ impl Actor {
         self.tell();
     }
 
-    fn answer(&self, message: Message) {
+    /// Takes in what one look at a stream gives; whether that was anything.
+    fn take(&mut self, stream: Stream, read: impl Fn(&mut Reader, &mut [u8]) -> usize) -> bool {
+        let reader = match stream {
+            Stream::Main => &mut self.main,
+            Stream::Error => &mut self.error,
+        };
+        let count = read(reader, &mut self.buffer);
+        let bytes = self.buffer.get(..count).unwrap_or_default();
+        match &mut self.terminal {
+            Some(terminal) => terminal.take(bytes, &mut reader.output),
+            None => reader.output.push(bytes),
+        }
+        count > 0
+    }
+
+    /// Hands on what was typed, and what the terminal answers to its program.
+    fn pass_typed(&mut self) {
+        if let Some(terminal) = &mut self.terminal {
+            let typed = terminal.take_typed(self.input.waiting());
+            self.input.add(&typed);
+        }
+    }
+
+    fn answer(&mut self, message: Message) {
         // Whoever asked may have gone away; then nobody misses the answer.
         match message {
             Message::Read {
@@ -188,15 +212,31 @@ impl Actor {
                 };
                 reply.send(output.read(cursor, max)).ok();
             }
-            Message::Excerpt { max, reply } => {
-                reply.send(self.excerpts(max)).ok();
+            Message::Excerpt { max, from, reply } => {
+                reply.send(self.excerpts(max, from)).ok();
+            }
+            Message::Use(act) => {
+                if let Some(terminal) = &mut self.terminal {
+                    act(terminal, self.main.output.place());
+                    self.tell();
+                }
+            }
+            Message::Signal { number, to } => {
+                let control = self.control.clone();
+                tokio::spawn(async move { control.signal(number, to).await });
             }
             Message::Stop { why, grace } => self.stop(why, grace),
         }
     }
 
     /// Gives standard error up to a half, and to each stream what the other leaves.
-    fn excerpts(&self, max: usize) -> Excerpts {
+    fn excerpts(&self, max: usize, from: Option<(Place, Place)>) -> Excerpts {
+        if let Some((start, end)) = from {
+            return Excerpts {
+                main: self.main.output.excerpt_of(start, end, max),
+                error: super::output::Excerpt::default(),
+            };
+        }
         let wanted = |output: &Output| usize::try_from(output.total()).unwrap_or(usize::MAX);
         let (main, error) = (wanted(&self.main.output), wanted(&self.error.output));
         let error_share = error.min((max / 2).max(max.saturating_sub(main)));
@@ -219,6 +259,9 @@ impl Actor {
         self.error.from = None;
         self.buffer = Vec::new();
         self.permit = None;
+        if let Some(terminal) = &mut self.terminal {
+            terminal.finish(&mut self.main.output);
+        }
         self.main.output.settle();
         self.error.output.settle();
         self.tell();
@@ -234,121 +277,8 @@ impl Actor {
             p.main = self.main.output.total();
             p.error = self.error.output.total();
             p.held = self.main.output.held() + self.error.output.held();
+            p.prompt = self.terminal.as_ref().and_then(Terminal::prompt);
+            p.drawn = self.terminal.as_ref().is_none_or(|terminal| !terminal.has_undrawn());
         });
-    }
-}
-
-impl Reader {
-    fn new(from: OwnedFd, kept: usize) -> io::Result<Self> {
-        Ok(Self {
-            from: Some(watch(from, Interest::READABLE)?),
-            output: Output::new(kept),
-        })
-    }
-
-    fn closed() -> Self {
-        Self {
-            from: None,
-            output: Output::new(0),
-        }
-    }
-
-    /// Reads what is there without asking the runtime, at most one buffer. Gives the number of bytes.
-    fn read_now(&mut self, buffer: &mut [u8]) -> usize {
-        let count = self
-            .from
-            .as_ref()
-            .map_or(0, |from| from.get_ref().read(buffer).unwrap_or(0));
-        self.output.push(buffer.get(..count).unwrap_or_default());
-        count
-    }
-
-    /// Reads what is there, at most one buffer; closes at the end. Gives the number of bytes.
-    fn read(&mut self, buffer: &mut [u8]) -> usize {
-        let Some(from) = &self.from else { return 0 };
-        match from.try_io(Interest::READABLE, |mut file| file.read(buffer)) {
-            Err(error) if is_temporary(&error) => 0,
-            // A terminal whose last user is gone gives EIO instead of an end.
-            Ok(0) | Err(_) => {
-                self.from = None;
-                0
-            }
-            Ok(count) => {
-                self.output.push(buffer.get(..count).unwrap_or_default());
-                count
-            }
-        }
-    }
-}
-
-impl Input {
-    fn new(to: OwnedFd, bytes: Vec<u8>) -> io::Result<Self> {
-        let to = if bytes.is_empty() {
-            None
-        } else {
-            Some(watch(to, Interest::WRITABLE)?)
-        };
-        Ok(Self { to, bytes, written: 0 })
-    }
-
-    /// A terminal ends its input by a character: once at the start of a line, twice elsewhere.
-    fn terminal(to: OwnedFd, mut bytes: Vec<u8>) -> io::Result<Self> {
-        match bytes.last() {
-            None => {}
-            Some(b'\n') => bytes.push(END_OF_INPUT),
-            Some(_) => bytes.extend([END_OF_INPUT, END_OF_INPUT]),
-        }
-        Self::new(to, bytes)
-    }
-
-    /// Writes what fits; closes when all is written or nobody reads.
-    fn write(&mut self) {
-        let Some(to) = &self.to else { return };
-        let rest = self.bytes.get(self.written..).unwrap_or_default();
-        match to.try_io(Interest::WRITABLE, |mut file| file.write(rest)) {
-            Err(error) if is_temporary(&error) => {}
-            Ok(count) if count > 0 => {
-                self.written += count;
-                if self.written >= self.bytes.len() {
-                    self.close();
-                }
-            }
-            Ok(_) | Err(_) => self.close(),
-        }
-    }
-
-    fn close(&mut self) {
-        self.to = None;
-        self.bytes = Vec::new();
-    }
-}
-
-/// Has the runtime tell when a descriptor is ready.
-#[expect(
-    deprecated,
-    reason = "its successor is unsafe, and unsafe lives in `kernel`; what it asks for holds: a `File` owns one descriptor, \
-              the same one, until it is dropped"
-)]
-fn watch(fd: OwnedFd, interest: Interest) -> io::Result<AsyncFd<File>> {
-    AsyncFd::with_interest(File::from(fd), interest)
-}
-
-fn is_temporary(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
-}
-
-/// Waits until there is something to read; for ever when closed. Cancel-safe.
-async fn readable(from: Option<&AsyncFd<File>>) -> io::Result<()> {
-    match from {
-        Some(from) => from.readable().await.map(drop),
-        None => std::future::pending().await,
-    }
-}
-
-/// Waits until something can be written; for ever when closed. Cancel-safe.
-async fn writable(to: Option<&AsyncFd<File>>) -> io::Result<()> {
-    match to {
-        Some(to) => to.writable().await.map(drop),
-        None => std::future::pending().await,
     }
 }

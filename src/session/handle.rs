@@ -1,14 +1,17 @@
 //! What others hold of a session: a way to ask it, and its progress.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::output::{Chunk, Excerpt};
+use super::output::{Chunk, Excerpt, Place};
+use super::prompt::Prompt;
+use super::terminal::Terminal;
 use crate::model::SessionId;
 use crate::profile::Profile;
-use crate::sandbox::{Ending, Protection, Stop};
+use crate::sandbox::{Ending, Protection, Stop, Target};
 
 /// A session, running or finished. Cheap to clone; the command does not depend on it.
 #[derive(Clone, Debug)]
@@ -64,6 +67,10 @@ pub struct Progress {
     pub main: u64,
     /// Bytes printed on standard error.
     pub error: u64,
+    /// What its shell is doing, if it is one that tells.
+    pub prompt: Option<Prompt>,
+    /// The screen shows all that was printed.
+    pub drawn: bool,
     /// Memory that its output takes.
     pub held: usize,
     /// How it ended and when, if it has. Nothing is printed after that.
@@ -79,8 +86,10 @@ pub struct Finished {
     pub at: Instant,
 }
 
+/// Something to do with a terminal, and with how much was printed.
+pub(super) type Act = Box<dyn FnOnce(&mut Terminal, Place) + Send>;
+
 /// What a session can be asked.
-#[derive(Debug)]
 pub(super) enum Message {
     Read {
         stream: Stream,
@@ -90,12 +99,32 @@ pub(super) enum Message {
     },
     Excerpt {
         max: usize,
+        /// A part of the main stream: from where to where.
+        from: Option<(Place, Place)>,
         reply: oneshot::Sender<Excerpts>,
+    },
+    /// Done with the terminal, if it has one, and the length of the output.
+    Use(Act),
+    Signal {
+        number: i32,
+        to: Target,
     },
     Stop {
         why: Stop,
         grace: Duration,
     },
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Read { .. } => "Read",
+            Self::Excerpt { .. } => "Excerpt",
+            Self::Use(_) => "Use",
+            Self::Signal { .. } => "Signal",
+            Self::Stop { .. } => "Stop",
+        })
+    }
 }
 
 /// Excerpts of both streams.
@@ -154,8 +183,57 @@ impl Session {
     /// Beginning and end of the output, `max` bytes of both streams together.
     pub async fn excerpts(&self, max: usize) -> Result<Excerpts, Gone> {
         let (reply, answer) = oneshot::channel();
-        self.ask(Message::Excerpt { max, reply }).await?;
+        self.ask(Message::Excerpt { max, from: None, reply }).await?;
         answer.await.map_err(|_| Gone)
+    }
+
+    /// Beginning and end of a part of the main stream.
+    pub async fn excerpt_of(&self, start: Place, end: Place, max: usize) -> Result<Excerpt, Gone> {
+        let (reply, answer) = oneshot::channel();
+        let from = Some((start, end));
+        self.ask(Message::Excerpt { max, from, reply }).await?;
+        Ok(answer.await.map_err(|_| Gone)?.main)
+    }
+
+    /// Has something done with the terminal; none where the session has none. The second argument is
+    /// how much was printed.
+    pub async fn terminal<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&mut Terminal, Place) -> T + Send + 'static,
+    ) -> Result<Option<T>, Gone> {
+        let (reply, answer) = oneshot::channel();
+        let act = move |terminal: &mut Terminal, printed: Place| {
+            reply.send(act(terminal, printed)).ok(); // whoever asked may have gone
+        };
+        self.ask(Message::Use(Box::new(act))).await?;
+        match answer.await {
+            Ok(value) => Ok(Some(value)),
+            Err(_) if self.is_gone() => Err(Gone),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Something new: output, a prompt, a picture, or the end. Cancel-safe.
+    pub async fn changed_from(&self, seen: &Progress) -> Result<Progress, Gone> {
+        let mut progress = self.progress.clone();
+        let news = |p: &Progress| {
+            (p.main, p.error, p.drawn, p.prompt) != (seen.main, seen.error, seen.drawn, seen.prompt)
+                || p.finished.is_some() != seen.finished.is_some()
+        };
+        let found = progress.wait_for(news).await.map_err(|_| Gone)?;
+        Ok(found.clone())
+    }
+
+    /// Until the progress is as wanted, or the end. Cancel-safe.
+    pub async fn until(&self, mut wanted: impl FnMut(&Progress) -> bool) -> Result<Progress, Gone> {
+        let mut progress = self.progress.clone();
+        let found = progress.wait_for(|p| p.finished.is_some() || wanted(p)).await;
+        Ok(found.map_err(|_| Gone)?.clone())
+    }
+
+    /// Sends a signal.
+    pub async fn signal(&self, number: i32, to: Target) -> Result<(), Gone> {
+        self.ask(Message::Signal { number, to }).await
     }
 
     /// Ends the command, for certain after `grace`. [`Session::finished`] tells when it is gone.

@@ -226,6 +226,8 @@ pub struct Follow {
     now: ShellState,
     /// A command has begun since the last prompt.
     began: bool,
+    /// An end was told since a command was last sent or begun. A prompt without one is only drawn anew.
+    ended: bool,
 }
 
 impl Follow {
@@ -237,12 +239,18 @@ impl Follow {
     /// A command line was sent: until the shell says otherwise, it is busy with it.
     pub fn sent(&mut self) {
         self.now = ShellState::Busy;
-        self.began = false;
+        (self.began, self.ended) = (false, false);
     }
 
     /// Takes a mark; gives what it tells.
     pub fn take(&mut self, mark: Mark) -> Option<Event> {
         let before = self.now;
+        match mark {
+            Mark::Prompt if !self.ended && matches!(before, ShellState::Busy | ShellState::Unfinished) => return None,
+            Mark::End { .. } => self.ended = true,
+            Mark::Begin => self.ended = false,
+            Mark::Prompt | Mark::More => {}
+        }
         match mark {
             // A paste of two commands begins twice and ends once.
             Mark::Begin if self.began => None,

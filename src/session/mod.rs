@@ -11,20 +11,28 @@ pub mod fuzz;
 pub mod grep;
 mod handle;
 pub mod input;
+mod integration;
 pub mod keys;
 pub mod lines;
 pub mod marks;
 pub mod modes;
 mod output;
 mod plain;
+mod prompt;
 pub mod screen;
 pub mod sequences;
 pub mod shell;
+mod streams;
+mod terminal;
 pub mod waits;
 
 pub use handle::{About, Excerpts, Finished, Gone, Progress, Session, Stream, Streams};
-pub use output::{Chunk, Excerpt, HEAD, Omitted};
+pub use integration::Integration;
+pub use marks::ShellState;
+pub use output::{Chunk, Excerpt, HEAD, Omitted, Place};
 pub use plain::{Plain, incomplete_character, lossy};
+pub use prompt::{Command, Prompt};
+pub use terminal::{ExecuteError, Terminal, TypeError};
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -36,11 +44,12 @@ use tokio::task::JoinSet;
 
 use crate::limits::CommandPermit;
 use crate::model::SessionId;
-use crate::policy::{Caller, LaunchRequest, Terminal};
+use crate::policy::{Caller, LaunchRequest, Terminal as Wanted};
 use crate::sandbox::{Sandbox, Stop};
 
 use actor::Actor;
 pub use actor::{KEEP, OUTPUT_KEPT};
+use screen::Size;
 
 /// Finished sessions that are kept, all callers together.
 pub const FINISHED: usize = 64;
@@ -77,6 +86,12 @@ pub enum SessionError {
         /// What was asked for.
         name: String,
     },
+    /// Another session of the caller's has the name.
+    #[error("a session of yours is called {name:?} already; hint: choose another name, or terminal_close that one")]
+    NameTaken {
+        /// The name.
+        name: String,
+    },
     /// The server ends.
     #[error("the server is ending and starts nothing more")]
     Ending,
@@ -96,22 +111,39 @@ pub enum SessionError {
     },
 }
 
+/// How a session is kept.
+#[derive(Debug, Default)]
+pub struct Manner {
+    /// Its short name, instead of `s` and a number.
+    pub name: Option<String>,
+    /// Written to the command, whose input then ends; none leaves a terminal's input open.
+    pub stdin: Option<Vec<u8>>,
+    /// How its shell tells about its commands, if it does.
+    pub integration: Option<Integration>,
+}
+
 impl Sessions {
-    /// Takes a sandbox in and watches over it. `stdin` is written to the command, then closed.
+    /// Takes a sandbox in and watches over it.
     pub fn start(
         &self,
         caller: &Caller,
         launch: &LaunchRequest,
         sandbox: Sandbox,
-        stdin: Vec<u8>,
+        manner: Manner,
         permit: CommandPermit,
     ) -> Result<Session, SessionError> {
         let id = SessionId::random().map_err(|source| SessionError::Handle { source })?;
         let protections = sandbox.protections.clone();
         let (progress, seen) = watch::channel(Progress::default());
         let limit = launch.profile.limits.output.bytes();
-        let actor =
-            Actor::new(sandbox, stdin, limit, permit, progress).map_err(|source| SessionError::Watch { source })?;
+        let Manner {
+            name,
+            stdin,
+            integration,
+        } = manner;
+        let size = size(launch.terminal);
+        let actor = Actor::new(sandbox, stdin, size, integration, limit, permit, progress)
+            .map_err(|source| SessionError::Watch { source })?;
         let (messages, questions) = mpsc::channel(QUESTIONS);
 
         let mut table = self.table();
@@ -120,16 +152,21 @@ impl Sessions {
         }
         table.tidy();
         let own = table.of.entry(caller.clone()).or_default();
+        if let Some(name) = &name
+            && own.sessions.values().any(|session| session.about.alias == *name)
+        {
+            return Err(SessionError::NameTaken { name: name.clone() });
+        }
         own.last += 1;
         let session = Session {
             about: Arc::new(About {
                 id,
-                alias: format!("s{}", own.last),
+                alias: name.unwrap_or_else(|| format!("s{}", own.last)),
                 profile: Arc::clone(&launch.profile),
                 command: describe(launch),
                 streams: match launch.terminal {
-                    Terminal::None => Streams::Pipes,
-                    Terminal::Size { .. } => Streams::Terminal,
+                    Wanted::None => Streams::Pipes,
+                    Wanted::Size { .. } => Streams::Terminal,
                 },
                 started: Instant::now(),
                 timeout: launch.timeout,
@@ -147,12 +184,7 @@ impl Sessions {
     pub fn resolve(&self, caller: &Caller, name: &str) -> Result<SessionId, SessionError> {
         let table = self.table();
         let own = table.of.get(caller);
-        let by_alias = || {
-            let digits = name
-                .strip_prefix('s')
-                .filter(|d| d.bytes().all(|b| b.is_ascii_digit()))?;
-            own?.sessions.get(&digits.parse().ok()?)
-        };
+        let by_alias = || own?.sessions.values().find(|s| s.about.alias == name);
         let by_id = || {
             let id = SessionId::parse(name)?;
             own?.sessions.values().find(|s| s.about.id == id)
@@ -246,6 +278,15 @@ fn no_such(name: &str) -> SessionError {
     SessionError::NoSuchSession {
         name: name.chars().take(40).collect(),
     }
+}
+
+/// The size of its terminal; for a session without one that does not matter.
+fn size(terminal: Wanted) -> Size {
+    let (columns, rows) = match terminal {
+        Wanted::Size { columns, rows } => (columns, rows),
+        Wanted::None => (80, 24),
+    };
+    Size::new(columns, rows).unwrap_or_default()
 }
 
 /// The command for a list: one line, 60 characters.

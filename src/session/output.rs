@@ -15,8 +15,26 @@ pub(super) struct Output {
     tail: VecDeque<u8>,
     tail_capacity: usize,
     total: u64,
+    /// Line ends among all bytes.
+    lines: u64,
     /// Line ends among the bytes that are no longer kept.
     dropped_lines: u64,
+}
+
+/// A place in the output: what was printed before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// Bytes.
+    pub bytes: u64,
+    /// Line ends.
+    pub lines: u64,
+}
+
+impl Place {
+    /// The later of two, in bytes.
+    pub fn max_bytes(one: Self, other: Self) -> u64 {
+        one.bytes.max(other.bytes)
+    }
 }
 
 /// A piece of the output, as it was.
@@ -64,6 +82,7 @@ impl Output {
             tail: VecDeque::new(),
             tail_capacity: capacity.saturating_sub(HEAD).max(HEAD),
             total: 0,
+            lines: 0,
             dropped_lines: 0,
         }
     }
@@ -71,6 +90,7 @@ impl Output {
     /// Adds what was read.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         self.total += bytes.len() as u64;
+        self.lines += line_ends(bytes);
         let room = HEAD.saturating_sub(self.head.len());
         let (first, rest) = bytes.split_at(bytes.len().min(room));
         self.head.extend_from_slice(first);
@@ -92,6 +112,14 @@ impl Output {
     /// How much was printed.
     pub(super) fn total(&self) -> u64 {
         self.total
+    }
+
+    /// The end at present.
+    pub(super) fn place(&self) -> Place {
+        Place {
+            bytes: self.total,
+            lines: self.lines,
+        }
     }
 
     /// How much memory is in use.
@@ -162,6 +190,44 @@ impl Output {
         }
     }
 
+    /// The same for a part, whose beginning may no longer be kept.
+    pub(super) fn excerpt_of(&self, start: Place, end: Place, max: usize) -> Excerpt {
+        let total = end.bytes.saturating_sub(start.bytes);
+        let whole = index(total);
+        let first = self.read(start.bytes, whole.min(max));
+        if whole <= max && first.dropped == 0 {
+            return Excerpt {
+                head: first.bytes,
+                omitted: None,
+                tail: Vec::new(),
+                total,
+            };
+        }
+        let half = max / 2;
+        let mut head = if first.dropped == 0 { first.bytes } else { Vec::new() };
+        head.truncate(half);
+        head.truncate(head_cut(&head));
+        let from = end
+            .bytes
+            .saturating_sub(half as u64)
+            .max(start.bytes + head.len() as u64);
+        let last = self.read(from, index(end.bytes.saturating_sub(from)));
+        let mut tail = last.bytes;
+        tail.truncate(index(end.bytes.saturating_sub(last.start)));
+        tail.drain(..tail_cut(&tail));
+        let shown = line_ends(&head) + line_ends(&tail);
+        Excerpt {
+            omitted: Some(Omitted {
+                cursor: start.bytes + head.len() as u64,
+                bytes: total.saturating_sub((head.len() + tail.len()) as u64),
+                lines: end.lines.saturating_sub(start.lines).saturating_sub(shown),
+            }),
+            head,
+            tail,
+            total,
+        }
+    }
+
     fn tail_start(&self) -> u64 {
         self.total - self.tail.len() as u64
     }
@@ -209,7 +275,7 @@ fn is_continuation(byte: u8) -> bool {
 }
 
 fn line_ends(bytes: &[u8]) -> u64 {
-    bytes.iter().filter(|b| **b == b'\n').count() as u64
+    memchr::memchr_iter(b'\n', bytes).count() as u64
 }
 
 fn index(position: u64) -> usize {

@@ -28,7 +28,7 @@ fn launch() -> LaunchRequest {
         program: Program::Shell(ShellLine::new("make\tall").unwrap()),
         cwd: None,
         env: Vec::new(),
-        terminal: Terminal::None,
+        terminal: Wanted::None,
         timeout: None,
         cpu_time: None,
     }
@@ -37,7 +37,18 @@ fn launch() -> LaunchRequest {
 async fn start(sessions: &Sessions, caller: &Caller, launch: &LaunchRequest, stdin: &[u8]) -> (Session, Inside) {
     let permit = Limits::new().command(caller, Duration::ZERO).await.unwrap();
     let (sandbox, inside) = fake::sandbox();
-    let session = sessions.start(caller, launch, sandbox, stdin.to_vec(), permit).unwrap();
+    let session = sessions
+        .start(
+            caller,
+            launch,
+            sandbox,
+            Manner {
+                stdin: Some(stdin.to_vec()),
+                ..Manner::default()
+            },
+            permit,
+        )
+        .unwrap();
     (session, inside)
 }
 
@@ -194,6 +205,6 @@ async fn the_end_of_the_server_stops_all_and_starts_nothing() {
     };
     assert_eq!(inside.orders.recv().await, Some(expected));
     let permit = Limits::new().command(&LOCAL, Duration::ZERO).await.unwrap();
-    let refused = sessions.start(&LOCAL, &launch(), fake::sandbox().0, Vec::new(), permit);
+    let refused = sessions.start(&LOCAL, &launch(), fake::sandbox().0, Manner::default(), permit);
     assert!(matches!(refused, Err(SessionError::Ending)));
 }

@@ -184,7 +184,7 @@ pub(super) fn number(value: impl TryInto<i64>) -> i64 {
 }
 
 /// Adds one stream's output, and says how many bytes of it are not UTF-8.
-fn section(text: &mut String, alias: &str, name: &str, excerpt: &Excerpt, streams: Streams) -> u64 {
+pub(super) fn section(text: &mut String, alias: &str, name: &str, excerpt: &Excerpt, streams: Streams) -> u64 {
     if excerpt.total == 0 {
         return 0;
     }
@@ -197,6 +197,9 @@ fn section(text: &mut String, alias: &str, name: &str, excerpt: &Excerpt, stream
         }
     };
     let (head, mut unclear) = readable(&excerpt.head);
+    if head.is_empty() && excerpt.omitted.is_none() {
+        return unclear; // nothing but escape sequences
+    }
     text.push_str("--- ");
     text.push_str(name);
     text.push('\n');

@@ -2,7 +2,10 @@
 
 use serde_json::{Map, Value};
 
-use super::{terminal_close, terminal_list, terminal_read, terminal_run, terminal_wait};
+use super::{
+    terminal_close, terminal_exec, terminal_list, terminal_open, terminal_read, terminal_resize, terminal_run,
+    terminal_send, terminal_signal, terminal_snapshot, terminal_wait,
+};
 
 /// One tool as clients see it.
 #[derive(Clone, Copy, Debug)]
@@ -33,11 +36,17 @@ pub enum Hints {
 }
 
 /// All tools, in the order in which they are listed.
-pub fn definitions() -> [Definition; 5] {
+pub fn definitions() -> [Definition; 11] {
     [
         terminal_run::DEFINITION,
+        terminal_open::DEFINITION,
+        terminal_exec::DEFINITION,
+        terminal_send::DEFINITION,
+        terminal_snapshot::DEFINITION,
         terminal_wait::DEFINITION,
         terminal_read::DEFINITION,
+        terminal_resize::DEFINITION,
+        terminal_signal::DEFINITION,
         terminal_list::DEFINITION,
         terminal_close::DEFINITION,
     ]

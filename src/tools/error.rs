@@ -5,7 +5,7 @@ use crate::audit::AuditError;
 use crate::limits::Refused;
 use crate::policy::Reason;
 use crate::sandbox::LaunchError;
-use crate::session::{Gone, SessionError};
+use crate::session::{ExecuteError, Gone, SessionError, TypeError};
 
 /// Why a call gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +34,27 @@ pub enum ToolError {
     /// It went away while we looked.
     #[error(transparent)]
     Gone(#[from] Gone),
+    /// It has pipes.
+    #[error(
+        "this session has no terminal; hint: terminal_open opens one that has, terminal_read reads this one's output"
+    )]
+    NoTerminal,
+    /// It is over.
+    #[error("the session's command has ended; hint: terminal_read has its output, terminal_open opens another session")]
+    Ended,
+    /// The kernel does not take the size.
+    #[error("cannot resize the terminal")]
+    Resize {
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Nothing was typed.
+    #[error(transparent)]
+    Type(#[from] TypeError),
+    /// The shell was not given the command.
+    #[error(transparent)]
+    Execute(#[from] ExecuteError),
     /// The command did not start.
     #[error("the command did not start: {0}")]
     Launch(#[from] LaunchError),
@@ -57,6 +78,8 @@ impl ToolError {
             Self::Denied { .. } => "policy",
             Self::Refused(_) => "limits",
             Self::Session(_) | Self::Gone(_) => "no such session",
+            Self::NoTerminal | Self::Ended | Self::Type(_) | Self::Execute(_) => "session",
+            Self::Resize { .. } => "system",
             Self::Launch(_) => "launch",
             Self::Audit(_) => "audit",
             Self::Cancelled => "cancelled",

@@ -33,7 +33,7 @@ pub fn arguments(bytes: &[u8]) {
             let line = |argument: &crate::model::Argument| argument.as_os_str().as_encoded_bytes().contains(&0);
             match &request.program {
                 Program::Shell(text) => assert!(!line(text.as_argument())),
-                Program::Interactive(_) => panic!("no tool opens a shell yet"),
+                Program::Interactive(_) => {}
                 Program::Argv(argv) => assert!(!argv.is_empty() && !argv.iter().any(line)),
             }
             assert!(request.timeout.is_none_or(|time| !time.is_zero()));

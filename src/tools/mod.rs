@@ -12,12 +12,20 @@ mod error;
 #[doc(hidden)]
 pub mod fuzz;
 mod guess;
+mod picture;
 mod schema;
 pub mod terminal_close;
+pub mod terminal_exec;
 pub mod terminal_list;
+pub mod terminal_open;
 pub mod terminal_read;
+pub mod terminal_resize;
 pub mod terminal_run;
+pub mod terminal_send;
+pub mod terminal_signal;
+pub mod terminal_snapshot;
 pub mod terminal_wait;
+mod until;
 
 pub use definition::{Definition, Hints, definitions};
 pub use error::ToolError;
@@ -78,6 +86,12 @@ type ReplyResult = Result<Reply, ToolError>;
 #[derive(Debug)]
 pub(crate) enum Parsed {
     Run(Request, terminal_run::Manner),
+    Open(Request, terminal_open::Manner),
+    Exec(Request, terminal_exec::Manner),
+    Send(Request, terminal_send::Manner),
+    Snapshot(Request, terminal_snapshot::Manner),
+    Resize(Request, terminal_resize::Manner),
+    Signal(Request, terminal_signal::Manner),
     Wait(Request, terminal_wait::Manner),
     Read(Request, terminal_read::Manner),
     List(Request),
@@ -138,7 +152,9 @@ impl Services {
     /// The session that a grant is for.
     fn granted(&self, caller: &Caller, grant: &SessionGrant) -> Result<Session, ToolError> {
         match grant.request() {
-            Request::Observe { session, .. } | Request::Close { session } => Ok(self.sessions.get(caller, *session)?),
+            Request::Observe { session, .. } | Request::Act { session, .. } | Request::Close { session } => {
+                Ok(self.sessions.get(caller, *session)?)
+            }
             Request::List | Request::Launch(_) => Err(ToolError::WrongGrant),
         }
     }
@@ -147,6 +163,12 @@ impl Services {
 fn parse(services: &Services, caller: &Caller, call: ToolCall) -> Result<Parsed, ToolError> {
     match call.name.as_str() {
         terminal_run::NAME => terminal_run::parse(services, call.arguments),
+        terminal_open::NAME => terminal_open::parse(services, call.arguments),
+        terminal_exec::NAME => terminal_exec::parse(services, caller, call.arguments),
+        terminal_send::NAME => terminal_send::parse(services, caller, call.arguments),
+        terminal_snapshot::NAME => terminal_snapshot::parse(services, caller, call.arguments),
+        terminal_resize::NAME => terminal_resize::parse(services, caller, call.arguments),
+        terminal_signal::NAME => terminal_signal::parse(services, caller, call.arguments),
         terminal_wait::NAME => terminal_wait::parse(services, caller, call.arguments),
         terminal_read::NAME => terminal_read::parse(services, caller, call.arguments),
         terminal_list::NAME => terminal_list::parse(call.arguments),
@@ -160,6 +182,12 @@ fn parse(services: &Services, caller: &Caller, call: ToolCall) -> Result<Parsed,
 /// What is done with a grant.
 enum Act {
     Run(terminal_run::Manner),
+    Open(terminal_open::Manner),
+    Exec(terminal_exec::Manner),
+    Send(terminal_send::Manner),
+    Snapshot(terminal_snapshot::Manner),
+    Resize(terminal_resize::Manner),
+    Signal(terminal_signal::Manner),
     Wait(terminal_wait::Manner),
     Read(terminal_read::Manner),
     List,
@@ -170,6 +198,12 @@ impl Parsed {
     fn split(self) -> (Request, Act) {
         match self {
             Self::Run(request, manner) => (request, Act::Run(manner)),
+            Self::Open(request, manner) => (request, Act::Open(manner)),
+            Self::Exec(request, manner) => (request, Act::Exec(manner)),
+            Self::Send(request, manner) => (request, Act::Send(manner)),
+            Self::Snapshot(request, manner) => (request, Act::Snapshot(manner)),
+            Self::Resize(request, manner) => (request, Act::Resize(manner)),
+            Self::Signal(request, manner) => (request, Act::Signal(manner)),
             Self::Wait(request, manner) => (request, Act::Wait(manner)),
             Self::Read(request, manner) => (request, Act::Read(manner)),
             Self::List(request) => (request, Act::List),
@@ -190,13 +224,31 @@ impl Act {
             (Self::Run(manner), Grant::Launch(grant)) => {
                 terminal_run::apply(services, caller, grant, manner, cancelled).await
             }
+            (Self::Open(manner), Grant::Launch(grant)) => {
+                terminal_open::apply(services, caller, grant, manner, cancelled).await
+            }
+            (Self::Exec(manner), Grant::Session(grant)) => {
+                terminal_exec::apply(services, caller, &grant, manner, cancelled).await
+            }
+            (Self::Send(manner), Grant::Session(grant)) => {
+                terminal_send::apply(services, caller, &grant, manner, cancelled).await
+            }
+            (Self::Snapshot(manner), Grant::Session(grant)) => {
+                terminal_snapshot::apply(services, caller, &grant, manner).await
+            }
+            (Self::Resize(manner), Grant::Session(grant)) => {
+                terminal_resize::apply(services, caller, &grant, manner).await
+            }
+            (Self::Signal(manner), Grant::Session(grant)) => {
+                terminal_signal::apply(services, caller, &grant, manner).await
+            }
             (Self::Wait(manner), Grant::Session(grant)) => {
                 terminal_wait::apply(services, caller, &grant, manner, cancelled).await
             }
             (Self::Read(manner), Grant::Session(grant)) => terminal_read::apply(services, caller, &grant, manner).await,
             (Self::List, Grant::Session(_)) => terminal_list::apply(services, caller),
             (Self::Close, Grant::Session(grant)) => terminal_close::apply(services, caller, &grant).await,
-            (_, Grant::Launch(_)) | (Self::Run(_), Grant::Session(_)) => Err(ToolError::WrongGrant),
+            (_, Grant::Launch(_)) | (Self::Run(_) | Self::Open(_), Grant::Session(_)) => Err(ToolError::WrongGrant),
         }
     }
 }

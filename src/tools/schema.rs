@@ -67,7 +67,7 @@ fn tidy(schema: &mut Value) {
 }
 
 fn is_rust_format(format: &Value) -> bool {
-    let formats = ["int64", "uint64", "int32", "uint32", "uint", "double"];
+    let formats = ["int64", "uint64", "int32", "uint16", "uint32", "uint", "double"];
     format.as_str().is_some_and(|f| formats.contains(&f))
 }
 

@@ -217,14 +217,14 @@ fn written(bytes: &[u8], form: Form, complete: bool) -> (String, usize, u64) {
 
 impl StreamName {
     /// What a session has for output besides standard error.
-    fn main(streams: Streams) -> Self {
+    pub(super) fn main(streams: Streams) -> Self {
         match streams {
             Streams::Pipes => Self::Stdout,
             Streams::Terminal => Self::Terminal,
         }
     }
 
-    fn exists(self, streams: Streams) -> bool {
+    pub(super) fn exists(self, streams: Streams) -> bool {
         match streams {
             Streams::Pipes => self != Self::Terminal,
             Streams::Terminal => self != Self::Stderr,
@@ -238,7 +238,7 @@ impl StreamName {
         }
     }
 
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Stdout => "stdout",
             Self::Stderr => "stderr",

@@ -18,7 +18,7 @@ use super::{Definition, Hints, Parsed, Reply, Services, ToolError, schema};
 use crate::model::{Argument, EnvName, EnvValue, Program, ShellLine};
 use crate::policy::{Caller, LaunchGrant, LaunchRequest, Request, Terminal};
 use crate::sandbox::Stop;
-use crate::session::Session;
+use crate::session::{self, Session};
 
 pub(super) const NAME: &str = "terminal_run";
 
@@ -141,9 +141,11 @@ pub(super) async fn apply(
         let permit = services.limits.command(caller, manner.patience).await?;
         let request = grant.request().clone();
         let sandbox = services.launchers.launch(grant).await?;
-        let session = services
-            .sessions
-            .start(caller, &request, sandbox, manner.stdin, permit)?;
+        let kept = session::Manner {
+            stdin: Some(manner.stdin),
+            ..session::Manner::default()
+        };
+        let session = services.sessions.start(caller, &request, sandbox, kept, permit)?;
         Ok::<Session, ToolError>(session)
     };
     let session = tokio::select! {
@@ -187,7 +189,7 @@ impl Drop for KillOnDrop {
     }
 }
 
-fn program(command: Option<String>, argv: Option<Vec<String>>) -> Result<Program, ArgumentError> {
+pub(super) fn program(command: Option<String>, argv: Option<Vec<String>>) -> Result<Program, ArgumentError> {
     match (command, argv) {
         (Some(line), None) => {
             let line = ShellLine::new(line).map_err(|error| ArgumentError::new("command", error, ""))?;
@@ -214,14 +216,14 @@ fn program(command: Option<String>, argv: Option<Vec<String>>) -> Result<Program
     }
 }
 
-fn directory(services: &Services, cwd: String) -> Result<PathBuf, ArgumentError> {
+pub(super) fn directory(services: &Services, cwd: String) -> Result<PathBuf, ArgumentError> {
     if cwd.contains('\0') {
         return Err(ArgumentError::new("cwd", "holds a NUL byte, which no path can", ""));
     }
     Ok(services.workspace.path().join(cwd))
 }
 
-fn variable((name, value): (String, String)) -> Result<(EnvName, EnvValue), ArgumentError> {
+pub(super) fn variable((name, value): (String, String)) -> Result<(EnvName, EnvValue), ArgumentError> {
     let name = EnvName::new(name).map_err(|error| ArgumentError::new("env", error, ""))?;
     let value = EnvValue::new(value).map_err(|error| {
         ArgumentError::new(

@@ -8,22 +8,23 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
-use super::answer::{Answer, Facts, structured};
-use super::arguments::{self, ArgumentError};
-use super::terminal_read::StreamName;
+use super::answer::{Answer, Facts, header, section, structured};
+use super::arguments;
+use super::picture::{Picture, Wanted};
+use super::until::{Condition, Fired, Until};
 use super::{Definition, Hints, Parsed, Reply, Services, ToolError, schema};
 use crate::policy::{Caller, Request, SessionGrant};
-use crate::session::{Gone, Plain, Session, Stream, Streams};
+use crate::session::{Gone, Progress, Session, Streams};
 
 pub(super) const NAME: &str = "terminal_wait";
 
 pub(super) const DEFINITION: Definition = Definition {
     name: NAME,
     title: "Wait for a session",
-    description: "Waits until the command of a session ends, or until its output holds a text, or until timeout_ms has \
-        passed; says which, and shows the beginning and the end of the output. A text is looked for in the output from \
-        its start, or from until.cursor on, as the bytes came. To wait longer, call it again: nothing is lost between \
-        calls.",
+    description: "Waits until the command of a session ends, or for what until names (a text, a pattern, quiet, the end of \
+        the command that a shell runs), or until timeout_ms has passed; says which, and shows the beginning and the end \
+        of the output. A text is looked for in the output from its start, or from until.cursor on. To wait longer, call \
+        it again: nothing is lost between calls.",
     arguments: || &ARGUMENTS,
     result: schema::of_result::<Result>,
     hints: Hints::ReadOnly,
@@ -36,9 +37,6 @@ const DEFAULT_TIMEOUT_MS: i64 = 10_000;
 const SHOWN: usize = 40_000;
 /// The same while the command runs: the rest is a terminal_read away.
 const SHOWN_RUNNING: usize = 8_000;
-const PIECE: usize = 256 * 1024;
-/// How much before a match is kept to show its line.
-const LINE: usize = 2048;
 
 /// The arguments as written.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -54,34 +52,11 @@ struct Arguments {
     timeout_ms: Option<i64>,
 }
 
-/// What to wait for; the end of the command always counts.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Until {
-    /// The end of the command. Always waited for, whether or not it is given.
-    exit: Option<bool>,
-    /// A text in the output.
-    #[schemars(length(min = 1, max = 1000))]
-    text: Option<String>,
-    /// Where to look for the text. Default: everywhere.
-    stream: Option<StreamName>,
-    /// The position in the stream from which on to look. Default: 0, the start.
-    #[schemars(range(min = 0))]
-    cursor: Option<i64>,
-}
-
-/// What to wait for, as meant.
+/// What to wait for, and for how long.
 #[derive(Debug)]
 pub(crate) struct Manner {
-    text: Option<Sought>,
+    condition: Condition,
     timeout: Duration,
-}
-
-#[derive(Debug)]
-struct Sought {
-    text: Vec<u8>,
-    stream: Option<StreamName>,
-    cursor: u64,
 }
 
 /// The structured result.
@@ -96,43 +71,11 @@ struct Result {
     facts: Facts,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-enum Fired {
-    /// The command ended.
-    Exit,
-    /// The text was found.
-    Text,
-    /// The time was over first.
-    Timeout,
-}
-
 pub(super) fn parse(services: &Services, caller: &Caller, given: Map<String, Value>) -> super::ParseResult {
     let given: Arguments = arguments::take(&ARGUMENTS, given)?;
     let session = services.sessions.resolve(caller, &given.session)?;
-    let until = given.until.unwrap_or_default();
-    if until.exit == Some(false) && until.text.is_none() {
-        return Err(ArgumentError::new(
-            "until",
-            "waits for nothing",
-            "give text, or leave until out to wait for the end",
-        )
-        .into());
-    }
-    if until.cursor.is_some() && until.stream.is_none() {
-        return Err(ArgumentError::new(
-            "until.cursor",
-            "needs \"until.stream\"",
-            "say which stream it is a position in",
-        )
-        .into());
-    }
     let manner = Manner {
-        text: until.text.map(|text| Sought {
-            text: text.into_bytes(),
-            stream: until.stream,
-            cursor: until.cursor.unwrap_or_default().unsigned_abs(),
-        }),
+        condition: given.until.unwrap_or_default().parse()?,
         timeout: Duration::from_millis(given.timeout_ms.unwrap_or(DEFAULT_TIMEOUT_MS).unsigned_abs()),
     };
     Ok(Parsed::Wait(Request::Observe { tool: NAME, session }, manner))
@@ -146,18 +89,10 @@ pub(super) async fn apply(
     cancelled: CancellationToken,
 ) -> super::ReplyResult {
     let session = services.granted(caller, grant)?;
-    let waited = async {
-        match &manner.text {
-            Some(sought) => look_for(&session, sought).await,
-            None => session.finished().await.map(|_| None),
-        }
-    };
+    manner.condition.suits(&session)?;
     let (fired, matched_line) = tokio::select! {
-        waited = tokio::time::timeout(manner.timeout, waited) => match waited {
-            Ok(line) => match line? {
-                Some(line) => (Fired::Text, Some(line)),
-                None => (Fired::Exit, None),
-            },
+        waited = tokio::time::timeout(manner.timeout, manner.condition.wait(&session, None)) => match waited {
+            Ok(fired) => fired?,
             Err(_) => (Fired::Timeout, None),
         },
         () = cancelled.cancelled() => return Err(ToolError::Cancelled),
@@ -167,10 +102,26 @@ pub(super) async fn apply(
     } else {
         SHOWN_RUNNING
     };
-    let Answer { text, facts } = Answer::about(&session, shown).await?;
+    let Answer { mut text, facts } = Answer::about(&session, shown).await?;
+    let progress = session.progress();
+    if fired == Fired::Command {
+        text = command_output(&session, &progress, SHOWN).await?;
+    } else if session.about().streams == Streams::Terminal && progress.finished.is_none() {
+        let screen = session
+            .terminal(|terminal, _| Picture::of(terminal, Wanted::default()))
+            .await?;
+        text = header(&session, None) + &screen.map(|(text, _)| text).unwrap_or_default();
+    }
     let first = match (fired, &matched_line) {
-        (Fired::Text, Some(line)) => format!("text found: {line}\n"),
-        (Fired::Exit, _) if manner.text.is_some() => "the text was not printed and the command ended\n".to_owned(),
+        (Fired::Found, Some(line)) => format!("found: {line}\n"),
+        (Fired::Command, _) => match progress.prompt {
+            Some(prompt) => format!("the shell's command ended with exit code {}\n", prompt.last.exit_code),
+            None => String::new(),
+        },
+        (Fired::Idle, _) => "nothing was printed for the time given\n".to_owned(),
+        (Fired::Exit, _) if manner.condition.is_more_than_the_end() => {
+            "the session ended before that came\n".to_owned()
+        }
         (Fired::Timeout, _) => format!("still running after waiting {} ms\n", manner.timeout.as_millis()),
         _ => String::new(),
     };
@@ -185,97 +136,20 @@ pub(super) async fn apply(
     })
 }
 
-/// The line with the text when it is printed, or none when the command ends without it.
-async fn look_for(session: &Session, sought: &Sought) -> std::result::Result<Option<String>, Gone> {
-    let mut searches: Vec<Search> = sought.searches(session.about().streams);
-    loop {
-        let progress = session.progress();
-        for search in &mut searches {
-            if let Some(line) = search.advance(session, &sought.text).await? {
-                return Ok(Some(line));
-            }
-        }
-        if progress.finished.is_some() {
-            return Ok(None);
-        }
-        session.more_than(&progress).await?;
+/// What the last command of the session's shell printed.
+async fn command_output(session: &Session, progress: &Progress, max: usize) -> std::result::Result<String, Gone> {
+    let last = progress.prompt.unwrap_or_default().last;
+    let excerpt = session.excerpt_of(last.start, last.end, max).await?;
+    let mut text = String::new();
+    section(
+        &mut text,
+        &session.about().alias,
+        "terminal",
+        &excerpt,
+        Streams::Terminal,
+    );
+    if text.is_empty() {
+        text.push_str("(no output)\n");
     }
-}
-
-/// The search in one stream: how far it is, and the end of what was looked at.
-struct Search {
-    stream: Stream,
-    cursor: u64,
-    window: Vec<u8>,
-}
-
-impl Sought {
-    fn searches(&self, streams: Streams) -> Vec<Search> {
-        let both = [Stream::Main, Stream::Error];
-        let wanted = |stream: &Stream| match self.stream {
-            Some(name) => name.stream(streams) == *stream,
-            None => true,
-        };
-        let search = |stream| Search {
-            stream,
-            cursor: self.cursor,
-            window: Vec::new(),
-        };
-        both.into_iter().filter(wanted).map(search).collect()
-    }
-}
-
-impl Search {
-    /// Looks at all that is there now.
-    async fn advance(&mut self, session: &Session, text: &[u8]) -> std::result::Result<Option<String>, Gone> {
-        loop {
-            let chunk = session.read(self.stream, self.cursor, PIECE).await?;
-            if chunk.bytes.is_empty() {
-                return Ok(None);
-            }
-            if chunk.dropped > 0 {
-                self.window.clear();
-            }
-            self.cursor = chunk.start + chunk.bytes.len() as u64;
-            let from = self.window.len().saturating_sub(text.len() - 1);
-            self.window.extend_from_slice(&chunk.bytes);
-            if let Some(line) = line_with(&self.window, from, text) {
-                return Ok(Some(line));
-            }
-            let old = self.window.len().saturating_sub(LINE.max(text.len()));
-            self.window.drain(..old);
-        }
-    }
-}
-
-/// The line that holds the first occurrence of `text` at or after `from`.
-fn line_with(window: &[u8], from: usize, text: &[u8]) -> Option<String> {
-    let at = from + window.get(from..)?.windows(text.len()).position(|w| w == text)?;
-    let (before, rest) = window.split_at_checked(at)?;
-    let start = before
-        .iter()
-        .rposition(|b| *b == b'\n')
-        .map_or(0, |n| n + 1)
-        .max(at.saturating_sub(LINE));
-    let after = rest.iter().skip(text.len()).position(|b| *b == b'\n');
-    let end = after
-        .map_or(window.len(), |n| at + text.len() + n)
-        .min(at + text.len() + LINE);
-    let mut plain = Plain::default();
-    plain.feed(window.get(start..end)?);
-    Some(plain.finish().0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_line_around_a_match_is_shown() {
-        let window = b"first\nlisten on \x1b[1mport\x1b[0m 80\nlast";
-        assert_eq!(line_with(window, 0, b"listen").unwrap(), "listen on port 80");
-        assert_eq!(line_with(window, 0, b"last").unwrap(), "last");
-        assert_eq!(line_with(window, 7, b"first"), None);
-        assert_eq!(line_with(b"", 0, b"x"), None);
-    }
+    Ok(text)
 }

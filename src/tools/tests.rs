@@ -37,8 +37,14 @@ fn what_is_published_suits_every_client() {
     let names: Vec<&str> = definitions().iter().map(|d| d.name).collect();
     let order = [
         "terminal_run",
+        "terminal_open",
+        "terminal_exec",
+        "terminal_send",
+        "terminal_snapshot",
         "terminal_wait",
         "terminal_read",
+        "terminal_resize",
+        "terminal_signal",
         "terminal_list",
         "terminal_close",
     ];

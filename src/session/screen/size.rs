@@ -22,6 +22,16 @@ pub struct SizeError {
     pub rows: u16,
 }
 
+/// What most programs expect.
+impl Default for Size {
+    fn default() -> Self {
+        Self {
+            columns: NonZeroU16::MIN.saturating_add(79),
+            rows: NonZeroU16::MIN.saturating_add(23),
+        }
+    }
+}
+
 impl Size {
     /// Least and most columns. Below 20 the emulator breaks on wide characters; 500 is more than any
     /// monitor shows and bounds what one erase costs.

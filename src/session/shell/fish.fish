@@ -12,5 +12,9 @@ end
 function __terrarium_prompt --on-event fish_prompt
     builtin printf '\e]133;B;%s;@KEY@\a' $__terrarium_n
 end
+function __terrarium_cancel --on-event fish_cancel
+    set -g __terrarium_n (math $__terrarium_n + 1)
+    builtin printf '\e]133;D;130;%s;@KEY@\a\e]133;B;%s;@KEY@\a' $__terrarium_n $__terrarium_n
+end
 function fish_greeting; end
 function fish_title; end

@@ -1,0 +1,98 @@
+//! How a session's shell is started so that it tells about its commands, and how it is given one.
+
+use std::path::Path;
+
+use super::SessionError;
+use super::marks::Key;
+use super::modes::Modes;
+use super::output::{Output, Place};
+use super::shell::{CommandText, ShellKind, Typing};
+use super::terminal::ExecuteError;
+use crate::model::Shell;
+use crate::sandbox::MakeStartup;
+
+/// A shell with the secret of its session.
+#[derive(Clone, Debug)]
+pub struct Integration {
+    kind: ShellKind,
+    key: Key,
+}
+
+/// Bytes to type, and how many lines the shell reads them as.
+pub(super) struct Typed {
+    pub(super) bytes: Vec<u8>,
+    pub(super) lines: u64,
+}
+
+/// What a shell prints of itself between a command and its prompt is no longer than this.
+const TRACE: u64 = 512;
+/// Typed before a command where the shell cannot tell by itself that it begins one.
+const BEGIN: &[u8] = b"_t; ";
+/// What a terminal takes as one line when no editor reads it (N_TTY_BUF_SIZE, less a little).
+const LINE: usize = 4000;
+
+impl Integration {
+    /// For one session of this shell.
+    pub fn new(shell: Shell) -> Result<Self, SessionError> {
+        Ok(Self {
+            kind: shell.into(),
+            key: Key::random().map_err(|source| SessionError::Handle { source })?,
+        })
+    }
+
+    /// What the shell is started with.
+    pub fn startup(&self) -> MakeStartup {
+        let Self { kind, key } = self.clone();
+        Box::new(move |directory: &Path| kind.startup(&key, directory))
+    }
+
+    /// Where the output of a command that started at `start` ends, if that is now: what the shell itself
+    /// printed last is not part of it.
+    pub(super) fn end_of_output(&self, output: &Output, start: Place) -> Place {
+        let end = output.place();
+        let from = start.bytes.max(end.bytes.saturating_sub(TRACE));
+        let last = output.read(from, usize::try_from(TRACE).unwrap_or(usize::MAX)).bytes;
+        let kept = self.kind.without_trace(&last).len();
+        let (_, ours) = last.split_at_checked(kept).unwrap_or_default();
+        Place {
+            bytes: end.bytes - ours.len() as u64,
+            lines: end.lines - memchr::memchr_iter(b'\n', ours).count() as u64,
+        }
+    }
+
+    pub(super) fn key(&self) -> Key {
+        self.key.clone()
+    }
+
+    /// The bytes that give the shell a command.
+    pub(super) fn line(&self, command: &str, modes: &Modes) -> Result<Typed, ExecuteError> {
+        if self.kind == ShellKind::Fish && command.contains('\t') {
+            return Err(ExecuteError::Tab);
+        }
+        let command = CommandText::new(command)?;
+        match self.kind.typing(&command, modes) {
+            Typing::Line(bytes) if self.kind == ShellKind::Sh => Ok(Typed {
+                bytes: [BEGIN, &bytes].concat(),
+                lines: 1,
+            }),
+            Typing::Line(bytes) => Ok(Typed { bytes, lines: 1 }),
+            Typing::File(text) if self.kind == ShellKind::Sh => lines(&text),
+            Typing::File(_) => Err(ExecuteError::NoPaste),
+        }
+    }
+}
+
+/// Several lines, for a shell that reads them one by one: as one group, so that they end together.
+fn lines(text: &str) -> Result<Typed, ExecuteError> {
+    if let Some(long) = text.lines().find(|line| line.len() > LINE) {
+        return Err(ExecuteError::TooLong {
+            most: LINE,
+            bytes: long.len(),
+        });
+    }
+    let typed = format!("{{ _t\r{}\r}}\r", text.trim_end_matches('\n').replace('\n', "\r"));
+    Ok(Typed {
+        lines: typed.bytes().filter(|byte| *byte == b'\r').count() as u64,
+        bytes: typed.into_bytes(),
+    })
+}

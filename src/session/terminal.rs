@@ -1,0 +1,260 @@
+//! A session's terminal: what the program drew, what is typed into it, and what its shell is doing.
+
+use std::io;
+
+use super::input::{self, InputError, Item};
+use super::integration::Integration;
+use super::marks::{Marks, Piece, ShellState};
+use super::output::{Output, Place};
+use super::prompt::{Commands, Prompt};
+use super::screen::{Screen, Size};
+use super::shell::LineError;
+use crate::sandbox::Device;
+
+/// Bytes that may wait for a program that does not read.
+const MAX_WAITING: usize = 256 * 1024;
+/// Output that may wait to be drawn; beyond that the program waits, as it does for a slow terminal.
+const MAX_UNDRAWN: usize = 1 << 20;
+
+/// The terminal of a running or finished session.
+pub struct Terminal {
+    screen: Screen,
+    shell: Option<Marked>,
+    undrawn: Vec<u8>,
+    /// What the actor is to write.
+    typed: Vec<u8>,
+    /// What waits to be read by the program.
+    waiting: usize,
+    /// The master, for its size and its foreground group.
+    device: Option<Device>,
+}
+
+/// A shell that marks its commands.
+struct Marked {
+    integration: Integration,
+    marks: Marks,
+    commands: Commands,
+}
+
+/// Why nothing was typed.
+#[derive(Debug, thiserror::Error)]
+pub enum TypeError {
+    /// The items cannot be sent.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// The program reads nothing.
+    #[error(
+        "{waiting} bytes wait to be read by the program, and at most {MAX_WAITING} may; hint: terminal_snapshot shows what it does, \
+         terminal_signal or terminal_close ends it"
+    )]
+    Full {
+        /// How many wait.
+        waiting: usize,
+    },
+    /// It has ended.
+    #[error("the program has ended and reads nothing more; hint: terminal_open starts another")]
+    Ended,
+}
+
+/// Why a command line was not given to the shell.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecuteError {
+    /// It runs something else, or it was started by hand.
+    #[error(
+        "this session runs a program of its own, not a shell that tells when a command ends; hint: use terminal_send with a wait, \
+         or terminal_open without command and argv"
+    )]
+    NoShell,
+    /// It runs something.
+    #[error(
+        "the shell is busy{}; hint: terminal_wait with until.command waits for the end, terminal_send types into it, \
+         terminal_signal interrupts it", program.as_ref().map(|name| format!(" with {name:?}")).unwrap_or_default()
+    )]
+    Busy {
+        /// The program in the foreground, as it calls itself.
+        program: Option<String>,
+    },
+    /// It wants more of an earlier line.
+    #[error(
+        "the shell waits for the rest of an earlier line (an unclosed quote, or `done` missing); hint: terminal_send the rest, or key \
+         C-c to drop it"
+    )]
+    Unfinished,
+    /// It has no prompt yet.
+    #[error("the shell has not shown its first prompt yet; hint: terminal_wait with until.command")]
+    Starting,
+    /// It is no command line.
+    #[error(transparent)]
+    Line(#[from] LineError),
+    /// It has several lines, and the shell would run them one by one.
+    #[error(
+        "the shell does not take pastes at present, so that a command must be one line without tabs; hint: in bash, \
+         `bind 'set enable-bracketed-paste on'`"
+    )]
+    NoPaste,
+    /// It holds a tab, which fish leaves out of what is pasted.
+    #[error(
+        "fish leaves tabs out of what is pasted; hint: write the tab as \\t where fish understands that, or use bash"
+    )]
+    Tab,
+    /// Longer than what a terminal takes without a line editor.
+    #[error("this shell takes at most {most} bytes in a line, this has {bytes}; hint: write it to a file and run that")]
+    TooLong {
+        /// How long it may be.
+        most: usize,
+        /// How long it is.
+        bytes: usize,
+    },
+    /// It cannot be typed.
+    #[error(transparent)]
+    Type(#[from] TypeError),
+}
+
+impl Terminal {
+    pub(super) fn new(size: Size, device: Device, integration: Option<Integration>) -> Self {
+        Self {
+            screen: Screen::new(size),
+            shell: integration.map(|integration| Marked {
+                marks: Marks::new(integration.key()),
+                commands: Commands::default(),
+                integration,
+            }),
+            undrawn: Vec::new(),
+            typed: Vec::new(),
+            waiting: 0,
+            device: Some(device),
+        }
+    }
+
+    /// Takes what was read: marks are cut out, the rest goes to the output and to the screen.
+    pub(super) fn take(&mut self, mut bytes: &[u8], output: &mut Output) {
+        match &mut self.shell {
+            None => {
+                output.push(bytes);
+                self.undrawn.extend_from_slice(bytes);
+            }
+            Some(shell) => {
+                while let Some(piece) = shell.marks.next(&mut bytes) {
+                    match piece {
+                        Piece::Output(bytes) => {
+                            output.push(bytes);
+                            self.undrawn.extend_from_slice(bytes);
+                        }
+                        Piece::Mark(mark) => {
+                            let start = shell.commands.prompt().start;
+                            shell.commands.on(mark, shell.integration.end_of_output(output, start));
+                        }
+                    }
+                }
+            }
+        }
+        self.draw();
+    }
+
+    /// Draws as much as may be drawn before others have their turn.
+    pub(super) fn draw(&mut self) {
+        let taken = self.screen.feed(&self.undrawn);
+        self.undrawn.drain(..taken);
+        if self.undrawn.is_empty() && self.undrawn.capacity() > 2 * MAX_UNDRAWN {
+            self.undrawn = Vec::new();
+        }
+        self.typed.extend(self.screen.take_replies());
+    }
+
+    /// Whether there is something left to draw.
+    pub(super) fn has_undrawn(&self) -> bool {
+        !self.undrawn.is_empty()
+    }
+
+    /// Whether no more is to be read for now.
+    pub(super) fn is_behind(&self) -> bool {
+        self.undrawn.len() > MAX_UNDRAWN
+    }
+
+    /// What is to be written to the program now; `waiting` bytes wait already.
+    pub(super) fn take_typed(&mut self, waiting: usize) -> Vec<u8> {
+        let typed = std::mem::take(&mut self.typed);
+        self.waiting = waiting + typed.len();
+        typed
+    }
+
+    /// Nothing more comes: what was held back is output, and the device is closed.
+    pub(super) fn finish(&mut self, output: &mut Output) {
+        if let Some(shell) = &mut self.shell {
+            let held = shell.marks.finish();
+            output.push(held);
+            self.undrawn.extend_from_slice(held);
+        }
+        while self.has_undrawn() {
+            self.draw();
+        }
+        self.screen.settle();
+        self.typed = Vec::new();
+        self.device = None;
+    }
+
+    /// What it shows.
+    pub fn screen(&mut self) -> &mut Screen {
+        &mut self.screen
+    }
+
+    /// What the shell is doing, if it is one that tells.
+    pub fn prompt(&self) -> Option<Prompt> {
+        self.shell.as_ref().map(|shell| shell.commands.prompt())
+    }
+
+    /// What the program in the foreground has called itself.
+    pub fn foreground(&self) -> Option<String> {
+        self.device.as_ref()?.foreground()
+    }
+
+    /// Types, all or nothing. Gives how many bytes that were.
+    pub fn type_in(&mut self, items: &[Item]) -> Result<usize, TypeError> {
+        let size = self.screen.size();
+        let bytes = input::bytes(items, &self.screen.modes(), (size.columns(), size.rows()))?;
+        self.queue(&bytes)?;
+        Ok(bytes.len())
+    }
+
+    /// Gives the shell a command line. Gives the command's number.
+    pub fn execute(&mut self, line: &str, place: Place) -> Result<u64, ExecuteError> {
+        let program = self.foreground();
+        let modes = self.screen.modes();
+        let Some(shell) = &self.shell else {
+            return Err(ExecuteError::NoShell);
+        };
+        let prompt = shell.commands.prompt();
+        match prompt.shell {
+            ShellState::Ready => {}
+            ShellState::Busy if !prompt.began => return Err(ExecuteError::Unfinished),
+            ShellState::Starting => return Err(ExecuteError::Starting),
+            ShellState::Unfinished => return Err(ExecuteError::Unfinished),
+            ShellState::Busy => return Err(ExecuteError::Busy { program }),
+        }
+        let typed = shell.integration.line(line, &modes)?;
+        self.queue(&typed.bytes)?;
+        let shell = self.shell.as_mut().ok_or(ExecuteError::NoShell)?;
+        Ok(shell.commands.sent(place, typed.lines))
+    }
+
+    /// Another size: for the program, which gets SIGWINCH, and for the screen.
+    pub fn resize(&mut self, size: Size) -> io::Result<()> {
+        if let Some(device) = &self.device {
+            device.resize(size.columns(), size.rows())?;
+        }
+        self.screen.resize(size);
+        Ok(())
+    }
+
+    fn queue(&mut self, bytes: &[u8]) -> Result<(), TypeError> {
+        if self.device.is_none() {
+            return Err(TypeError::Ended);
+        }
+        let waiting = self.waiting + self.typed.len();
+        if waiting + bytes.len() > MAX_WAITING {
+            return Err(TypeError::Full { waiting });
+        }
+        self.typed.extend_from_slice(bytes);
+        Ok(())
+    }
+}

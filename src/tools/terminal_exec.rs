@@ -1,0 +1,243 @@
+//! `terminal_exec`: one command in the shell of a session.
+
+use std::fmt::Write as _;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use tokio_util::sync::CancellationToken;
+
+use super::answer::{number, section, structured};
+use super::{Definition, Hints, Parsed, Reply, Services, ToolError, arguments, guess, schema};
+use crate::policy::{Caller, Request, SessionGrant};
+use crate::session::{Gone, Place, Progress, Prompt, Session, ShellState, Streams};
+
+pub(super) const NAME: &str = "terminal_exec";
+
+pub(super) const DEFINITION: Definition = Definition {
+    name: NAME,
+    title: "Run a command in a session's shell",
+    description: "Runs a command in the shell of a session that terminal_open opened, and waits for its end: exit code and \
+        the output of just this command. Several lines, here-documents and loops are fine; they are given to the shell \
+        at once. If it is not done after yield_ms it goes on: terminal_wait with until.command waits for the end, \
+        terminal_send types into it. The exit code is the shell's report, which code that the shell itself runs could \
+        imitate; terminal_run's comes from the kernel.",
+    arguments: || &ARGUMENTS,
+    result: schema::of_result::<Result>,
+    hints: Hints::Runs,
+};
+
+static ARGUMENTS: LazyLock<Map<String, Value>> = LazyLock::new(schema::of_arguments::<Arguments>);
+
+const DEFAULT_YIELD_MS: i64 = 10_000;
+const DEFAULT_OUTPUT: i64 = 40_000;
+/// A shell that has printed nothing for so long after it was given a command, and has not begun with it, waits for more.
+const HESITATES: Duration = Duration::from_millis(1500);
+/// How long a prompt that is being drawn is waited for.
+const PROMPT: Duration = Duration::from_millis(500);
+
+/// The arguments as written.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Arguments {
+    /// The session's handle or short name.
+    #[schemars(length(min = 1, max = 64))]
+    session: String,
+    /// The command: one or more lines for the shell. No control characters but line ends and tabs.
+    #[schemars(length(min = 1, max = 65_000))]
+    command: String,
+    /// Milliseconds to wait for its end. Default: 10000.
+    #[schemars(range(min = 0, max = 50_000))]
+    yield_ms: Option<i64>,
+    /// Bytes of output in the answer. Default: 40000.
+    #[schemars(range(min = 1000, max = 200_000))]
+    max_output_bytes: Option<i64>,
+}
+
+/// How far the command is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Outcome {
+    /// It ended, and the shell takes another.
+    Ended,
+    /// The line held nothing to run, or the shell did not understand it.
+    NothingRan,
+    /// It runs.
+    Running,
+    /// The shell waits for the rest of it.
+    Unfinished,
+    /// The shell itself ended.
+    ShellEnded,
+}
+
+/// The structured result.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Result {
+    outcome: Outcome,
+    /// What the command exited with, as the shell reports it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exit_code: Option<i64>,
+    duration_ms: i64,
+    /// Bytes that the command printed.
+    output_bytes: i64,
+    /// Bytes of them that the text leaves out.
+    omitted_bytes: i64,
+    /// Where its output starts.
+    start: i64,
+    /// Where its output ends so far: terminal_read from here gives what comes later.
+    cursor: i64,
+}
+
+/// The command, and how long to wait.
+#[derive(Debug)]
+pub(crate) struct Manner {
+    command: String,
+    patience: Duration,
+    max_output: usize,
+}
+
+pub(super) fn parse(services: &Services, caller: &Caller, given: Map<String, Value>) -> super::ParseResult {
+    let given: Arguments = arguments::take(&ARGUMENTS, given)?;
+    let session = services.sessions.resolve(caller, &given.session)?;
+    let manner = Manner {
+        command: given.command,
+        patience: Duration::from_millis(given.yield_ms.unwrap_or(DEFAULT_YIELD_MS).unsigned_abs()),
+        max_output: usize::try_from(given.max_output_bytes.unwrap_or(DEFAULT_OUTPUT)).unwrap_or_default(),
+    };
+    Ok(Parsed::Exec(Request::Act { tool: NAME, session }, manner))
+}
+
+pub(super) async fn apply(
+    services: &Services,
+    caller: &Caller,
+    grant: &SessionGrant,
+    manner: Manner,
+    cancelled: CancellationToken,
+) -> super::ReplyResult {
+    let session = services.granted(caller, grant)?;
+    // The end of the last command is known a moment before the prompt is drawn.
+    let ready = session.until(|p| p.prompt.is_none_or(|prompt| prompt.shell == ShellState::Ready));
+    if let Ok(result) = tokio::time::timeout(PROMPT, ready).await {
+        result?;
+    }
+    let started = Instant::now();
+    let command = manner.command;
+    let sent = session
+        .terminal(move |terminal, place| terminal.execute(&command, place))
+        .await?;
+    let number = sent.ok_or(ToolError::NoTerminal)??;
+    tokio::select! {
+        waited = tokio::time::timeout(manner.patience, over(&session, number)) => {
+            if let Ok(result) = waited {
+                result?;
+            }
+        }
+        () = cancelled.cancelled() => return Err(ToolError::Cancelled),
+    }
+    answer(&session, number, started.elapsed(), manner.max_output).await
+}
+
+/// Until the command with this number has ended, or the shell wants more of it.
+async fn over(session: &Session, number: u64) -> std::result::Result<(), Gone> {
+    let known = |progress: &Progress| {
+        let over = |prompt: Prompt| prompt.ended >= number || prompt.shell == ShellState::Unfinished;
+        progress.prompt.is_some_and(over) || progress.finished.is_some()
+    };
+    let mut seen = session.progress();
+    while !known(&seen) {
+        let began = seen.prompt.is_some_and(|prompt| prompt.began);
+        let next = session.changed_from(&seen);
+        if began {
+            seen = next.await?;
+            continue;
+        }
+        match tokio::time::timeout(HESITATES, next).await {
+            Ok(progress) => seen = progress?,
+            // Not every shell says that it wants more: it just goes on editing.
+            Err(_) => return Ok(()),
+        }
+    }
+    Ok(())
+}
+
+/// What came of the command with this number.
+async fn answer(session: &Session, command: u64, took: Duration, max: usize) -> super::ReplyResult {
+    let progress = session.progress();
+    let prompt = progress.prompt.unwrap_or_default();
+    let here = session.terminal(|_, place| place).await?.unwrap_or_default();
+    let (outcome, exit_code, start, end) = if prompt.ended >= command {
+        let last = prompt.last;
+        let outcome = if last.ran { Outcome::Ended } else { Outcome::NothingRan };
+        (outcome, Some(i64::from(last.exit_code)), last.start, last.end)
+    } else if progress.finished.is_some() {
+        (Outcome::ShellEnded, None, prompt.start, here)
+    } else if prompt.shell == ShellState::Unfinished || !prompt.began {
+        (Outcome::Unfinished, None, prompt.start, here)
+    } else {
+        (Outcome::Running, None, prompt.start, here)
+    };
+    let excerpt = session.excerpt_of(start, end, max).await?;
+    let about = session.about();
+    let mut text = first_line(outcome, exit_code, took, session, &progress);
+    let before = text.len();
+    section(&mut text, &about.alias, "terminal", &excerpt, Streams::Terminal);
+    if text.len() == before {
+        text.push_str("(no output)\n");
+    }
+    if exit_code.is_some_and(|code| code != 0)
+        && let Some(hint) = guess::why(
+            if excerpt.tail.is_empty() {
+                &excerpt.head
+            } else {
+                &excerpt.tail
+            },
+            &about.profile,
+        )
+    {
+        writeln!(text, "{hint}").ok(); // to a string: cannot fail
+    }
+    let result = Result {
+        outcome,
+        exit_code,
+        duration_ms: number(took.as_millis()),
+        output_bytes: number(excerpt.total),
+        omitted_bytes: number(excerpt.omitted.map_or(0, |omitted| omitted.bytes)),
+        start: number(start.bytes),
+        cursor: number(Place::max_bytes(start, end)),
+    };
+    Ok(Reply {
+        text,
+        structured: structured(&result),
+    })
+}
+
+fn first_line(
+    outcome: Outcome,
+    exit_code: Option<i64>,
+    took: Duration,
+    session: &Session,
+    progress: &Progress,
+) -> String {
+    let alias = &session.about().alias;
+    let seconds = took.as_secs_f64();
+    let code = exit_code.unwrap_or_default();
+    match outcome {
+        Outcome::Ended => format!("exit {code} in {seconds:.3} s\n"),
+        Outcome::NothingRan => {
+            format!("nothing ran (an empty line, or one that the shell did not understand); exit {code}\n")
+        }
+        Outcome::Running => format!(
+            "still running after {seconds:.1} s; hint: terminal_wait {{\"session\": {alias:?}, \"until\": {{\"command\": true}}}}\n"
+        ),
+        Outcome::Unfinished => format!(
+            "the shell waits for the rest of the command; hint: terminal_send {{\"session\": {alias:?}, \"input\": [{{\"key\": \
+             \"C-c\"}}]}} drops it\n"
+        ),
+        Outcome::ShellEnded => format!(
+            "the shell ended: {}",
+            super::answer::header(session, progress.finished.as_ref())
+        ),
+    }
+}

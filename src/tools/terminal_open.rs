@@ -1,0 +1,296 @@
+//! `terminal_open`: a session to type into.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use tokio_util::sync::CancellationToken;
+
+use super::answer::{State, header, state, structured};
+use super::arguments::{self, ArgumentError};
+use super::picture::{Picture, Wanted};
+use super::terminal_run::{directory, program, variable};
+use super::{Definition, Hints, Parsed, Reply, Services, ToolError, schema};
+use crate::model::{Program, Shell};
+use crate::policy::{Caller, LaunchGrant, LaunchRequest, Request, Terminal};
+use crate::sandbox::State as Holds;
+use crate::session::{self, Integration, Progress, Session, ShellState};
+
+pub(super) const NAME: &str = "terminal_open";
+
+pub(super) const DEFINITION: Definition = Definition {
+    name: NAME,
+    title: "Open a terminal session",
+    description: "Opens a session with a terminal of its own in a fresh sandbox: a shell (bash where there is one), or the \
+        program that you name. In a shell, terminal_exec runs commands and gives their exit codes; terminal_send types \
+        text and keys into whatever runs; terminal_snapshot shows the screen; terminal_wait waits. Directory, variables \
+        and background jobs stay from one command to the next. What is said about a shell's commands is the shell's own \
+        report. The session lives until terminal_close, its end, or a limit of its profile.",
+    arguments: || &ARGUMENTS,
+    result: schema::of_result::<Result>,
+    hints: Hints::Runs,
+};
+
+static ARGUMENTS: LazyLock<Map<String, Value>> = LazyLock::new(schema::of_arguments::<Arguments>);
+
+/// How long the first prompt, or the first picture of another program, is waited for.
+const FIRST_PROMPT: Duration = Duration::from_secs(5);
+const FIRST_OUTPUT: Duration = Duration::from_millis(500);
+/// A program that has drawn for so long without a pause is shown as it is then.
+const PROMPT_DRAWN: Duration = Duration::from_millis(10);
+const SETTLED: Duration = Duration::from_millis(50);
+
+/// The arguments as written.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Arguments {
+    /// A short name for the session: letters, digits, - and _. Default: s and a number.
+    #[schemars(length(min = 1, max = 32))]
+    name: Option<String>,
+    /// The sandbox profile: default, read-only or build, unless the operator allows others. Default: default.
+    #[schemars(length(min = 1, max = 64))]
+    profile: Option<String>,
+    /// The shell to open: bash, zsh, fish, sh or dash. Default: bash where there is one, else sh.
+    shell: Option<ShellName>,
+    /// Instead of a shell to type into: one line for the shell, which ends with it.
+    #[schemars(length(max = 131_071))]
+    command: Option<String>,
+    /// Instead of a shell: a program and its arguments, passed on as they are.
+    #[schemars(length(min = 1, max = 100_000), inner(length(max = 131_071)))]
+    argv: Option<Vec<String>>,
+    /// Where it starts: relative to the workspace, or absolute. Default: the workspace.
+    #[schemars(length(min = 1, max = 4096))]
+    cwd: Option<String>,
+    /// Environment variables besides those of the profile.
+    env: Option<BTreeMap<String, String>>,
+    /// Columns of the terminal. Default: 120.
+    #[schemars(range(min = 20, max = 500))]
+    columns: Option<u16>,
+    /// Rows of the terminal. Default: 40.
+    #[schemars(range(min = 2, max = 300))]
+    rows: Option<u16>,
+    /// Seconds after which the session is ended. Default: the profile's wall time.
+    #[schemars(range(min = 1, max = 86_400))]
+    timeout_s: Option<i64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum ShellName {
+    Bash,
+    Zsh,
+    Fish,
+    Sh,
+    Dash,
+}
+
+/// The structured result.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Result {
+    /// The session's handle, for all other tools.
+    session: String,
+    /// Its short name, as good as the handle.
+    alias: String,
+    state: State,
+    /// terminal_exec can be used: a shell that tells when its commands end has shown its prompt.
+    takes_commands: bool,
+    profile: String,
+    /// Protections that do not hold in full on this machine; the operator's `terrarium doctor` says why.
+    weakened: Vec<String>,
+    #[serde(flatten)]
+    picture: Picture,
+}
+
+/// How the session is kept.
+#[derive(Debug)]
+pub(crate) struct Manner {
+    name: Option<String>,
+}
+
+pub(super) fn parse(services: &Services, given: Map<String, Value>) -> super::ParseResult {
+    let given: Arguments = arguments::take(&ARGUMENTS, given)?;
+    let profile = given.profile.as_deref().unwrap_or("default");
+    let profile = services
+        .profiles
+        .get(profile)
+        .map_err(|error| ArgumentError::new("profile", error, ""))?;
+    let program = match (given.shell, given.command, given.argv) {
+        (shell, None, None) => Program::Interactive(shell.map_or_else(default_shell, ShellName::meant)),
+        (None, command, argv) => program(command, argv)?,
+        (Some(_), ..) => {
+            let fix = "give shell for a shell to type into, or command or argv for a program that ends the session";
+            return Err(ArgumentError::new("shell", "and \"command\" or \"argv\" are both given", fix).into());
+        }
+    };
+    let request = LaunchRequest {
+        tool: NAME,
+        profile,
+        workspace: services.workspace.clone(),
+        program,
+        cwd: given.cwd.map(|cwd| directory(services, cwd)).transpose()?,
+        env: given
+            .env
+            .into_iter()
+            .flatten()
+            .map(variable)
+            .collect::<std::result::Result<_, _>>()?,
+        terminal: Terminal::Size {
+            columns: given.columns.unwrap_or(120),
+            rows: given.rows.unwrap_or(40),
+        },
+        timeout: given.timeout_s.map(|s| Duration::from_secs(s.unsigned_abs())),
+        cpu_time: None,
+    };
+    let name = given.name.map(name).transpose()?;
+    Ok(Parsed::Open(Request::Launch(Box::new(request)), Manner { name }))
+}
+
+pub(super) async fn apply(
+    services: &Services,
+    caller: &Caller,
+    grant: LaunchGrant,
+    manner: Manner,
+    cancelled: CancellationToken,
+) -> super::ReplyResult {
+    let session = tokio::select! {
+        session = start(services, caller, grant, manner) => session?,
+        () = cancelled.cancelled() => return Err(ToolError::Cancelled),
+    };
+    let shown = session
+        .terminal(|terminal, _| Picture::of(terminal, Wanted::default()))
+        .await?;
+    let (screen, picture) = shown.ok_or(ToolError::NoTerminal)?;
+    let about = session.about();
+    let progress = session.progress();
+    let weakened: Vec<String> = about
+        .protections
+        .iter()
+        .filter(|protection| protection.state != Holds::Active)
+        .map(|protection| format!("{} ({:?})", protection.name, protection.state).to_lowercase())
+        .collect();
+    let result = Result {
+        session: about.id.to_string(),
+        alias: about.alias.clone(),
+        state: state(progress.finished.as_ref()).0,
+        takes_commands: progress.prompt.is_some_and(|prompt| prompt.shell == ShellState::Ready),
+        profile: about.profile.name.clone(),
+        weakened,
+        picture,
+    };
+    Ok(Reply {
+        text: header(&session, progress.finished.as_ref()) + &facts(&session, &result.weakened) + &screen,
+        structured: structured(&result),
+    })
+}
+
+async fn start(
+    services: &Services,
+    caller: &Caller,
+    grant: LaunchGrant,
+    manner: Manner,
+) -> std::result::Result<Session, ToolError> {
+    let permit = services.limits.session(caller)?;
+    let request = grant.request().clone();
+    let integration = match request.program {
+        Program::Interactive(shell) => Some(Integration::new(shell)?),
+        _ => None,
+    };
+    let sandbox = match &integration {
+        Some(integration) => services.launchers.launch_shell(grant, integration.startup()).await?,
+        None => services.launchers.launch(grant).await?,
+    };
+    let kept = session::Manner {
+        name: manner.name,
+        stdin: None,
+        integration,
+    };
+    let session = services.sessions.start(caller, &request, sandbox, kept, permit)?;
+    settled(&session).await?;
+    Ok(session)
+}
+
+/// What runs, under which limits, and what does not protect in full.
+fn facts(session: &Session, weakened: &[String]) -> String {
+    let about = session.about();
+    let limits = &about.profile.limits;
+    let mut text = format!(
+        "{} in profile {}: {} Memory {}, {} processes; ends after {}, or {} without work.\n",
+        about.command,
+        about.profile.name,
+        about.profile.summary,
+        limits.memory,
+        limits.processes,
+        limits.wall_time,
+        limits.idle_time
+    );
+    if !weakened.is_empty() {
+        text.push_str(&format!("Not in full on this machine: {}.\n", weakened.join(", ")));
+    }
+    text
+}
+
+/// Until a shell has its prompt, or another program has drawn something and pauses.
+async fn settled(session: &Session) -> std::result::Result<(), ToolError> {
+    if session.progress().prompt.is_some() {
+        let ready = session.until(|p| p.drawn && p.prompt.is_some_and(|prompt| prompt.shell == ShellState::Ready));
+        let Ok(seen) = tokio::time::timeout(FIRST_PROMPT, ready).await else {
+            return Ok(());
+        };
+        return pause(session, seen?, PROMPT_DRAWN).await;
+    }
+    if let Ok(first) = tokio::time::timeout(FIRST_OUTPUT, session.until(|p| p.main > 0)).await {
+        pause(session, first?, SETTLED).await?;
+    }
+    Ok(())
+}
+
+/// Until nothing is drawn for so long.
+async fn pause(session: &Session, mut seen: Progress, quiet: Duration) -> std::result::Result<(), ToolError> {
+    let until = tokio::time::Instant::now() + FIRST_OUTPUT;
+    while let Ok(progress) = tokio::time::timeout(quiet, session.changed_from(&seen)).await {
+        seen = progress?;
+        if seen.finished.is_some() || tokio::time::Instant::now() > until {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn default_shell() -> Shell {
+    if std::path::Path::new("/bin/bash").exists() {
+        Shell::Bash
+    } else {
+        Shell::Sh
+    }
+}
+
+/// A short name that cannot be taken for one of ours, nor for a handle.
+fn name(name: String) -> std::result::Result<String, ArgumentError> {
+    let legal = name
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    let ours = name
+        .strip_prefix('s')
+        .is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit()));
+    if legal && !ours && name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        Ok(name)
+    } else {
+        let rule = "must be a letter followed by letters, digits, - and _, and not s and a number";
+        Err(ArgumentError::new("name", rule, "leave it out for a name of ours"))
+    }
+}
+
+impl ShellName {
+    fn meant(self) -> Shell {
+        match self {
+            Self::Bash => Shell::Bash,
+            Self::Zsh => Shell::Zsh,
+            Self::Fish => Shell::Fish,
+            Self::Sh => Shell::Sh,
+            Self::Dash => Shell::Dash,
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! What a call may wait for, and the waiting.
+
+use std::time::{Duration, Instant};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::arguments::ArgumentError;
+use super::terminal_read::StreamName;
+use crate::session::waits::{self, IdleFrom, Pattern, PatternError, Wait};
+use crate::session::{Gone, Progress, Session, ShellState, Stream, Streams};
+
+const PIECE: usize = 256 * 1024;
+
+/// What to wait for: whatever comes first. The end of the session's command always counts.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Until {
+    /// The end of the session's command or shell. Always waited for, whether or not it is given.
+    exit: Option<bool>,
+    /// The end of the command that the session's shell runs: the shell waits for another.
+    command: Option<bool>,
+    /// A text.
+    #[schemars(length(min = 1, max = 1000))]
+    text: Option<String>,
+    /// A regular expression (Rust's syntax, matched within lines, in linear time).
+    #[schemars(length(min = 1, max = 1000))]
+    regex: Option<String>,
+    /// Nothing printed for so many milliseconds, after something was.
+    #[schemars(range(min = 10, max = 50_000))]
+    idle_ms: Option<i64>,
+    /// Lets idle_ms count although nothing was printed yet. Default: false.
+    idle_at_once: Option<bool>,
+    /// Where text and regex are looked for: in the output, or on the screen as it is. Default: output.
+    scope: Option<Scope>,
+    /// In which output they are looked for. Default: everywhere.
+    stream: Option<StreamName>,
+    /// The position in the output from which on to look. Default: the start, or what was there before the input.
+    #[schemars(range(min = 0))]
+    cursor: Option<i64>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Scope {
+    #[default]
+    Output,
+    Screen,
+}
+
+/// What ended the waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Fired {
+    /// The session's command ended.
+    Exit,
+    /// The shell's command ended.
+    Command,
+    /// The text or the pattern was found.
+    Found,
+    /// Nothing was printed for the time that was given.
+    Idle,
+    /// The time was over first.
+    Timeout,
+}
+
+/// What to wait for, as meant.
+#[derive(Debug)]
+pub(super) struct Condition {
+    wanted: Vec<waits::Condition>,
+    stream: Option<StreamName>,
+    cursor: Option<u64>,
+}
+
+impl Until {
+    pub(super) fn parse(self) -> Result<Condition, ArgumentError> {
+        let scope = match self.scope.unwrap_or_default() {
+            Scope::Output => waits::Scope::Output,
+            Scope::Screen => waits::Scope::Screen,
+        };
+        let mut wanted = Vec::new();
+        for (name, pattern) in [
+            ("until.text", self.text.as_deref().map(Pattern::text)),
+            ("until.regex", self.regex.as_deref().map(Pattern::regex)),
+        ] {
+            let pattern = pattern.transpose().map_err(|error| wrong_pattern(name, &error))?;
+            wanted.extend(pattern.map(|pattern| waits::Condition::Found { pattern, scope }));
+        }
+        wanted.extend(self.idle_ms.map(|ms| waits::Condition::Idle {
+            quiet: Duration::from_millis(ms.unsigned_abs()),
+            from: if self.idle_at_once.unwrap_or_default() {
+                IdleFrom::Now
+            } else {
+                IdleFrom::FirstOutput
+            },
+        }));
+        if self.command.unwrap_or_default() {
+            wanted.push(waits::Condition::CommandEnd);
+        }
+        if self.exit == Some(false) && wanted.is_empty() {
+            let fix = "give text, regex, idle_ms or command, or leave until out to wait for the end";
+            return Err(ArgumentError::new("until", "waits for nothing", fix));
+        }
+        if self.cursor.is_some() && self.stream.is_none() {
+            let fix = "say which stream it is a position in";
+            return Err(ArgumentError::new("until.cursor", "needs \"until.stream\"", fix));
+        }
+        Ok(Condition {
+            wanted,
+            stream: self.stream,
+            cursor: self.cursor.map(i64::unsigned_abs),
+        })
+    }
+}
+
+fn wrong_pattern(name: &str, error: &PatternError) -> ArgumentError {
+    match error {
+        PatternError::Regex { source } => {
+            // The lines before show the pattern, which the caller knows.
+            let source = source.to_string();
+            ArgumentError::new(name, source.lines().last().unwrap_or_default(), &error.to_string())
+        }
+        _ => ArgumentError::new(name, error, ""),
+    }
+}
+
+impl Condition {
+    pub(super) fn is_more_than_the_end(&self) -> bool {
+        !self.wanted.is_empty()
+    }
+
+    /// Whether the session has what is waited for.
+    pub(super) fn suits(&self, session: &Session) -> Result<(), ArgumentError> {
+        let streams = session.about().streams;
+        for wanted in &self.wanted {
+            match wanted {
+                waits::Condition::Found {
+                    scope: waits::Scope::Screen,
+                    ..
+                } if streams == Streams::Pipes => {
+                    let fix = "leave scope out: this session has stdout and stderr";
+                    return Err(ArgumentError::new(
+                        "until.scope",
+                        "is a screen, and this session has none",
+                        fix,
+                    ));
+                }
+                waits::Condition::CommandEnd if session.progress().prompt.is_none() => {
+                    let fix = "leave command out: the session's own end is always waited for";
+                    return Err(ArgumentError::new(
+                        "until.command",
+                        "needs a shell, and this session runs none",
+                        fix,
+                    ));
+                }
+                _ => {}
+            }
+        }
+        match self.stream.filter(|name| !name.exists(streams)) {
+            None => Ok(()),
+            Some(name) => Err(ArgumentError::new(
+                "until.stream",
+                format!("this session has no {}", name.name()),
+                &format!("it has {}", StreamName::main(streams).name()),
+            )),
+        }
+    }
+
+    /// Waits; with the line where a text or pattern was found. `before` is how far the session was when
+    /// something was typed: only what came since counts. Cancel-safe.
+    pub(super) async fn wait(
+        &self,
+        session: &Session,
+        before: Option<&Progress>,
+    ) -> Result<(Fired, Option<String>), Gone> {
+        let start = before.cloned().unwrap_or_default();
+        let mut watches = self.watches(session.about().streams, &start);
+        loop {
+            let seen = session.progress();
+            for watch in &mut watches {
+                if let Some(found) = watch.advance(session).await? {
+                    return Ok(self.fired(found));
+                }
+            }
+            let Some(first) = watches.first() else {
+                return Ok((Fired::Exit, session.finished().await.map(|_| None)?));
+            };
+            let news = before.is_none() || (seen.main, seen.error) != (start.main, start.error);
+            if first.wait.needs_screen() && news && seen.drawn {
+                let shown = session
+                    .terminal(|terminal, _| terminal.screen().snapshot().text())
+                    .await?;
+                if let Some(found) = first.wait.screen(shown.unwrap_or_default().lines()) {
+                    return Ok(self.fired(found));
+                }
+            }
+            if seen.finished.is_some() {
+                return Ok((Fired::Exit, None));
+            }
+            let ready = seen.prompt.is_some_and(|prompt| prompt.shell == ShellState::Ready);
+            let ended = ready && (before.is_none() || seen.prompt != start.prompt);
+            if let Some(found) = first.wait.command_ended().filter(|_| ended) {
+                return Ok(self.fired(found));
+            }
+            // Quiet means that no stream has anything.
+            let quiet_at = watches.iter().filter_map(|watch| watch.wait.deadline()).max();
+            let next = session.changed_from(&seen);
+            match quiet_at {
+                None => drop(next.await?),
+                Some(at) => {
+                    if tokio::time::timeout_at(at.into(), next).await.is_err() {
+                        return Ok((Fired::Idle, None));
+                    }
+                }
+            }
+        }
+    }
+
+    fn fired(&self, found: waits::Fired) -> (Fired, Option<String>) {
+        let what = match self.wanted.get(found.condition) {
+            Some(waits::Condition::Found { .. }) => Fired::Found,
+            Some(waits::Condition::Idle { .. }) => Fired::Idle,
+            Some(waits::Condition::CommandEnd) => Fired::Command,
+            Some(waits::Condition::Exit) | None => Fired::Exit,
+        };
+        (what, found.line)
+    }
+
+    fn watches(&self, streams: Streams, start: &Progress) -> Vec<Watch> {
+        let both = [(Stream::Main, start.main), (Stream::Error, start.error)];
+        let looked_at = |stream: Stream| match self.stream {
+            Some(name) => name.stream(streams) == stream,
+            None => true,
+        };
+        let watch = |(stream, position)| {
+            let wait = Wait::new(self.wanted.clone(), Instant::now()).ok()?; // there are four at the most
+            Some(Watch {
+                stream,
+                cursor: self.cursor.unwrap_or(position),
+                wait,
+            })
+        };
+        both.into_iter()
+            .filter(|(stream, _)| looked_at(*stream))
+            .filter_map(watch)
+            .collect()
+    }
+}
+
+/// The wait for what one stream prints, and how far that was looked at.
+struct Watch {
+    stream: Stream,
+    cursor: u64,
+    wait: Wait,
+}
+
+impl Watch {
+    /// Looks at all that is there now.
+    async fn advance(&mut self, session: &Session) -> Result<Option<waits::Fired>, Gone> {
+        loop {
+            let chunk = session.read(self.stream, self.cursor, PIECE).await?;
+            if chunk.bytes.is_empty() {
+                return Ok(None);
+            }
+            self.cursor = chunk.start + chunk.bytes.len() as u64;
+            if let Some(found) = self.wait.output(&chunk.bytes, Instant::now()) {
+                return Ok(Some(found));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn condition(until: serde_json::Value) -> Result<Condition, ArgumentError> {
+        serde_json::from_value::<Until>(until).unwrap().parse()
+    }
+
+    #[test]
+    fn what_waits_for_nothing_or_cannot_be_is_refused() {
+        for until in [
+            serde_json::json!({"exit": false}),
+            serde_json::json!({"regex": "("}),
+            serde_json::json!({"regex": "(a{1000}){1000}"}),
+            serde_json::json!({"text": "x", "cursor": 5}),
+        ] {
+            assert!(condition(until.clone()).is_err(), "{until}");
+        }
+    }
+}
