@@ -166,7 +166,7 @@ fn a_command_that_takes_long_becomes_a_session() {
     let waited = server.call("terminal_wait", json!({"session": session, "until": {"text": "a"}}));
     assert_eq!(
         (&waited.facts["fired"], &waited.facts["matched_line"]),
-        (&json!("text"), &json!("a"))
+        (&json!("found"), &json!("a"))
     );
     let waited = server.call("terminal_wait", json!({"session": "s1", "timeout_ms": 50}));
     assert_eq!(

@@ -1,0 +1,69 @@
+//! What tests of interactive sessions share.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Era, Reply, Server};
+
+/// A server with one session in it.
+pub(crate) struct Terminal {
+    pub(crate) server: Server,
+    pub(crate) session: String,
+}
+
+impl Terminal {
+    pub(crate) fn open(arguments: Value) -> Self {
+        let mut server = Server::start(Era::Modern);
+        let reply = server.call("terminal_open", arguments);
+        assert!(!reply.is_error, "{}", reply.text);
+        let session = reply.facts["session"].as_str().unwrap().to_owned();
+        Self { server, session }
+    }
+
+    pub(crate) fn call(&mut self, tool: &str, mut arguments: Value) -> Reply {
+        arguments["session"] = self.session.clone().into();
+        self.server.call(tool, arguments)
+    }
+
+    pub(crate) fn exec(&mut self, command: &str) -> Reply {
+        let reply = self.call("terminal_exec", json!({"command": command}));
+        assert!(!reply.is_error, "{command}: {}", reply.text);
+        reply
+    }
+
+    /// Types, waits, and gives the answer with the screen.
+    pub(crate) fn send(&mut self, input: Value, wait: Value) -> Reply {
+        let reply = self.call("terminal_send", json!({"input": input, "wait": wait}));
+        assert!(!reply.is_error, "{}", reply.text);
+        assert_ne!(reply.facts["fired"], "timeout", "{input}: {}", reply.text);
+        reply
+    }
+
+    pub(crate) fn screen(&mut self) -> String {
+        self.call("terminal_snapshot", json!({})).text
+    }
+}
+
+/// A session with this shell.
+pub(crate) fn shell(name: &str) -> Terminal {
+    Terminal::open(json!({"shell": name, "columns": 80, "rows": 24}))
+}
+
+/// Whether a program that a machine may lack is there. One that is missing is said, not passed over.
+pub(crate) fn is_there(program: &str) -> bool {
+    let there = ["/usr/bin", "/bin"]
+        .iter()
+        .any(|directory| Path::new(directory).join(program).exists());
+    if !there {
+        // Not to eprintln: what that prints is hidden where tests pass.
+        let said = format!("NOT TESTED: {program} is not installed\n");
+        std::io::stderr().write_all(said.as_bytes()).unwrap();
+        assert!(
+            std::env::var_os("TERRARIUM_TEST_ALL").is_none(),
+            "{program} is not installed"
+        );
+    }
+    there
+}
