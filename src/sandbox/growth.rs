@@ -3,10 +3,14 @@
 //! Supervised, not enforced: the kernel offers an ordinary user no quota for a directory. A walk
 //! follows no link and stays on its file system.
 
-use std::fs;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::PathBuf;
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rustix::fs::{Mode, OFlags};
 
 use super::Limit;
 use super::spec::{Grows, Growth};
@@ -121,9 +125,14 @@ impl Meter {
         };
         let mut entries = 0;
         let mut open: Vec<PathBuf> = vec![self.limit.directory.clone()];
+        let mut opened = Vec::new();
         let device = fs::symlink_metadata(&self.limit.directory).map_or(0, |m| m.dev());
         while let Some(directory) = open.pop() {
-            let Ok(content) = fs::read_dir(&directory) else {
+            let content = fs::read_dir(&directory).or_else(|_| {
+                opened.push(Opened::open(&directory, &self.limit.directory)?);
+                fs::read_dir(&directory)
+            });
+            let Ok(content) = content else {
                 // What the command closed to us, it closed since the start.
                 walk.complete &= directory.symlink_metadata().is_ok_and(|found| found.ctime() < since);
                 continue;
@@ -150,6 +159,38 @@ impl Meter {
             }
         }
         walk
+    }
+}
+
+/// A directory that its owner, the command, has closed, and that is open for the time of a walk.
+struct Opened {
+    directory: PathBuf,
+    mode: u32,
+    _handle: OwnedFd,
+}
+
+impl Opened {
+    /// Opens what is below `within` and nothing else, whatever the command makes of the path meanwhile.
+    fn open(directory: &Path, within: &Path) -> io::Result<Self> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let handle = rustix::fs::open(directory, flags, Mode::empty())?;
+        let by_handle = PathBuf::from(format!("/proc/self/fd/{}", handle.as_raw_fd()));
+        if !fs::read_link(&by_handle)?.starts_with(within) {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        let mode = fs::metadata(&by_handle)?.permissions().mode();
+        fs::set_permissions(&by_handle, Permissions::from_mode(mode | 0o700))?;
+        Ok(Self {
+            directory: by_handle,
+            mode,
+            _handle: handle,
+        })
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        fs::set_permissions(&self.directory, Permissions::from_mode(self.mode)).ok(); // it is gone
     }
 }
 
