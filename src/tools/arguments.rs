@@ -40,7 +40,10 @@ pub(super) fn take<T: DeserializeOwned>(
     let arguments = Value::Object(arguments);
     check(&Field::default(), schema, &arguments)?;
     // The schema comes from the type, so this fails only where the schema is wider.
-    serde_json::from_value(arguments).map_err(|error| ArgumentError::new("", error, ""))
+    serde_json::from_value(arguments).map_err(|error| {
+        let said: String = error.to_string().escape_debug().take(300).collect();
+        ArgumentError::new("", said, "")
+    })
 }
 
 /// How many bytes arguments take as JSON.

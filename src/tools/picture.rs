@@ -13,12 +13,9 @@ use crate::session::screen::{Changes, Color, Region, Row, Run, Snapshot};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Format {
-    /// Characters only.
     #[default]
     Text,
-    /// With escape sequences for colours and looks.
     Ansi,
-    /// Each row as JSON: runs of characters that look alike.
     Cells,
 }
 

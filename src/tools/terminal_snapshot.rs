@@ -36,7 +36,8 @@ struct Arguments {
     /// The session's handle or short name.
     #[schemars(length(min = 1, max = 64))]
     session: String,
-    /// How rows are written. Default: text.
+    /// How rows are written: text, ansi (with escape sequences for colours), or cells (JSON: runs of characters that look
+    /// alike). Default: text.
     format: Option<Format>,
     /// The frame number of an earlier answer: only rows that are different since are shown.
     #[schemars(range(min = 0))]
