@@ -89,10 +89,24 @@ impl Program {
         for candidate in &self.candidates {
             let Err(error) = nix::unistd::execve(candidate, &self.arguments, &self.environment);
             match error {
+                nix::errno::Errno::ENOENT if is(candidate, libc::S_IFREG) => return self.fail(NO_INTERPRETER),
+                nix::errno::Errno::EACCES if is(candidate, libc::S_IFDIR) => worst = nix::errno::Errno::EISDIR,
                 nix::errno::Errno::ENOENT | nix::errno::Errno::ENOTDIR => {}
                 other => worst = other,
             }
         }
-        Err(StepError::about(Step::Exec, self.name, &worst.into()))
+        self.fail(worst as i32)
     }
+
+    fn fail(&self, errno: i32) -> Result<std::convert::Infallible, StepError> {
+        let error = io::Error::from_raw_os_error(errno);
+        Err(StepError::about(Step::Exec, &self.name, &error))
+    }
+}
+
+/// What stands for a program that is there while what should run it is not: the kernel says ENOENT for both.
+pub(super) const NO_INTERPRETER: i32 = libc::ELIBACC;
+
+fn is(path: &CString, kind: libc::mode_t) -> bool {
+    rustix::fs::stat(path.as_c_str()).is_ok_and(|found| found.st_mode & libc::S_IFMT == kind)
 }

@@ -17,13 +17,21 @@ pub enum LaunchError {
     },
     /// It is there and cannot be executed (126 for a shell).
     #[error(
-        "cannot execute {program:?}: {reason}; hint: it must be a program with the execute bit, where the profile lets programs run"
+        "cannot execute {program:?}: {reason}; hint: it must be a program of this machine's kind with the execute bit, where the profile lets programs run"
     )]
     NotExecutable {
         /// What was asked for.
         program: String,
         /// The kernel's words.
         reason: io::Error,
+    },
+    /// It is there, and the program that runs it is not (126 for a shell).
+    #[error(
+        "cannot execute {program:?}: the interpreter that its first line names, or its loader, is not there; hint: correct the line, or run it with an interpreter that there is"
+    )]
+    NoInterpreter {
+        /// What was asked for.
+        program: String,
     },
     /// The working directory is not there.
     #[error("cannot enter the working directory {directory}: {reason}; hint: it must exist in the workspace")]
@@ -59,7 +67,7 @@ impl LaunchError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::NotFound { .. } => 127,
-            Self::NotExecutable { .. } => 126,
+            Self::NotExecutable { .. } | Self::NoInterpreter { .. } => 126,
             _ => 125,
         }
     }

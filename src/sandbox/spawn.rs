@@ -9,6 +9,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::command::NO_INTERPRETER;
 use super::error::LaunchError;
 use super::handle::{Control, Ending, Io, Order, Sandbox};
 use super::plan;
@@ -94,23 +95,40 @@ impl Launchers {
 
     fn ask_for_launcher(&self, grant: &LaunchGrant, startup: Option<MakeStartup>) -> Result<Begun, LaunchError> {
         let id = SessionId::random()?.to_string();
+        let (socket, support) = self.fork_launcher()?; // it is forked while we plan
+        let (spec, protections) = plan::plan(grant, &support, &id, self.options.run_as, startup)?;
+        let io = Streams::open(grant.request().terminal, &spec)?;
+        let orders = LaunchOrders {
+            text: serde_json::to_vec(&spec).map_err(io::Error::from)?,
+            passed: io.inside,
+        };
+        let socket = match orders.send(&socket) {
+            Err(error) if never_read(&error) => self.ask_again(&orders)?,
+            result => result.map(|()| socket)?,
+        };
+        Ok(Begun {
+            socket,
+            orders,
+            outside: io.outside,
+            protections,
+        })
+    }
+
+    fn fork_launcher(&self) -> Result<(UnixStream, Support), LaunchError> {
         let (mine, its) = UnixStream::pair()?;
         let support = self.with_zygote(|zygote| {
             let ask = serde_json::to_vec(&Ask::Launch).map_err(io::Error::from)?;
             fdpass::send(&zygote.socket, &ask, &[its.as_fd()])?;
             Ok(zygote.support.clone())
         })?;
-        drop(its);
-        let (spec, protections) = plan::plan(grant, &support, &id, self.options.run_as, startup)?;
-        let io = Streams::open(grant.request().terminal, &spec)?;
-        let text = serde_json::to_vec(&spec).map_err(io::Error::from)?;
-        let passed: Vec<_> = io.inside.iter().map(|fd| fd.as_fd()).collect();
-        fdpass::send(&mine, &text, &passed)?;
-        Ok(Begun {
-            socket: mine,
-            outside: io.outside,
-            protections,
-        })
+        Ok((mine, support))
+    }
+
+    /// The zygote was killed before it forked: another one is asked.
+    fn ask_again(&self, orders: &LaunchOrders) -> Result<UnixStream, LaunchError> {
+        let (socket, _) = self.fork_launcher()?;
+        orders.send(&socket)?;
+        Ok(socket)
     }
 
     /// Removes what a launcher that was killed could not.
@@ -187,9 +205,28 @@ impl Streams {
     }
 }
 
+/// What a launcher is sent. Kept until it says that it has begun.
+struct LaunchOrders {
+    text: Vec<u8>,
+    passed: Vec<OwnedFd>,
+}
+
+impl LaunchOrders {
+    fn send(&self, socket: &UnixStream) -> io::Result<()> {
+        let passed: Vec<_> = self.passed.iter().map(|fd| fd.as_fd()).collect();
+        fdpass::send(socket, &self.text, &passed)
+    }
+}
+
+/// Whether the other side went away without having read all that was sent (unix(7)): then nothing was done.
+fn never_read(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
+}
+
 /// A launcher that has its spec.
 struct Begun {
     socket: UnixStream,
+    orders: LaunchOrders,
     outside: Option<Io>,
     protections: Vec<super::Protection>,
 }
@@ -207,17 +244,27 @@ impl Begun {
     ) {
         let Self {
             socket,
+            orders: sent,
             outside,
             protections,
         } = self;
-        let socket = socket
-            .set_nonblocking(true)
-            .and_then(|()| tokio::net::UnixStream::from_std(socket));
-        let (mut reader, writer) = match socket {
-            Ok(socket) => socket.into_split(),
-            Err(error) => return drop(tell.send(Err(error.into()))), // a dropped call needs no answer
+        let mut first = first_word(socket).await;
+        if let Err(LaunchError::Zygote { source }) = &first
+            && never_read(source)
+        {
+            let me = launchers.clone();
+            first = match blocking(move || me.ask_again(&sent)).await {
+                Ok(socket) => first_word(socket).await,
+                Err(error) => Err(error),
+            };
+        } else {
+            drop(sent); // the command's ends are the command's alone from here on
+        }
+        let (started, reader, writer) = match first {
+            Ok((terminal, reader, writer)) => (pair_up(terminal, outside), reader, writer),
+            Err(error) => return drop(tell.send(Err(error))), // a dropped call needs no answer
         };
-        let started = first_word(&mut reader, outside).await;
+        let mut reader = reader;
         let running = started.is_ok();
         if tell.send(started.map(|io| (io, protections))).is_err() || !running {
             return; // nobody wants it: the closing socket ends it
@@ -256,17 +303,23 @@ async fn pass_on(mut orders: mpsc::Receiver<Order>, mut launcher: OwnedWriteHalf
 }
 
 /// Waits until the command is executed; its terminal comes along if it has one of its own.
-async fn first_word(launcher: &mut OwnedReadHalf, outside: Option<Io>) -> Result<Io, LaunchError> {
-    let (text, mut passed) = fdpass::receive_later(launcher)
+async fn first_word(socket: UnixStream) -> Result<(Option<OwnedFd>, OwnedReadHalf, OwnedWriteHalf), LaunchError> {
+    socket.set_nonblocking(true)?;
+    let (mut reader, writer) = tokio::net::UnixStream::from_std(socket)?.into_split();
+    let (text, mut passed) = fdpass::receive_later(&mut reader)
         .await?
         .ok_or(io::ErrorKind::UnexpectedEof)
         .map_err(io::Error::from)?;
     match serde_json::from_slice(&text).map_err(io::Error::from)? {
-        Word::Started => {}
-        Word::Failed(error) => return Err(name(error)),
-        Word::Ended(_) => return Err(io::Error::from(io::ErrorKind::InvalidData).into()),
+        Word::Started => Ok((passed.pop(), reader, writer)),
+        Word::Failed(error) => Err(name(error)),
+        Word::Ended(_) => Err(io::Error::from(io::ErrorKind::InvalidData).into()),
     }
-    match (passed.pop(), outside) {
+}
+
+/// The terminal that was opened inside, or what was opened here.
+fn pair_up(terminal: Option<OwnedFd>, outside: Option<Io>) -> Result<Io, LaunchError> {
+    match (terminal, outside) {
         (Some(master), _) => {
             fds::set_nonblocking(&master)?;
             Ok(Io::Terminal(master))
@@ -282,6 +335,7 @@ fn name(error: StepError) -> LaunchError {
     let subject = || error.subject.clone().unwrap_or_default();
     match (error.step, error.errno) {
         (Step::Exec, libc::ENOENT) => LaunchError::NotFound { program: subject() },
+        (Step::Exec, NO_INTERPRETER) => LaunchError::NoInterpreter { program: subject() },
         (Step::Exec, _) if error.subject.is_some() => LaunchError::NotExecutable {
             program: subject(),
             reason,

@@ -14,11 +14,13 @@ enum Likely {
     DiskFull,
     Processes,
     OpenFiles,
+    Memory,
+    FileSize,
     NotFound,
 }
 
 /// Words of common programs, in small letters, and what they point to. The first match counts.
-const TABLE: [(&str, Likely); 19] = [
+const TABLE: [(&str, Likely); 28] = [
     ("could not resolve", Likely::NoNetwork),
     ("temporary failure in name resolution", Likely::NoNetwork),
     ("name or service not known", Likely::NoNetwork),
@@ -32,7 +34,16 @@ const TABLE: [(&str, Likely); 19] = [
     ("disk quota exceeded", Likely::DiskFull),
     ("fork: retry", Likely::Processes),
     ("resource temporarily unavailable", Likely::Processes),
+    ("can't start new thread", Likely::Processes),
+    ("failed to create thread", Likely::Processes),
     ("too many open files", Likely::OpenFiles),
+    ("memoryerror", Likely::Memory),
+    ("cannot allocate memory", Likely::Memory),
+    ("out of memory", Likely::Memory),
+    ("bad_alloc", Likely::Memory),
+    ("memory exhausted", Likely::Memory),
+    ("file too large", Likely::FileSize),
+    ("file size limit exceeded", Likely::FileSize),
     ("read-only file system", Likely::NotWritable),
     ("permission denied", Likely::NotWritable),
     ("operation not permitted", Likely::NotWritable),
@@ -67,7 +78,8 @@ impl Likely {
             ),
             Self::NoRoot => "there is no root in a sandbox, and no way to become it".to_owned(),
             Self::DiskFull => format!(
-                "/tmp holds {} and HOME {}, both in memory; large files belong in the workspace, which may grow by {}",
+                "/tmp holds {} and HOME {}, both in memory, and /dev/shm 64 MiB; large files belong in the workspace, \
+                 which may grow by {}",
                 limits.tmp, limits.home, limits.workspace_growth
             ),
             Self::Processes => format!(
@@ -75,6 +87,11 @@ impl Likely {
                 limits.processes
             ),
             Self::OpenFiles => format!("profile {name} allows {} open files to each process", limits.open_files),
+            Self::Memory => format!(
+                "profile {name} allows {} of memory to all processes together",
+                limits.memory
+            ),
+            Self::FileSize => format!("profile {name} allows files of {}", limits.file_size),
             Self::NotFound => "only programs below /usr and in the workspace can be run, as far as they are installed \
                                on this machine"
                 .to_owned(),
