@@ -196,6 +196,13 @@ impl Group {
         }
     }
 
+    /// How many processes are in it.
+    pub(crate) fn processes(&self) -> u32 {
+        let path = self.directories.first().map(|d| d.path.join("cgroup.procs"));
+        let text = path.and_then(|path| fs::read_to_string(path).ok()).unwrap_or_default();
+        u32::try_from(text.lines().count()).unwrap_or(u32::MAX)
+    }
+
     fn number(&self, controller: &str, file: &str) -> Option<u64> {
         fs::read_to_string(self.file(controller, file)?)
             .ok()?

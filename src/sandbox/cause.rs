@@ -85,7 +85,9 @@ impl Cause {
             Self::Limit(Limit::Processes) => "hint: use fewer parallel jobs, or profile build",
             Self::Limit(Limit::CpuTime | Limit::WallTime) => "hint: split the work into several commands",
             Self::Limit(Limit::Timeout) => "hint: give a larger timeout_s if the command needs longer",
-            Self::Limit(Limit::IdleTime) => "hint: it neither printed nor worked; it may have waited for input",
+            Self::Limit(Limit::IdleTime) => {
+                "hint: it neither read, printed nor worked, and no child of it ran; it may have waited for input"
+            }
             Self::Limit(Limit::WorkspaceGrowth | Limit::WorkspaceFiles) => {
                 "hint: remove what is not needed, or write less to the workspace"
             }

@@ -54,6 +54,8 @@ pub enum Order {
         /// Who gets it.
         to: Target,
     },
+    /// It has read or printed something: it is not idle.
+    Busy,
     /// End it: SIGHUP and SIGTERM, then after the grace time the certain end.
     Stop {
         /// Why, for the record.
@@ -134,6 +136,11 @@ impl Control {
     pub async fn stop(&self, why: Stop, grace: Duration) {
         let grace_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
         self.orders.send(Order::Stop { why, grace_ms }).await.ok(); // gone already is as good
+    }
+
+    /// Says that the command has read or printed something, which its launcher cannot see. Cheap; often is fine.
+    pub fn busy(&self) {
+        self.orders.try_send(Order::Busy).ok(); // other orders are waiting: the next time will do
     }
 
     /// How it ended, when it has. Cancel-safe.

@@ -23,6 +23,8 @@ use crate::kernel::proctree::{self, Sample};
 /// How often a working sandbox is looked at, and an idle one.
 const BUSY: Duration = Duration::from_millis(20);
 const IDLE: Duration = Duration::from_millis(200);
+/// How long a command that does nothing by itself is left alone before it is looked for children of it.
+const LOOK_FOR_CHILDREN: Duration = Duration::from_millis(500);
 /// How long pid 1 may take to end what is left, before the kernel does.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
@@ -37,6 +39,7 @@ pub(super) struct Watcher<'a> {
     kill_at: Option<Instant>,
     last_work: Instant,
     last_cpu: Duration,
+    last_cpu_at: Instant,
     peak: u64,
     meters: Vec<Meter>,
     protected: Vec<(PathBuf, protect::Fingerprint)>,
@@ -55,6 +58,7 @@ impl<'a> Watcher<'a> {
             kill_at: None,
             last_work: now,
             last_cpu: Duration::ZERO,
+            last_cpu_at: now,
             peak: 0,
             meters: spec.watch.growth.iter().map(Meter::start).collect(),
             protected: protect::look(&spec.watch.workspace, &spec.watch.protect),
@@ -106,6 +110,10 @@ impl<'a> Watcher<'a> {
                 self.signal(number, to);
                 true
             }
+            Some(Order::Busy) => {
+                self.last_work = Instant::now();
+                true
+            }
             Some(Order::Stop { why, grace_ms }) => {
                 self.stop(Cause::Stopped(why), Duration::from_millis(grace_ms));
                 true
@@ -119,6 +127,15 @@ impl<'a> Watcher<'a> {
 
     fn signal(&self, number: i32, to: Target) {
         use std::io::Write as _;
+        if to == Target::All && !self.spec.namespaces.pid {
+            // To pid 1 "all" would mean every process that this user has on the host.
+            let signal = Signal::from_named_raw(number);
+            let all = proctree::descendants(self.running.init);
+            for pid in all.into_iter().filter(|pid| *pid != self.running.init) {
+                signal.map(|signal| rustix::process::kill_process(pid, signal).ok()); // it may have ended
+            }
+            return;
+        }
         if let Ok(signal) = u8::try_from(number) {
             let mut line = &self.running.line;
             line.write_all(&InitOrder { signal, to }.bytes()).ok(); // it has ended: nobody to signal
@@ -150,8 +167,11 @@ impl<'a> Watcher<'a> {
         let sample = self.sample();
         let working = sample.cpu > self.last_cpu + Duration::from_millis(1);
         if working {
-            self.last_work = now;
             self.last_cpu = sample.cpu;
+            self.last_cpu_at = now;
+        }
+        if working || self.has_children(&sample, now) {
+            self.last_work = now;
         }
         self.peak = self.peak.max(sample.memory);
         let over = |limit: Option<u64>, used: Duration| limit.is_some_and(|ms| used >= Duration::from_millis(ms));
@@ -176,7 +196,7 @@ impl<'a> Watcher<'a> {
             self.stop(Cause::Limit(limit), Duration::ZERO);
         }
         let cost = now.elapsed();
-        let next = if working || now - self.last_work < IDLE {
+        let next = if now - self.last_cpu_at < IDLE {
             BUSY.max(cost * 20)
         } else {
             IDLE
@@ -195,6 +215,20 @@ impl<'a> Watcher<'a> {
             };
         }
         proctree::sample(&proctree::descendants(self.running.init))
+    }
+
+    /// Whether the command has a child: then it waits for that, and is not idle. Looked at when it matters.
+    fn has_children(&self, sample: &Sample, now: Instant) -> bool {
+        const OURS: u32 = 2; // pid 1, and the command
+        let idle = self.spec.watch.idle.map_or(Duration::MAX, Duration::from_millis);
+        if now - self.last_work < idle.min(LOOK_FOR_CHILDREN) {
+            return false;
+        }
+        let processes = match self.group {
+            Some(group) => group.processes(),
+            None => sample.processes,
+        };
+        processes > OURS
     }
 
     fn end(mut self, report: Option<Report>) -> Ending {

@@ -25,6 +25,8 @@ pub const OUTPUT_KEPT: usize = 4 << 20;
 const DRAIN: Duration = Duration::from_secs(1);
 /// How long a finished session is kept.
 pub const KEEP: Duration = Duration::from_secs(600);
+/// How often a launcher is told of input and output: more often than the shortest idle time of a profile.
+const TELL_BUSY: Duration = Duration::from_millis(250);
 const PIECE: usize = 64 * 1024;
 
 /// The state of the task.
@@ -39,6 +41,8 @@ pub(super) struct Actor {
     output_limit: Option<u64>,
     ending: Option<Ending>,
     progress: watch::Sender<Progress>,
+    /// When the launcher was last told that it is not idle.
+    told_busy: Instant,
     /// Held while the command runs.
     permit: Option<CommandPermit>,
 }
@@ -87,6 +91,7 @@ impl Actor {
             output_limit,
             ending: None,
             progress,
+            told_busy: Instant::now(),
             permit: Some(permit),
         })
     }
@@ -140,6 +145,7 @@ impl Actor {
                 ready = writable(&self.input) => {
                     if ready.is_err() { self.input.close(); }
                     self.input.write();
+                    self.not_idle();
                 }
                 () = tokio::task::yield_now(), if undrawn => {
                     if let Some(terminal) = &mut self.terminal { terminal.draw(); }
@@ -166,12 +172,21 @@ impl Actor {
         if !self.take(stream, Reader::read) {
             return;
         }
+        self.not_idle();
         let printed = self.main.output.total() + self.error.output.total();
         if self.output_limit.is_some_and(|limit| printed > limit) {
             self.output_limit = None;
             self.stop(Stop::Output, Duration::ZERO);
         }
         self.tell();
+    }
+
+    /// Only we see what it reads and prints; its launcher decides whether it is idle.
+    fn not_idle(&mut self) {
+        if self.told_busy.elapsed() >= TELL_BUSY {
+            self.told_busy = Instant::now();
+            self.control.busy();
+        }
     }
 
     /// Takes in what one look at a stream gives; whether that was anything.
