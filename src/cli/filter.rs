@@ -3,6 +3,8 @@
 //! Dropped: operating system commands but the window title (OSC 52 sets the clipboard), every query that a
 //! terminal would answer into the input, window operations, and device control and application strings.
 
+use std::collections::BTreeSet;
+
 /// Longest sequence that is looked at; a longer one is dropped whole.
 const MAX_SEQUENCE: usize = 4096;
 
@@ -11,7 +13,26 @@ const MAX_SEQUENCE: usize = 4096;
 pub(super) struct Filter {
     state: State,
     held: Vec<u8>,
+    /// Modes of the outer terminal that were changed and not changed back.
+    changed: BTreeSet<&'static str>,
 }
+
+/// Modes that would disturb whoever uses the terminal next, with what changes them back (xterm's ctlseqs).
+const MODES: [(&str, u8, &[u8]); 13] = [
+    ("1", b'h', b"\x1b[?1l"),
+    ("25", b'l', b"\x1b[?25h"),
+    ("47", b'h', b"\x1b[?47l"),
+    ("1000", b'h', b"\x1b[?1000l"),
+    ("1002", b'h', b"\x1b[?1002l"),
+    ("1003", b'h', b"\x1b[?1003l"),
+    ("1004", b'h', b"\x1b[?1004l"),
+    ("1005", b'h', b"\x1b[?1005l"),
+    ("1006", b'h', b"\x1b[?1006l"),
+    ("1015", b'h', b"\x1b[?1015l"),
+    ("1047", b'h', b"\x1b[?1047l"),
+    ("1049", b'h', b"\x1b[?1049l"),
+    ("2004", b'h', b"\x1b[?2004l"),
+];
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum State {
@@ -33,6 +54,31 @@ impl Filter {
         out
     }
 
+    /// What takes back the modes that were left changed, and the colours.
+    pub(super) fn undo(&mut self) -> Vec<u8> {
+        let left = MODES.iter().filter(|(mode, ..)| self.changed.contains(mode));
+        let mut undo: Vec<u8> = left.flat_map(|(_, _, back)| back.iter().copied()).collect();
+        self.changed.clear();
+        undo.extend(b"\x1b[0m");
+        undo
+    }
+
+    /// Remembers a change of mode: `CSI ? numbers h` or `l`.
+    fn remember(&mut self, last: u8) {
+        let Some(numbers) = self.held.strip_prefix(b"\x1b[?") else {
+            return;
+        };
+        for number in numbers.split(|byte| *byte == b';') {
+            for (mode, change, _) in MODES.iter().filter(|(mode, ..)| mode.as_bytes() == number) {
+                match last {
+                    last if last == *change => self.changed.insert(mode),
+                    b'h' | b'l' => self.changed.remove(mode),
+                    _ => false,
+                };
+            }
+        }
+    }
+
     fn step(&mut self, byte: u8, out: &mut Vec<u8>) {
         if self.state != State::Text && matches!(byte, 0x18 | 0x1a) {
             return self.drop_held(); // CAN and SUB end any sequence
@@ -50,7 +96,10 @@ impl Filter {
                 _ => self.show(byte, out),
             },
             State::Csi => match byte {
-                0x40..=0x7e if self.is_harmless(byte) => self.show(byte, out),
+                0x40..=0x7e if self.is_harmless(byte) => {
+                    self.remember(byte);
+                    self.show(byte, out);
+                }
                 0x40..=0x7e => self.drop_held(),
                 0x1b => {
                     self.drop_held();
@@ -141,6 +190,15 @@ mod tests {
             let out: Vec<u8> = bytes.iter().flat_map(|byte| split.pass(&[*byte])).collect();
             assert_eq!(out, b"", "{bytes:?} byte by byte");
         }
+    }
+
+    #[test]
+    fn modes_that_were_left_changed_are_taken_back_and_no_others() {
+        let mut filter = Filter::default();
+        assert_eq!(filter.undo(), b"\x1b[0m");
+        filter.pass(b"\x1b[?1049h\x1b[?25l\x1b[?1000;1006h\x1b[?1049l");
+        assert_eq!(filter.undo(), b"\x1b[?25h\x1b[?1000l\x1b[?1006l\x1b[0m");
+        assert_eq!(filter.undo(), b"\x1b[0m");
     }
 
     #[test]

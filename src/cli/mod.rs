@@ -4,6 +4,7 @@ mod call;
 mod doctor;
 mod filter;
 mod profile;
+mod relay;
 mod run;
 mod serve;
 

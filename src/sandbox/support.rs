@@ -65,6 +65,14 @@ pub(super) fn protections(
         proc(modes),
     ];
     all.extend(limits(modes, support, conditions));
+    if !modes.namespaces.mount {
+        all.push(protection(
+            "file attributes",
+            State::Degraded,
+            "chmod, chown, utime and extended attributes are refused: git init, linkers and archivers fail",
+            Some(USERNS),
+        ));
+    }
     all.push(protected_paths(modes));
     all
 }

@@ -20,12 +20,13 @@ enum Likely {
 }
 
 /// Words of common programs, in small letters, and what they point to. The first match counts.
-const TABLE: [(&str, Likely); 28] = [
+const TABLE: [(&str, Likely); 29] = [
     ("could not resolve", Likely::NoNetwork),
     ("temporary failure in name resolution", Likely::NoNetwork),
     ("name or service not known", Likely::NoNetwork),
     ("failed to lookup address", Likely::NoNetwork),
     ("network is unreachable", Likely::NoNetwork),
+    ("ssh: connect to host", Likely::NoNetwork),
     ("getaddrinfo", Likely::NoNetwork),
     ("sudo:", Likely::NoRoot),
     ("are you root", Likely::NoRoot),
@@ -53,9 +54,31 @@ const TABLE: [(&str, Likely); 28] = [
 
 /// A guess for a command that failed, from the end of what it printed.
 pub(super) fn why(printed: &[u8], profile: &Profile) -> Option<String> {
+    explain(likely(printed)?, profile)
+}
+
+/// The same, but only where a limit of the profile is behind it.
+pub(crate) fn limit(printed: &[u8], profile: &Profile) -> Option<String> {
+    let limits = [
+        Likely::DiskFull,
+        Likely::Processes,
+        Likely::OpenFiles,
+        Likely::Memory,
+        Likely::FileSize,
+    ];
+    explain(likely(printed).filter(|likely| limits.contains(likely))?, profile)
+}
+
+fn likely(printed: &[u8]) -> Option<Likely> {
     let start = printed.len().saturating_sub(LOOKED_AT);
     let end = String::from_utf8_lossy(printed.get(start..)?).to_lowercase();
-    let (_, likely) = TABLE.iter().find(|(words, _)| end.contains(words))?;
+    TABLE
+        .iter()
+        .find(|(words, _)| end.contains(words))
+        .map(|(_, likely)| *likely)
+}
+
+fn explain(likely: Likely, profile: &Profile) -> Option<String> {
     likely.explain(profile).map(|text| format!("hint (a guess): {text}"))
 }
 

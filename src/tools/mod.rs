@@ -11,7 +11,7 @@ mod error;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzz;
-mod guess;
+pub(crate) mod guess;
 mod picture;
 mod schema;
 pub mod terminal_close;

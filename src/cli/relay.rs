@@ -1,0 +1,294 @@
+//! Relays a command's input and output: pipes as they are, a terminal through a filter.
+
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::filter::Filter;
+use crate::kernel::tty;
+use crate::sandbox::{Control, Ending, Io, Stop, Target};
+
+/// What a command that is asked to end may take to do so.
+const GRACE: Duration = Duration::from_millis(300);
+/// How long output may take to arrive after the command's end.
+const DRAIN: Duration = Duration::from_millis(500);
+/// How often the launcher is told of input and output, which only we see.
+const TELL_BUSY: Duration = Duration::from_millis(250);
+/// How much of the end of standard error is kept, to say which limit a command may have met.
+const TAIL: usize = 4096;
+
+/// Relays both ways until the command has ended and its output is out. Gives the end of standard error too.
+pub(super) async fn relay(io: Io, control: Control, limit: u64) -> io::Result<(Ending, Vec<u8>)> {
+    let (over, is_over) = tokio::sync::mpsc::channel(1);
+    let (done, mut is_done) = tokio::sync::mpsc::channel::<()>(1);
+    let copies = Copies {
+        moved: Arc::default(),
+        filter: Arc::default(),
+        tail: Arc::default(),
+        limit,
+        over,
+        done,
+    };
+    let terminal = copies.start(io)?;
+    let Copies {
+        moved,
+        filter,
+        tail,
+        over: _open,
+        done,
+        ..
+    } = copies;
+    drop(done);
+    let ending = follow(&control, terminal.as_ref(), &moved, is_over).await?;
+    let was_terminal = terminal.is_some();
+    drop(terminal);
+    tokio::time::timeout(DRAIN, is_done.recv()).await.ok(); // what is not out by then is held up by our reader
+    if was_terminal {
+        let undo = filter.lock().unwrap_or_else(PoisonError::into_inner).undo();
+        write_out(&undo).ok(); // nobody looks
+    }
+    let tail = std::mem::take(&mut *tail.lock().unwrap_or_else(PoisonError::into_inner));
+    Ok((ending, tail))
+}
+
+/// What the threads that copy share with us.
+struct Copies {
+    /// Bytes read and printed.
+    moved: Arc<Moved>,
+    filter: Arc<Mutex<Filter>>,
+    /// The end of standard error.
+    tail: Arc<Mutex<Vec<u8>>>,
+    limit: u64,
+    over: tokio::sync::mpsc::Sender<()>,
+    /// Closes when the last of them ends.
+    done: tokio::sync::mpsc::Sender<()>,
+}
+
+#[derive(Default)]
+struct Moved {
+    printed: AtomicU64,
+    typed: AtomicU64,
+}
+
+impl Copies {
+    /// Starts a thread for each stream; gives the terminal, if it is one.
+    fn start(&self, io: Io) -> io::Result<Option<OwnedFd>> {
+        match io {
+            Io::Pipes { stdin, stdout, stderr } => {
+                self.copy_out(stdout, Out::Standard);
+                self.copy_out(stderr, Out::Error(Arc::clone(&self.tail)));
+                self.copy_in(stdin);
+                Ok(None)
+            }
+            Io::Terminal(master) => {
+                self.copy_out(master.try_clone()?, Out::Terminal(Arc::clone(&self.filter)));
+                self.copy_in(master.try_clone()?);
+                Ok(Some(master))
+            }
+        }
+    }
+
+    fn copy_out(&self, from: OwnedFd, to: Out) {
+        let done = self.done.clone();
+        let watched = Watched {
+            moved: Arc::clone(&self.moved),
+            limit: self.limit,
+            over: self.over.clone(),
+        };
+        std::thread::spawn(move || {
+            copy_out(File::from(from), to, &watched);
+            drop(done);
+        });
+    }
+
+    fn copy_in(&self, to: OwnedFd) {
+        let moved = Arc::clone(&self.moved);
+        std::thread::spawn(move || copy_in(File::from(to), &moved.typed));
+    }
+}
+
+/// Passes signals and sizes on until the command has ended.
+async fn follow(
+    control: &Control,
+    terminal: Option<&OwnedFd>,
+    moved: &Moved,
+    mut is_over: tokio::sync::mpsc::Receiver<()>,
+) -> io::Result<Ending> {
+    let mut resized = signal(SignalKind::window_change())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut asked_to_end = asked_to_end()?;
+    let resize = || {
+        if let (Some(master), Some((columns, rows))) = (terminal, outer_size()) {
+            tty::set_size(master, columns, rows).ok(); // it has ended
+        }
+    };
+    resize(); // it may have changed before we listened
+    let mut look = tokio::time::interval(TELL_BUSY);
+    let mut before = 0;
+    loop {
+        tokio::select! {
+            ending = control.ended() => return Ok(ending),
+            _ = look.tick() => {
+                let now = moved.printed.load(Ordering::Relaxed) + moved.typed.load(Ordering::Relaxed);
+                if now != before {
+                    before = now;
+                    control.busy();
+                }
+            }
+            _ = is_over.recv() => control.stop(Stop::Output, Duration::ZERO).await,
+            _ = resized.recv() => resize(),
+            _ = interrupt.recv() => { control.signal(libc::SIGINT, Target::Foreground).await; }
+            _ = asked_to_end.recv() => control.stop(Stop::Closed, GRACE).await,
+        }
+    }
+}
+
+/// Says when a signal asks us to end: the terminal must be put in order first.
+fn asked_to_end() -> io::Result<tokio::sync::mpsc::Receiver<()>> {
+    let (tell, told) = tokio::sync::mpsc::channel(1);
+    for kind in [SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()] {
+        let (mut signal, tell) = (signal(kind)?, tell.clone());
+        tokio::spawn(async move {
+            while signal.recv().await.is_some() {
+                tell.try_send(()).ok(); // told already
+            }
+        });
+    }
+    Ok(told)
+}
+
+enum Out {
+    Standard,
+    /// With its last bytes kept.
+    Error(Arc<Mutex<Vec<u8>>>),
+    /// Without what would act on the outer terminal.
+    Terminal(Arc<Mutex<Filter>>),
+}
+
+impl Out {
+    fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Standard => write_out(bytes),
+            Self::Error(tail) => {
+                let mut tail = tail.lock().unwrap_or_else(PoisonError::into_inner);
+                tail.extend_from_slice(bytes);
+                let over = tail.len().saturating_sub(TAIL);
+                tail.drain(..over);
+                drop(tail);
+                io::stderr().lock().write_all(bytes)
+            }
+            Self::Terminal(filter) => {
+                let shown = filter.lock().unwrap_or_else(PoisonError::into_inner).pass(bytes);
+                write_out(&shown)
+            }
+        }
+    }
+}
+
+fn write_out(bytes: &[u8]) -> io::Result<()> {
+    let mut to = io::stdout().lock();
+    to.write_all(bytes)?;
+    to.flush()
+}
+
+/// How much may be printed, and whom to tell when it is more.
+struct Watched {
+    moved: Arc<Moved>,
+    limit: u64,
+    over: tokio::sync::mpsc::Sender<()>,
+}
+
+/// Copies until the end, or until more was printed than the profile allows.
+fn copy_out(mut from: File, to: Out, watched: &Watched) {
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        if !wait(from.as_fd(), PollFlags::POLLIN) {
+            return;
+        }
+        let count = match from.read(&mut buffer) {
+            Ok(0) => return,
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+            Err(_) => return, // a terminal's end
+        };
+        let bytes = buffer.get(..count).unwrap_or_default();
+        let total = watched.moved.printed.fetch_add(count as u64, Ordering::Relaxed) + count as u64;
+        // A terminal is watched by a person; a pipe may fill a disk.
+        if total > watched.limit && !matches!(to, Out::Terminal(_)) {
+            watched.over.try_send(()).ok(); // said already
+            return;
+        }
+        if to.write(bytes).is_err() {
+            return; // nobody reads: the command sees a closed pipe
+        }
+    }
+}
+
+/// Copies standard input; its end closes the command's.
+fn copy_in(mut to: File, typed: &AtomicU64) {
+    let mut buffer = vec![0; 64 << 10];
+    let mut from = io::stdin().lock();
+    while let Ok(count) = from.read(&mut buffer) {
+        let mut rest = buffer.get(..count).unwrap_or_default();
+        if rest.is_empty() {
+            return;
+        }
+        while !rest.is_empty() {
+            if !wait(to.as_fd(), PollFlags::POLLOUT) {
+                return;
+            }
+            match to.write(rest) {
+                Ok(written) => {
+                    typed.fetch_add(written as u64, Ordering::Relaxed);
+                    rest = rest.get(written..).unwrap_or_default();
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => return, // the command does not read any more
+            }
+        }
+    }
+}
+
+fn wait(fd: BorrowedFd<'_>, what: PollFlags) -> bool {
+    let mut wanted = [PollFd::new(fd, what)];
+    loop {
+        match poll(&mut wanted, PollTimeout::NONE) {
+            Ok(_) => return true,
+            Err(nix::errno::Errno::EINTR) => {}
+            Err(_) => return false,
+        }
+    }
+}
+
+/// The outer terminal's size, if standard input and output are one.
+pub(super) fn outer_size() -> Option<(u16, u16)> {
+    let size = rustix::termios::tcgetwinsize(rustix::stdio::stdout()).ok()?;
+    rustix::termios::tcgetwinsize(rustix::stdio::stdin()).ok()?;
+    Some((size.ws_col.max(20), size.ws_row.max(5)))
+}
+
+/// The outer terminal in raw mode; as it was before when dropped.
+pub(super) struct OuterTerminal(rustix::termios::Termios);
+
+impl OuterTerminal {
+    pub(super) fn enter() -> io::Result<Self> {
+        let before = rustix::termios::tcgetattr(rustix::stdio::stdin())?;
+        let mut raw = before.clone();
+        raw.make_raw();
+        rustix::termios::tcsetattr(rustix::stdio::stdin(), rustix::termios::OptionalActions::Now, &raw)?;
+        Ok(Self(before))
+    }
+}
+
+impl Drop for OuterTerminal {
+    fn drop(&mut self) {
+        let now = rustix::termios::OptionalActions::Drain;
+        rustix::termios::tcsetattr(rustix::stdio::stdin(), now, &self.0).ok(); // it has been closed
+    }
+}
