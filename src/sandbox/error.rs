@@ -54,6 +54,9 @@ pub enum LaunchError {
         #[from]
         source: io::Error,
     },
+    /// The launcher ended before the command had begun.
+    #[error("the launcher was killed while it started the command; hint: call again; nothing of it is left")]
+    LauncherLost,
     /// A pretence that does not exist.
     #[error(transparent)]
     Pretence(#[from] PretenceError),

@@ -262,7 +262,12 @@ impl Begun {
         }
         let (started, reader, writer) = match first {
             Ok((terminal, reader, writer)) => (pair_up(terminal, outside), reader, writer),
-            Err(error) => return drop(tell.send(Err(error))), // a dropped call needs no answer
+            Err(error) => {
+                if matches!(error, LaunchError::LauncherLost) {
+                    launchers.clean_up().await;
+                }
+                return drop(tell.send(Err(error))); // a dropped call needs no answer
+            }
         };
         let mut reader = reader;
         let running = started.is_ok();
@@ -308,8 +313,7 @@ async fn first_word(socket: UnixStream) -> Result<(Option<OwnedFd>, OwnedReadHal
     let (mut reader, writer) = tokio::net::UnixStream::from_std(socket)?.into_split();
     let (text, mut passed) = fdpass::receive_later(&mut reader)
         .await?
-        .ok_or(io::ErrorKind::UnexpectedEof)
-        .map_err(io::Error::from)?;
+        .ok_or(LaunchError::LauncherLost)?;
     match serde_json::from_slice(&text).map_err(io::Error::from)? {
         Word::Started => Ok((passed.pop(), reader, writer)),
         Word::Failed(error) => Err(name(error)),

@@ -37,10 +37,16 @@ pub(crate) struct Server {
 impl Server {
     /// Starts one and, in the legacy era, shakes hands.
     pub(crate) fn start(era: Era) -> Self {
+        Self::start_with(era, &[])
+    }
+
+    /// The same with further options.
+    pub(crate) fn start_with(era: Era, options: &[&str]) -> Self {
         let workspace = fresh_directory();
         let mut child = program()
             .args(["serve", "--workspace"])
             .arg(&workspace)
+            .args(options)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

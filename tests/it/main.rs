@@ -1,15 +1,22 @@
 //! Drives the real program over real pipes. One binary for all, so that it links once.
 #![expect(clippy::unwrap_used, reason = "a test that panics fails, which is what it should do")]
 #![expect(clippy::indexing_slicing, reason = "the same")]
+#![expect(clippy::print_stderr, reason = "a test that skips something says so")]
 
+mod bounds;
+mod command;
+mod ends;
 mod escape;
+mod faults;
 mod harness;
 mod limits;
 mod operating;
 mod programs;
 mod protocol;
 mod run;
+mod run_terminal;
 mod sessions;
 mod style;
 mod survivors;
 mod terminal;
+mod work;
