@@ -24,7 +24,7 @@ const TELL_BUSY: Duration = Duration::from_millis(250);
 const TAIL: usize = 4096;
 
 /// Relays both ways until the command has ended and its output is out. Gives the end of standard error too.
-pub(super) async fn relay(io: Io, control: Control, limit: u64) -> io::Result<(Ending, Vec<u8>)> {
+pub(super) async fn relay(io: Io, control: Control, limit: u64, signals: Signals) -> io::Result<(Ending, Vec<u8>)> {
     let (over, is_over) = tokio::sync::mpsc::channel(1);
     let (done, mut is_done) = tokio::sync::mpsc::channel::<()>(1);
     let copies = Copies {
@@ -45,7 +45,7 @@ pub(super) async fn relay(io: Io, control: Control, limit: u64) -> io::Result<(E
         ..
     } = copies;
     drop(done);
-    let ending = follow(&control, terminal.as_ref(), &moved, is_over).await?;
+    let ending = follow(&control, terminal.as_ref(), &moved, is_over, signals).await;
     let was_terminal = terminal.is_some();
     drop(terminal);
     tokio::time::timeout(DRAIN, is_done.recv()).await.ok(); // what is not out by then is held up by our reader
@@ -119,10 +119,8 @@ async fn follow(
     terminal: Option<&OwnedFd>,
     moved: &Moved,
     mut is_over: tokio::sync::mpsc::Receiver<()>,
-) -> io::Result<Ending> {
-    let mut resized = signal(SignalKind::window_change())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut asked_to_end = asked_to_end()?;
+    mut signals: Signals,
+) -> Ending {
     let resize = || {
         if let (Some(master), Some((columns, rows))) = (terminal, outer_size()) {
             tty::set_size(master, columns, rows).ok(); // it has ended
@@ -133,7 +131,7 @@ async fn follow(
     let mut before = 0;
     loop {
         tokio::select! {
-            ending = control.ended() => return Ok(ending),
+            ending = control.ended() => return ending,
             _ = look.tick() => {
                 let now = moved.printed.load(Ordering::Relaxed) + moved.typed.load(Ordering::Relaxed);
                 if now != before {
@@ -142,10 +140,27 @@ async fn follow(
                 }
             }
             _ = is_over.recv() => control.stop(Stop::Output, Duration::ZERO).await,
-            _ = resized.recv() => resize(),
-            _ = interrupt.recv() => { control.signal(libc::SIGINT, Target::Foreground).await; }
-            _ = asked_to_end.recv() => control.stop(Stop::Closed, GRACE).await,
+            _ = signals.resized.recv() => resize(),
+            _ = signals.interrupt.recv() => { control.signal(libc::SIGINT, Target::Foreground).await; }
+            _ = signals.end.recv() => control.stop(Stop::Closed, GRACE).await,
         }
+    }
+}
+
+/// The signals that are passed on. To be had before the terminal is changed, so that none ends us meanwhile.
+pub(super) struct Signals {
+    resized: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+    end: tokio::sync::mpsc::Receiver<()>,
+}
+
+impl Signals {
+    pub(super) fn listen() -> io::Result<Self> {
+        Ok(Self {
+            resized: signal(SignalKind::window_change())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            end: asked_to_end()?,
+        })
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::relay::{OuterTerminal, outer_size, relay};
+use super::relay::{OuterTerminal, Signals, outer_size, relay};
 use crate::model::{Argument, CommandError, Program, SizeError, Span, Workspace};
 use crate::policy::{Caller, Grant, Judgement, LaunchRequest, Policy, Reason, Request, Terminal};
 use crate::profile::{Profile, ProfileError, Profiles};
@@ -103,8 +103,10 @@ impl Run {
         });
         let code = match launchers.launch(grant).await {
             Ok(sandbox) => {
+                let signals = Signals::listen()?;
                 let outer = terminal.then(OuterTerminal::enter).transpose()?;
-                let (ending, errors) = relay(sandbox.io, sandbox.control, profile.limits.output.bytes()).await?;
+                let (ending, errors) =
+                    relay(sandbox.io, sandbox.control, profile.limits.output.bytes(), signals).await?;
                 drop(outer);
                 self.tell(&ending, &errors, &profile, timeout);
                 exit_code(&ending)
