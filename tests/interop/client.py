@@ -75,7 +75,7 @@ async def goes_on_as_a_session(c):
     _, listed = await c.call("terminal_list", {})
     assert [it["session"] for it in listed["sessions"] if it["state"] == "running"] == [session], listed
     _, found = await c.call("terminal_wait", {"session": alias, "until": {"text": "end"}, "timeout_ms": 30_000})
-    assert (found["fired"], found["matched_line"]) == ("text", "end"), found
+    assert (found["fired"], found["matched_line"]) == ("found", "end"), found
     text, read = await c.call("terminal_read", {"session": session, "cursor": 0})
     assert "begin\nend\n" in text and read["next_cursor"] == 10, (text, read)
     _, waited = await c.call("terminal_wait", {"session": session, "timeout_ms": 50})
@@ -84,6 +84,25 @@ async def goes_on_as_a_session(c):
     assert closed["state"] == "signaled" and closed["ended_by"], closed
     text, _ = await c.call("terminal_read", {"session": session}, is_error=True)
     assert "no such session" in text, text
+
+
+async def types_into_a_shell(c):
+    text, opened = await c.call("terminal_open", {"name": "work", "columns": 80, "rows": 24})
+    assert opened["takes_commands"] and "screen 80x24" in text, (text, opened)
+    text, ended = await c.call("terminal_exec", {"session": "work", "command": "cd /tmp\nfalse"})
+    assert (ended["outcome"], ended["exit_code"]) == ("ended", 1), (text, ended)
+    typed = {"session": "work", "input": [{"text": "pwd"}, {"key": "Enter"}], "wait": {"command": True}}
+    text, sent = await c.call("terminal_send", typed)
+    assert (sent["fired"], sent["exit_code"]) == ("command", 0) and "\n/tmp\n" in text, (text, sent)
+    _, resized = await c.call("terminal_resize", {"session": "work", "columns": 100, "rows": 30})
+    assert resized["old_columns"] == 80, resized
+    await c.call("terminal_exec", {"session": "work", "command": "sleep 600", "yield_ms": 0})
+    await c.call("terminal_signal", {"session": "work", "signal": "INT"})
+    _, waited = await c.call("terminal_wait", {"session": "work", "until": {"command": True}})
+    assert waited["fired"] == "command", waited
+    text, shown = await c.call("terminal_snapshot", {"session": "work"})
+    assert (shown["columns"], shown["rows"]) == (100, 30) and "sleep 600" in text, (text, shown)
+    await c.call("terminal_close", {"session": "work"})
 
 
 async def explains_what_is_wrong(c):
@@ -106,6 +125,7 @@ STORIES = [
     works_in_the_workspace_only,
     ends_at_the_timeout,
     goes_on_as_a_session,
+    types_into_a_shell,
     explains_what_is_wrong,
 ]
 
