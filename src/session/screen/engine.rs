@@ -140,7 +140,19 @@ impl Engine {
 
     /// The rows of the screen, top first.
     pub(super) fn rows(&self) -> Vec<Row> {
-        (0..self.size.rows()).map(|row| self.row(row)).collect()
+        let screen = self.parser.screen();
+        // Finding a cell is slow, and most rows of most screens have nothing to find.
+        let drawn = screen.rows_formatted(0, self.size.columns());
+        drawn
+            .zip(0..self.size.rows())
+            .map(|(drawn, row)| match drawn.is_empty() {
+                true => Row {
+                    wrapped: screen.row_wrapped(row),
+                    ..Row::default()
+                },
+                false => self.row(row),
+            })
+            .collect()
     }
 
     /// How many rows above the screen are kept. The alternate screen has none.
