@@ -28,8 +28,8 @@ pub(super) struct Doctor {
 /// Why nothing could be found out.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
-    #[error("cannot start the runtime")]
-    Runtime(#[from] io::Error),
+    #[error("cannot start to look, or write what was found")]
+    Io(#[from] io::Error),
     #[error(transparent)]
     Profile(#[from] ProfileError),
     #[error(transparent)]
@@ -47,7 +47,11 @@ impl Doctor {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let code = runtime.block_on(self.examine());
         runtime.shutdown_background();
-        code
+        match code {
+            // Whoever read has seen enough.
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+            code => code,
+        }
     }
 
     async fn examine(self) -> Result<ExitCode, Error> {

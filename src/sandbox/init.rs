@@ -48,6 +48,8 @@ pub(super) struct InitOrder {
     pub(super) to: Target,
 }
 
+/// What a sandbox calls its machine.
+const HOST_NAME: &[u8] = b"terrarium";
 /// How many descriptors a command starts with.
 const STDIO: usize = 3;
 
@@ -91,6 +93,9 @@ fn build(spec: &Spec, line: &UnixStream, stdio: Vec<OwnedFd>, mounts: Prepared) 
     if spec.namespaces.user {
         identity::become_user(uid, gid, groups).at(Step::Identity)?;
         lower_counts(spec).at(Step::Counts)?;
+    }
+    if spec.namespaces.others {
+        rustix::system::sethostname(HOST_NAME).at(Step::Namespaces)?; // the host's is not the sandbox's business
     }
     if spec.namespaces.network {
         network::bring_loopback_up().at(Step::Loopback)?;

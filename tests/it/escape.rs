@@ -42,6 +42,14 @@ fn a_file_outside_is_read_without_the_sandbox_and_not_with_it() {
 }
 
 #[test]
+fn the_host_s_name_is_not_the_sandbox_s_business() {
+    let inside = fresh_directory();
+    let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    let output = run(&inside, &[], "uname -n; cat /proc/sys/kernel/hostname");
+    assert_eq!(text(&output), "terrarium\nterrarium\n", "the host's is {host}");
+}
+
+#[test]
 fn hooks_stay_as_they_are_and_what_appears_is_reported() {
     let inside = fresh_directory();
     fs::create_dir_all(inside.join(".git/hooks")).unwrap();
