@@ -66,6 +66,15 @@ impl Grep {
         self.lines.feed(bytes, |start, line| found.look(pattern, start, line));
     }
 
+    /// The output goes on at `position`: what was between is no longer kept.
+    pub fn skip_to(&mut self, position: u64) {
+        let (start, line) = self.lines.unfinished();
+        if !line.is_empty() {
+            self.found.look(&self.pattern, start, line);
+        }
+        self.lines = Lines::from(position);
+    }
+
     /// What was found, the last line included even if it has not ended.
     pub fn finish(mut self) -> Found {
         let (start, line) = self.lines.unfinished();

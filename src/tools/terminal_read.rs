@@ -10,9 +10,12 @@ use serde_json::{Map, Value};
 
 use super::answer::{State, header, number, state, structured};
 use super::arguments::{self, ArgumentError};
+use super::until::wrong_pattern;
 use super::{Definition, Hints, Parsed, Reply, Services, schema};
 use crate::policy::{Caller, Request, SessionGrant};
-use crate::session::{Chunk, Plain, Stream, Streams, incomplete_character, lossy};
+use crate::session::grep::{Grep, Match};
+use crate::session::waits::Pattern;
+use crate::session::{Chunk, Plain, Session, Stream, Streams, incomplete_character, lossy};
 
 pub(super) const NAME: &str = "terminal_read";
 
@@ -21,7 +24,7 @@ pub(super) const DEFINITION: Definition = Definition {
     title: "Read a session's output",
     description: "Reads the output of a session from a position on. Reading takes nothing away: the same cursor gives \
         the same output. Escape sequences are removed and progress lines reduced to their last state, unless raw is \
-        true; encoding base64 gives exact bytes. About 4 MiB are kept of each session, its first 100 kB among them; what \
+        true; encoding base64 gives exact bytes; grep gives the lines that match a pattern. About 4 MiB are kept of each session, its first 100 kB among them; what \
         is no longer kept is counted in dropped_bytes.",
     arguments: || &ARGUMENTS,
     result: schema::of_result::<Result>,
@@ -31,6 +34,9 @@ pub(super) const DEFINITION: Definition = Definition {
 static ARGUMENTS: LazyLock<Map<String, Value>> = LazyLock::new(schema::of_arguments::<Arguments>);
 
 const DEFAULT_BYTES: i64 = 40_000;
+const DEFAULT_LINES: i64 = 100;
+/// What a search looks at between two turns of others.
+const PIECE: usize = 256 * 1024;
 
 /// The arguments as written.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -51,6 +57,13 @@ struct Arguments {
     raw: Option<bool>,
     /// How the output is written. Default: text.
     encoding: Option<Encoding>,
+    /// A regular expression (Rust's syntax, within lines): instead of the text, the lines that match, each with its number
+    /// and its position. Of more than max_lines the first and the last are shown.
+    #[schemars(length(min = 1, max = 1000))]
+    grep: Option<String>,
+    /// How many matching lines grep shows. Default: 100.
+    #[schemars(range(min = 2, max = 1000))]
+    max_lines: Option<i64>,
 }
 
 /// One of a session's streams.
@@ -77,6 +90,8 @@ pub(crate) struct Manner {
     cursor: u64,
     max: usize,
     form: Form,
+    /// What lines must match, and how many are shown.
+    grep: Option<(Pattern, usize)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +118,9 @@ struct Result {
     total_bytes: i64,
     /// Bytes between the cursor that was given and the start that are no longer kept.
     dropped_bytes: i64,
+    /// Lines that match grep.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    matching_lines: Option<i64>,
 }
 
 pub(super) fn parse(services: &Services, caller: &Caller, given: Map<String, Value>) -> super::ParseResult {
@@ -118,6 +136,13 @@ pub(super) fn parse(services: &Services, caller: &Caller, given: Map<String, Val
         cursor: given.cursor.unwrap_or_default().unsigned_abs(),
         max: usize::try_from(given.max_bytes.unwrap_or(DEFAULT_BYTES)).unwrap_or_default(),
         form,
+        grep: match given.grep.as_deref().map(Pattern::regex).transpose() {
+            Ok(pattern) => pattern.map(|pattern| {
+                let most = usize::try_from(given.max_lines.unwrap_or(DEFAULT_LINES)).unwrap_or_default();
+                (pattern, most)
+            }),
+            Err(error) => return Err(wrong_pattern("grep", &error).into()),
+        },
     };
     Ok(Parsed::Read(Request::Observe { tool: NAME, session }, manner))
 }
@@ -140,6 +165,9 @@ pub(super) async fn apply(
         )
         .into());
     }
+    if let Some((pattern, most)) = manner.grep {
+        return search(&session, stream, manner.cursor, Grep::new(pattern, manner.cursor, most)).await;
+    }
     // The state before the output: "ended" then means that the output is complete.
     let finished = session.progress().finished;
     let chunk = session.read(stream.stream(streams), manner.cursor, manner.max).await?;
@@ -156,10 +184,70 @@ pub(super) async fn apply(
         next_cursor: number(next),
         total_bytes: number(chunk.total),
         dropped_bytes: number(chunk.dropped),
+        matching_lines: None,
     };
     let first = header(&session, finished.as_ref());
     Ok(Reply {
         text: first + &position(stream, &chunk, next, unclear) + &text,
+        structured: structured(&result),
+    })
+}
+
+/// The lines of all output from `cursor` on that match.
+async fn search(session: &Session, stream: StreamName, cursor: u64, mut grep: Grep) -> super::ReplyResult {
+    let finished = session.progress().finished;
+    let (mut next, mut dropped, mut total) = (cursor, 0, 0);
+    loop {
+        let chunk = session
+            .read(stream.stream(session.about().streams), next, PIECE)
+            .await?;
+        total = chunk.total.max(total);
+        if chunk.bytes.is_empty() {
+            break;
+        }
+        if chunk.dropped > 0 {
+            // What comes after a gap has its own positions, and no line goes over it.
+            dropped += chunk.dropped;
+            grep.skip_to(chunk.start);
+        }
+        grep.feed(&chunk.bytes);
+        next = chunk.start + chunk.bytes.len() as u64;
+    }
+    let found = grep.finish();
+    let matching = found.total();
+    let mut text = header(session, finished.as_ref());
+    text.push_str(&format!(
+        "--- {matching} of {} lines of {} match (number:position: line)",
+        found.lines,
+        stream.name()
+    ));
+    if dropped > 0 {
+        text.push_str(&format!("; {dropped} bytes are no longer kept"));
+    }
+    text.push('\n');
+    let line = |it: &Match| format!("{}:{}: {}\n", it.number, it.cursor, it.text);
+    text.extend(found.first.iter().map(line));
+    if found.omitted > 0 {
+        text.push_str(&format!(
+            "[{} matching lines omitted; a larger max_lines shows them]\n",
+            found.omitted
+        ));
+    }
+    text.extend(found.last.iter().map(line));
+    let (state, exit_code, signal) = state(finished.as_ref());
+    let result = Result {
+        state,
+        exit_code,
+        signal,
+        stream,
+        start: number(cursor),
+        next_cursor: number(next),
+        total_bytes: number(total),
+        dropped_bytes: number(dropped),
+        matching_lines: Some(number(matching)),
+    };
+    Ok(Reply {
+        text,
         structured: structured(&result),
     })
 }

@@ -113,7 +113,7 @@ impl Until {
     }
 }
 
-fn wrong_pattern(name: &str, error: &PatternError) -> ArgumentError {
+pub(super) fn wrong_pattern(name: &str, error: &PatternError) -> ArgumentError {
     match error {
         PatternError::Regex { source } => {
             // The lines before show the pattern, which the caller knows.

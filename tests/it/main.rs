@@ -5,6 +5,7 @@
 
 mod bounds;
 mod command;
+mod directories;
 mod ends;
 mod escape;
 mod faults;

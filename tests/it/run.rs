@@ -1,11 +1,10 @@
 //! `terminal_run` and what follows from it. Needs a working sandbox.
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::harness::{Era, Reply, Server, fresh_directory, program};
+use crate::harness::{Era, Reply, Server};
 
 fn run(arguments: serde_json::Value) -> Reply {
     let reply = Server::start(Era::Modern).call("terminal_run", arguments);
@@ -307,91 +306,34 @@ fn a_flood_is_ended_by_the_output_limit() {
 }
 
 #[test]
-fn a_home_that_is_kept_is_there_again_for_the_same_workspace_only() {
-    let state = fresh_directory();
-    let profiles = fresh_directory();
-    let kept =
-        "name: kept\nsummary: keeps its home\nextends: default\nfilesystem: {home: kept}\nlimits: {home: 2MiB}\n";
-    std::fs::write(profiles.join("kept.yaml"), kept).unwrap();
-    let workspaces = [fresh_directory(), fresh_directory()];
-    let run = |workspace: &std::path::Path, line: &str| {
-        let mut command = program();
-        command.args(["run", "--profile", "kept", "--profiles"]).arg(&profiles);
-        command
-            .arg("--workspace")
-            .arg(workspace)
-            .args(["--", "bash", "-c", line]);
-        command.env("XDG_STATE_HOME", &state).output().unwrap()
-    };
-    let count = "echo >> ~/runs; wc -l < ~/runs";
-    for (workspace, expected) in [(0, "1\n"), (0, "2\n"), (1, "1\n")] {
-        let output = run(&workspaces[workspace], count);
-        assert_eq!(String::from_utf8_lossy(&output.stdout), expected, "{output:?}");
-    }
-    assert_eq!(
-        run(&workspaces[0], "head -c 1M /dev/zero > ~/file; sleep 1")
-            .status
-            .code(),
-        Some(0)
-    );
-    let output = run(&workspaces[0], "head -c 2M /dev/zero > ~/more; sleep 60");
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(errors.contains("ended by limit: home (2MiB)"), "{errors}");
-    for directory in workspaces.iter().chain([&state, &profiles]) {
-        std::fs::remove_dir_all(directory).unwrap();
-    }
-}
-
-#[test]
-fn growth_in_a_closed_directory_counts() {
-    let profiles = fresh_directory();
-    let small = "name: small\nsummary: little room\nextends: default\nlimits: {workspace_growth: 8MiB}\n";
-    std::fs::write(profiles.join("small.yaml"), small).unwrap();
-    for (size, limit) in [("4M", false), ("12M", true)] {
-        let workspace = fresh_directory();
-        let mut command = program();
-        command.args(["run", "--profile", "small", "--profiles"]).arg(&profiles);
-        let line = format!("mkdir d && head -c {size} /dev/zero > d/f; chmod 0 d; sleep 2; chmod 700 d; exit 5");
-        command
-            .arg("--workspace")
-            .arg(&workspace)
-            .args(["--", "bash", "-c", &line]);
-        let output = command.output().unwrap();
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(
-            errors.contains("ended by limit: workspace_growth (8MiB)"),
-            limit,
-            "{errors}"
-        );
-        assert_eq!(output.status.code(), Some(if limit { 137 } else { 5 }), "{output:?}");
-        // The owner may be another user, and has closed it.
-        let closed = std::fs::Permissions::from_mode(0o700);
-        std::fs::set_permissions(workspace.join("d"), closed).unwrap();
-        std::fs::remove_dir_all(&workspace).unwrap();
-    }
-    std::fs::remove_dir_all(&profiles).unwrap();
-}
-
-#[test]
-fn without_a_mount_namespace_home_and_tmp_are_private_directories_that_go() {
-    let workspace = fresh_directory();
-    let line = "echo x > ~/file; mkdir -m 0 ~/closed $TMPDIR/closed; echo ~ $TMPDIR";
-    let mut command = program();
-    command
-        .args(["run", "--pretend", "mount", "--workspace"])
-        .arg(&workspace);
-    if rustix::process::geteuid().is_root() {
-        // Without mounts nothing maps root's files to another user.
-        std::os::unix::fs::chown(&workspace, Some(4321), Some(4321)).unwrap();
-    }
-    let output = command.args(["--", "bash", "-c", line]).output().unwrap();
-    let places = String::from_utf8(output.stdout.clone()).unwrap();
-    let mut places = places.split_whitespace().map(std::path::Path::new);
-    let (home, tmp) = (places.next().unwrap(), places.next().unwrap());
-    assert!(home.ends_with("home") && tmp.ends_with("tmp"), "{output:?}");
+fn lines_of_the_output_are_found_by_a_pattern() {
+    let mut server = Server::start(Era::Modern);
+    let run = json!({"command": "seq 1 20000; echo no newline >&2; printf '\\033[31mred\\033[m 7'", "max_output_bytes": 1000});
+    assert_eq!(server.call("terminal_run", run).facts["exit_code"], 0);
+    let found = server.call("terminal_read", json!({"session": "s1", "grep": "^1999[0-9]$|^red 7$"}));
+    assert_eq!(found.facts["matching_lines"], 11, "{}", found.text);
     assert!(
-        home.parent() == tmp.parent() && !home.parent().unwrap().exists(),
-        "{output:?}"
+        found.text.contains("19990:") && found.text.ends_with(": red 7\n"),
+        "{}",
+        found.text
     );
-    std::fs::remove_dir_all(&workspace).unwrap();
+    let line = found.text.lines().find(|line| line.ends_with(": 19995")).unwrap();
+    let cursor: i64 = line.split(':').nth(1).unwrap().parse().unwrap();
+    let there = server.call(
+        "terminal_read",
+        json!({"session": "s1", "cursor": cursor, "max_bytes": 16}),
+    );
+    assert!(there.text.contains("\n19995\n19996\n"), "{}", there.text);
+    let few = server.call("terminal_read", json!({"session": "s1", "grep": "0", "max_lines": 4}));
+    assert!(
+        few.text.contains("matching lines omitted") && few.text.contains("10:18: 10\n"),
+        "{}",
+        few.text
+    );
+    let wrong = server.call("terminal_read", json!({"session": "s1", "grep": "("}));
+    assert!(
+        wrong.is_error && wrong.text.contains("unclosed group"),
+        "{}",
+        wrong.text
+    );
 }
