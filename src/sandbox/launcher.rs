@@ -19,7 +19,7 @@ use super::spec::{Entry, Spec, Word};
 use super::step::{AtStep as _, Step, StepError};
 use super::survivors;
 use super::view;
-use super::watch::Watcher;
+use super::watch::{Before, Watcher};
 use crate::kernel::cgroup::{self, Group};
 use crate::kernel::fdpass;
 use crate::kernel::identity::{self, Groups};
@@ -56,9 +56,10 @@ fn launch(control: &UnixStream) -> Result<Word, StepError> {
     }
     let _private = make_private(&spec)?;
     let group = make_group(&spec)?;
+    let before = Before::look(&spec);
     let result = build(control, &spec, group.as_ref(), &mut passed).map(|running| {
         drop(passed);
-        Watcher::new(control, &spec, group.as_ref(), running).run()
+        Watcher::new(control, &spec, group.as_ref(), running, before).run()
     });
     if let Some(group) = &group {
         group.remove();

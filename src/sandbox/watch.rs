@@ -45,8 +45,30 @@ pub(super) struct Watcher<'a> {
     protected: Vec<(PathBuf, protect::Fingerprint)>,
 }
 
+/// What is there before the command can change it.
+pub(super) struct Before {
+    meters: Vec<Meter>,
+    protected: Vec<(PathBuf, protect::Fingerprint)>,
+}
+
+impl Before {
+    /// Looks. The command must not run yet.
+    pub(super) fn look(spec: &Spec) -> Self {
+        Self {
+            meters: spec.watch.growth.iter().map(Meter::start).collect(),
+            protected: protect::look(&spec.watch.workspace, &spec.watch.protect),
+        }
+    }
+}
+
 impl<'a> Watcher<'a> {
-    pub(super) fn new(control: &'a UnixStream, spec: &'a Spec, group: Option<&'a Group>, running: Running) -> Self {
+    pub(super) fn new(
+        control: &'a UnixStream,
+        spec: &'a Spec,
+        group: Option<&'a Group>,
+        running: Running,
+        before: Before,
+    ) -> Self {
         let now = Instant::now();
         Self {
             control,
@@ -60,8 +82,8 @@ impl<'a> Watcher<'a> {
             last_cpu: Duration::ZERO,
             last_cpu_at: now,
             peak: 0,
-            meters: spec.watch.growth.iter().map(Meter::start).collect(),
-            protected: protect::look(&spec.watch.workspace, &spec.watch.protect),
+            meters: before.meters,
+            protected: before.protected,
         }
     }
 

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::answer::{number, section, structured};
 use super::{Definition, Hints, Parsed, Reply, Services, ToolError, arguments, guess, schema};
 use crate::policy::{Caller, Request, SessionGrant};
-use crate::session::{Gone, Place, Progress, Prompt, Session, ShellState, Streams};
+use crate::session::{ExecuteError, Gone, Place, Progress, Prompt, Session, ShellState, Streams};
 
 pub(super) const NAME: &str = "terminal_exec";
 
@@ -123,11 +123,7 @@ pub(super) async fn apply(
         result?;
     }
     let started = Instant::now();
-    let command = manner.command;
-    let sent = session
-        .terminal(move |terminal, place| terminal.execute(&command, place))
-        .await?;
-    let number = sent.ok_or(ToolError::NoTerminal)??;
+    let number = send(&session, &manner.command).await?;
     tokio::select! {
         waited = tokio::time::timeout(manner.patience, over(&session, number)) => {
             if let Ok(result) = waited {
@@ -137,6 +133,26 @@ pub(super) async fn apply(
         () = cancelled.cancelled() => return Err(ToolError::Cancelled),
     }
     answer(&session, number, started.elapsed(), manner.max_output).await
+}
+
+/// Gives the shell the command. A line editor says that it takes pastes a moment after the prompt.
+async fn send(session: &Session, command: &str) -> std::result::Result<u64, ToolError> {
+    let until = tokio::time::Instant::now() + PROMPT;
+    loop {
+        let seen = session.progress();
+        let command = command.to_owned();
+        let sent = session
+            .terminal(move |terminal, place| terminal.execute(&command, place))
+            .await?;
+        match sent.ok_or(ToolError::NoTerminal)? {
+            Err(ExecuteError::NoPaste) if tokio::time::Instant::now() < until => {
+                if let Ok(changed) = tokio::time::timeout_at(until, session.changed_from(&seen)).await {
+                    changed?;
+                }
+            }
+            sent => return Ok(sent?),
+        }
+    }
 }
 
 /// Until the command with this number has ended, or the shell wants more of it.
