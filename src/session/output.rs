@@ -30,13 +30,6 @@ pub struct Place {
     pub lines: u64,
 }
 
-impl Place {
-    /// The later of two, in bytes.
-    pub fn max_bytes(one: Self, other: Self) -> u64 {
-        one.bytes.max(other.bytes)
-    }
-}
-
 /// A piece of the output, as it was.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Chunk {

@@ -166,7 +166,7 @@ impl Terminal {
         !self.undrawn.is_empty()
     }
 
-    /// Whether no more is to be read for now.
+    /// Whether the program has to wait until more of its output is drawn.
     pub(super) fn is_behind(&self) -> bool {
         self.undrawn.len() > MAX_UNDRAWN
     }

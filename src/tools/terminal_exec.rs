@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::answer::{number, section, structured};
 use super::{Definition, Hints, Parsed, Reply, Services, ToolError, arguments, guess, schema};
 use crate::policy::{Caller, Request, SessionGrant};
-use crate::session::{ExecuteError, Gone, Place, Progress, Prompt, Session, ShellState, Streams};
+use crate::session::{ExecuteError, Gone, Progress, Prompt, Session, ShellState, Streams};
 
 pub(super) const NAME: &str = "terminal_exec";
 
@@ -221,7 +221,7 @@ async fn answer(session: &Session, command: u64, took: Duration, max: usize) -> 
         output_bytes: number(excerpt.total),
         omitted_bytes: number(excerpt.omitted.map_or(0, |omitted| omitted.bytes)),
         start: number(start.bytes),
-        cursor: number(Place::max_bytes(start, end)),
+        cursor: number(start.bytes.max(end.bytes)),
     };
     Ok(Reply {
         text,

@@ -175,13 +175,11 @@ pub(super) async fn apply(
     let sent = sent.ok_or(ToolError::NoTerminal)??;
     let (fired, matched_line) = match &manner.condition {
         None => (None, None),
-        Some(condition) => tokio::select! {
-            waited = tokio::time::timeout(manner.timeout, condition.wait(&session, Some(&before))) => match waited {
-                Ok(fired) => fired.map(|(fired, line)| (Some(fired), line))?,
-                Err(_) => (Some(Fired::Timeout), None),
-            },
-            () = cancelled.cancelled() => return Err(ToolError::Cancelled),
-        },
+        Some(condition) => {
+            let waited = condition.wait_within(&session, Some(&before), manner.timeout, &cancelled);
+            let (fired, line) = waited.await?;
+            (Some(fired), line)
+        }
     };
     let (screen, picture) = if manner.show {
         session

@@ -12,7 +12,7 @@ use super::answer::{Answer, Facts, header, section, structured};
 use super::arguments;
 use super::picture::{Picture, Wanted};
 use super::until::{Condition, Fired, Until};
-use super::{Definition, Hints, Parsed, Reply, Services, ToolError, schema};
+use super::{Definition, Hints, Parsed, Reply, Services, schema};
 use crate::policy::{Caller, Request, SessionGrant};
 use crate::session::{Gone, Progress, Session, Streams};
 
@@ -90,13 +90,10 @@ pub(super) async fn apply(
 ) -> super::ReplyResult {
     let session = services.granted(caller, grant)?;
     manner.condition.suits(&session)?;
-    let (fired, matched_line) = tokio::select! {
-        waited = tokio::time::timeout(manner.timeout, manner.condition.wait(&session, None)) => match waited {
-            Ok(fired) => fired?,
-            Err(_) => (Fired::Timeout, None),
-        },
-        () = cancelled.cancelled() => return Err(ToolError::Cancelled),
-    };
+    let (fired, matched_line) = manner
+        .condition
+        .wait_within(&session, None, manner.timeout, &cancelled)
+        .await?;
     let shown = if session.progress().finished.is_some() {
         SHOWN
     } else {

@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
 
+use super::ToolError;
 use super::arguments::ArgumentError;
 use super::terminal_read::StreamName;
 use crate::session::waits::{self, IdleFrom, Pattern, PatternError, Wait};
@@ -166,13 +168,26 @@ impl Condition {
         }
     }
 
-    /// Waits; with the line where a text or pattern was found. `before` is how far the session was when
-    /// something was typed: only what came since counts. Cancel-safe.
-    pub(super) async fn wait(
+    /// Waits until the time is over or the caller has enough, at the most.
+    pub(super) async fn wait_within(
         &self,
         session: &Session,
         before: Option<&Progress>,
-    ) -> Result<(Fired, Option<String>), Gone> {
+        timeout: Duration,
+        cancelled: &CancellationToken,
+    ) -> Result<(Fired, Option<String>), ToolError> {
+        tokio::select! {
+            waited = tokio::time::timeout(timeout, self.wait(session, before)) => match waited {
+                Ok(fired) => Ok(fired?),
+                Err(_) => Ok((Fired::Timeout, None)),
+            },
+            () = cancelled.cancelled() => Err(ToolError::Cancelled),
+        }
+    }
+
+    /// Waits; with the line where a text or pattern was found. `before` is how far the session was when
+    /// something was typed: only what came since counts. Cancel-safe.
+    async fn wait(&self, session: &Session, before: Option<&Progress>) -> Result<(Fired, Option<String>), Gone> {
         let start = before.cloned().unwrap_or_default();
         let mut watches = self.watches(session.about().streams, &start);
         loop {
