@@ -7,9 +7,19 @@ use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 
 /// Marks every descriptor from `first` on to be closed by exec.
 pub(crate) fn cloexec_from(first: u32) -> io::Result<()> {
-    // JUSTIFICATION: neither rustix 1.1 nor nix 0.31 wraps close_range.
-    // SAFETY: passes no pointers; every descriptor stays valid until exec.
-    let result = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    close_range(first, libc::CLOSE_RANGE_CLOEXEC)
+}
+
+/// Closes what this process inherited besides standard input, output and error. Only for its first
+/// act: nobody may own one of them yet.
+pub(crate) fn close_inherited() -> io::Result<()> {
+    close_range(3, 0)
+}
+
+fn close_range(first: u32, flags: libc::c_uint) -> io::Result<()> {
+    // JUSTIFICATION: neither rustix 1.1 nor nix 0.31 wraps close_range(2).
+    // SAFETY: passes no pointers; descriptors stay valid until exec, or have no owner yet.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, flags) };
     if result < 0 {
         Err(io::Error::last_os_error())
     } else {

@@ -2,9 +2,10 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
+use portable_pty::PtySize;
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::OpenptFlags;
 use rustix::termios::Winsize;
@@ -18,22 +19,38 @@ pub(crate) fn open_private(columns: u16, rows: u16) -> io::Result<(OwnedFd, Owne
         OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC,
         Mode::empty(),
     )?;
-    unlock(&master, columns, rows)
+    rustix::pty::unlockpt(&master)?;
+    set_size(&master, columns, rows)?;
+    let slave = peer(&master)?;
+    Ok((master, slave))
 }
 
-/// Opens a pseudo-terminal of the host.
+/// Opens a pseudo-terminal of the host, where the sandbox has no devpts of its own.
+///
+/// The library sets close-on-exec a moment after it opens: whatever this process executes closes its
+/// descriptors itself, as the zygote does.
 pub(crate) fn open(columns: u16, rows: u16) -> io::Result<(OwnedFd, OwnedFd)> {
-    let master = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
-    unlock(&master, columns, rows)
+    let size = PtySize {
+        rows,
+        cols: columns,
+        pixel_width: 0,
+        pixel_height: 0,
+    };
+    let pair = portable_pty::native_pty_system()
+        .openpty(size)
+        .map_err(io::Error::other)?;
+    let raw = pair.master.as_raw_fd().ok_or(io::ErrorKind::Unsupported)?;
+    // JUSTIFICATION: portable-pty 0.9 gives the master's descriptor as a number only.
+    // SAFETY: `pair` owns the descriptor and lives to the end of this function; the borrow does not.
+    let master = unsafe { BorrowedFd::borrow_raw(raw) }.try_clone_to_owned()?;
+    let slave = peer(&master)?;
+    Ok((master, slave))
 }
 
-fn unlock(master: &OwnedFd, columns: u16, rows: u16) -> io::Result<(OwnedFd, OwnedFd)> {
-    rustix::pty::unlockpt(master)?;
-    let name = rustix::pty::ptsname(master, Vec::new())?;
-    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let slave = rustix::fs::open(name.as_c_str(), flags, Mode::empty())?;
-    set_size(master, columns, rows)?;
-    Ok((master.try_clone()?, slave))
+/// The other end of a terminal, found by its master and not by a name (ioctl_tty(2), TIOCGPTPEER).
+fn peer(master: &OwnedFd) -> io::Result<OwnedFd> {
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    Ok(rustix::pty::ioctl_tiocgptpeer(master, flags)?)
 }
 
 /// Sets the size; the foreground group gets SIGWINCH if it changed.

@@ -60,6 +60,7 @@ pub(crate) fn run() -> io::Result<()> {
     if std::env::args_os().next().is_none_or(|name| name != NAME) {
         return Err(begin_again());
     }
+    fds::close_inherited()?;
     let socket = take_stdin()?;
     // The kernel reaps launchers: nobody here waits for them.
     process::set_signal(Signal::SIGCHLD, SignalAction::Ignore)?;

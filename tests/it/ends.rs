@@ -139,6 +139,28 @@ fn commands_that_end_leave_nothing_and_cost_the_server_no_descriptor() {
     assert!(ipc() <= ipc_before || ipc_before == 0, "System V IPC is left; see ipcs");
 }
 
+/// Clients often leave descriptors open for their children. The zygote lives as long as the server and
+/// is the parent of every sandbox: it keeps none.
+#[test]
+fn the_zygote_keeps_nothing_that_the_client_left_open() {
+    let kept = fs::File::open("/etc/hostname").unwrap();
+    rustix::io::fcntl_setfd(&kept, rustix::io::FdFlags::empty()).unwrap();
+    let mut server = Server::start(Era::Modern);
+    rustix::io::fcntl_setfd(&kept, rustix::io::FdFlags::CLOEXEC).unwrap();
+    server.call("terminal_run", json!({"command": "true"}));
+    let open = |pid: u32| -> Vec<String> {
+        let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten();
+        let links = descriptors.filter_map(|d| fs::read_link(d.path()).ok());
+        links.map(|l| l.to_string_lossy().into_owned()).collect()
+    };
+    assert!(
+        open(server.pid()).iter().any(|l| l == "/etc/hostname"),
+        "the server was not given it"
+    );
+    let zygotes = open(children(server.pid())[0]);
+    assert!(!zygotes.iter().any(|l| l == "/etc/hostname"), "{zygotes:?}");
+}
+
 /// What ends in a test: the server by its client, or processes by a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
