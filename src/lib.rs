@@ -9,6 +9,7 @@
 //! * [`profile`]: what a sandbox may do, from YAML.
 //! * [`policy`]: who may ask for what; the only maker of grants.
 //! * [`audit`]: what was asked, decided and done.
+//! * [`confirm`]: questions to a person, and their answers.
 //! * [`limits`]: permits, handed out before work and returned after it.
 //! * [`sandbox`]: a grant becomes a running sandbox.
 //! * [`session`]: commands that run or ran, and their output.
@@ -18,6 +19,7 @@
 
 pub mod audit;
 pub mod cli;
+pub mod confirm;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod internal;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::policy::Caller;
+use crate::policy::{Caller, RuleId};
 
 /// The number of a call, unique while the server runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,7 +42,7 @@ pub enum Word {
     /// The policy denied it.
     Denied {
         /// The rule that came closest.
-        rule: &'static str,
+        rule: RuleId,
         /// The profile, where one decides.
         profile: Option<String>,
     },
@@ -77,7 +77,7 @@ impl Record {
             Word::Asked { argument_bytes } => (None, None, Some(*argument_bytes)),
             Word::Refused { why } => (None, Some(*why), None),
             Word::Allowed { profile } => (profile.as_deref(), None, None),
-            Word::Denied { rule, profile } => (profile.as_deref(), Some(*rule), None),
+            Word::Denied { rule, profile } => (profile.as_deref(), Some(rule.as_str()), None),
             Word::Done { .. } => (None, None, None),
         };
         tracing::info!(

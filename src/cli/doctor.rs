@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use crate::model::{Argument, CommandError, Program};
-use crate::policy::{Caller, Grant, Judgement, LaunchRequest, Policy, Request, Terminal};
+use crate::policy::{Asked, Caller, Grant, Judgement, LaunchRequest, Policy, Terminal};
 use crate::profile::{ProfileError, Profiles};
 use crate::sandbox::workspace::{self, WorkspaceError};
 use crate::sandbox::{LaunchOptions, Launchers, Protection, State};
@@ -139,9 +139,9 @@ async fn try_profile(launchers: &Launchers, request: LaunchRequest) -> Outcome {
     let caller = Caller::Operator {
         uid: rustix::process::geteuid().as_raw(),
     };
-    let grant = match Policy::embedded().judge(&caller, Request::Launch(Box::new(request))) {
+    let grant = match Policy::embedded().judge(&caller, &Asked::by_operator(request), None) {
         Judgement::Allowed(Grant::Launch(grant)) => grant,
-        Judgement::Allowed(Grant::Session(_)) => return Err("not a launch".to_owned()),
+        Judgement::Allowed(_) | Judgement::Confirm(_) => return Err("not a launch".to_owned()),
         Judgement::Denied(reason) => return Err(reason.to_string()),
     };
     let sandbox = launchers.launch(grant).await.map_err(|error| error.to_string())?;

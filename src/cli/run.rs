@@ -12,7 +12,7 @@ use clap::Args;
 
 use super::relay::{OuterTerminal, Signals, outer_size, relay};
 use crate::model::{Argument, CommandError, Program, SizeError, Span, Workspace};
-use crate::policy::{Caller, Grant, Judgement, LaunchRequest, Policy, Reason, Request, Terminal};
+use crate::policy::{Asked, Caller, Grant, Judgement, LaunchRequest, Policy, Reason, Terminal};
 use crate::profile::{Profile, ProfileError, Profiles};
 use crate::sandbox::workspace::{self, WorkspaceError};
 use crate::sandbox::{Cause, Ending, LaunchError, LaunchOptions, Launchers, Limit, Status, Stop};
@@ -92,9 +92,9 @@ impl Run {
         let caller = Caller::Operator {
             uid: rustix::process::geteuid().as_raw(),
         };
-        let grant = match Policy::embedded().judge(&caller, Request::Launch(Box::new(request))) {
+        let grant = match Policy::embedded().judge(&caller, &Asked::by_operator(request), None) {
             Judgement::Allowed(Grant::Launch(grant)) => grant,
-            Judgement::Allowed(Grant::Session(_)) => return Ok(ExitCode::from(FAILED)),
+            Judgement::Allowed(_) | Judgement::Confirm(_) => return Ok(ExitCode::from(FAILED)),
             Judgement::Denied(reason) => return Err(Error::Denied(reason)),
         };
         let launchers = Launchers::new(LaunchOptions {

@@ -10,6 +10,7 @@ use clap::Args;
 use tracing_subscriber::EnvFilter;
 
 use crate::audit::Audit;
+use crate::confirm::Confirm;
 use crate::limits::Limits;
 use crate::model::Workspace;
 use crate::policy::{Caller, Policy};
@@ -109,6 +110,7 @@ impl Serve {
             policy: Policy::embedded(),
             limits: Limits::new(),
             audit: Audit::to_log(),
+            confirm: Confirm,
             sessions: Sessions::default(),
             profiles,
             launchers: Launchers::new(LaunchOptions {

@@ -1,37 +1,114 @@
-//! Identifiers that cannot be guessed.
+//! Identifiers that cannot be guessed, and names that people give.
 
 use std::fmt;
 
-/// A session's handle: 128 random bits, written as 32 hexadecimal digits.
+/// 128 random bits, written as 32 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Random(u128);
+
+/// A session's handle.
 ///
 /// Knowing one is not permission: a session is looked up by caller and handle together.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SessionId(u128);
+pub struct SessionId(Random);
 
-impl SessionId {
-    /// A new handle from the kernel's random source.
-    pub fn random() -> Result<Self, getrandom::Error> {
+/// One running server. An approval given in one is worth nothing in another.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct InstanceId(Random);
+
+/// One question to a person.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct QuestionId(Random);
+
+impl Random {
+    fn new() -> Result<Self, getrandom::Error> {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes)?;
         Ok(Self(u128::from_le_bytes(bytes)))
     }
 
-    /// Reads 32 lower-case hexadecimal digits, and nothing else.
-    pub fn parse(text: &str) -> Option<Self> {
+    fn parse(text: &str) -> Option<Self> {
         let digits = text.len() == 32 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         digits.then(|| u128::from_str_radix(text, 16).ok().map(Self)).flatten()
     }
 }
 
-impl fmt::Display for SessionId {
+impl fmt::Display for Random {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:032x}", self.0)
     }
 }
 
-impl fmt::Debug for SessionId {
+/// What all of them can do.
+macro_rules! identifiers {
+    ($($name:ident)*) => { $(
+        impl $name {
+            /// A new one from the kernel's random source.
+            pub fn random() -> Result<Self, getrandom::Error> {
+                Random::new().map(Self)
+            }
+
+            /// Reads 32 lower-case hexadecimal digits, and nothing else.
+            pub fn parse(text: &str) -> Option<Self> {
+                Random::parse(text).map(Self)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, f)
+            }
+        }
+    )* };
+}
+
+identifiers!(SessionId InstanceId QuestionId);
+
+/// How long a name may be.
+pub const MAX_NAME: usize = 64;
+
+/// A name that an operator gave: a small letter, then small letters, digits and hyphens; at most [`MAX_NAME`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Name(std::sync::Arc<str>);
+
+/// Why a text is no name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{text:?} is no name; hint: start with a small letter, go on with small letters, digits and hyphens, {MAX_NAME} at most"
+)]
+pub struct NameError {
+    text: String,
+}
+
+impl Name {
+    /// Takes a name.
+    pub fn new(text: &str) -> Result<Self, NameError> {
+        let start = text.starts_with(|c: char| c.is_ascii_lowercase());
+        let legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        if start && text.len() <= MAX_NAME && text.bytes().all(legal) {
+            Ok(Self(text.into()))
+        } else {
+            Err(NameError {
+                text: text.chars().take(MAX_NAME).collect(),
+            })
+        }
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
+        f.write_str(&self.0)
     }
 }
 
@@ -50,6 +127,16 @@ mod tests {
             "G0000000000000000000000000000000",
         ] {
             assert_eq!(SessionId::parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_one_word_of_small_letters() {
+        for text in ["", "A", "1a", "-a", "a_b", "a b", "a\n", "ä", &"a".repeat(65)] {
+            assert!(Name::new(text).is_err(), "{text:?}");
+        }
+        for text in ["a", "ci-2", &"a".repeat(64)] {
+            assert_eq!(Name::new(text).unwrap().as_str(), text);
         }
     }
 }

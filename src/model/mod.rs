@@ -10,6 +10,6 @@ pub mod workspace;
 
 pub use command::{Argument, CommandError, Program, Shell, ShellLine};
 pub use env::{EnvError, EnvName, EnvValue};
-pub use id::SessionId;
+pub use id::{InstanceId, Name, NameError, QuestionId, SessionId};
 pub use size::{ByteCount, CpuShare, SizeError, Span};
 pub use workspace::Workspace;

@@ -3,15 +3,21 @@
 //! Default deny. There is only the embedded set of rules: nothing here can be configured, and no
 //! rule asks a person.
 
+use std::time::Duration;
+
+use super::digest::Digest;
 use super::grant::Grant;
+use super::question::{Approval, Channel, Question, RuleId};
 use super::reason::Reason;
-use super::request::{Caller, Request};
+use super::request::{Asked, Caller, Request};
 
 /// What a policy says of a request.
 #[derive(Debug)]
 pub enum Judgement {
     /// It may be done, exactly so.
     Allowed(Grant),
+    /// It may be done when a person says yes to it.
+    Confirm(Box<Question>),
     /// It may not.
     Denied(Reason),
 }
@@ -20,20 +26,30 @@ pub enum Judgement {
 #[derive(Clone, Debug)]
 pub struct Policy {
     rules: Vec<Rule>,
+    digest: Digest,
 }
 
 #[derive(Clone, Debug)]
 struct Rule {
-    id: &'static str,
+    id: RuleId,
+    confirm: Option<Confirm>,
     caller: CallerKind,
     tools: Tools,
     profiles: Profiles,
+}
+
+/// Who is asked, and for how long.
+#[derive(Clone, Debug)]
+struct Confirm {
+    by: Vec<Channel>,
+    within: Duration,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum CallerKind {
     Local,
     Operator,
+    Token,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -54,24 +70,28 @@ impl Policy {
     /// tools with three of the shipped profiles, and the person at the command line any profile.
     pub fn embedded() -> Self {
         let terminals = Rule {
-            id: "terminals",
+            id: RuleId::new("terminals"),
+            confirm: None,
             caller: CallerKind::Local,
             tools: Tools::Prefix("terminal_"),
             profiles: Profiles::These(vec!["default", "read-only", "build"]),
         };
         let operator = Rule {
-            id: "operator",
+            id: RuleId::new("operator"),
+            confirm: None,
             caller: CallerKind::Operator,
             tools: Tools::All,
             profiles: Profiles::All,
         };
         Self {
             rules: vec![terminals, operator],
+            digest: Digest::of(b"embedded"),
         }
     }
 
-    /// Judges one request. The grant owns it, so that nothing else can be done in its name.
-    pub fn judge(&self, caller: &Caller, request: Request) -> Judgement {
+    /// Judges one request. The grant owns it, so that nothing else can be done in its name. An approval is used up.
+    pub fn judge(&self, caller: &Caller, asked: &Asked, approval: Option<Approval>) -> Judgement {
+        let request = &asked.request;
         let tool = request.tool();
         let mut denied = Reason::NoRule {
             caller: caller.clone(),
@@ -81,12 +101,32 @@ impl Policy {
             if !rule.speaks_of(caller, tool) {
                 continue;
             }
-            match rule.profile_refused(&request) {
-                None => return Judgement::Allowed(Grant::new(caller, request)),
-                Some(reason) => denied = reason,
+            match (rule.profile_refused(request), &rule.confirm) {
+                (Some(reason), _) => denied = reason,
+                (None, None) => return Judgement::Allowed(Grant::new(caller, asked, rule.id.clone())),
+                (None, Some(confirm)) => return self.confirmed(caller, asked, rule, confirm, approval),
             }
         }
         Judgement::Denied(denied)
+    }
+
+    fn confirmed(
+        &self,
+        caller: &Caller,
+        asked: &Asked,
+        rule: &Rule,
+        confirm: &Confirm,
+        approval: Option<Approval>,
+    ) -> Judgement {
+        let by = confirm.by.clone();
+        let question = Question::new(caller, asked, rule.id.clone(), by, confirm.within, &self.digest);
+        match approval {
+            None => Judgement::Confirm(Box::new(question)),
+            Some(approval) if approval.answers(&question) => {
+                Judgement::Allowed(Grant::new(caller, asked, rule.id.clone()))
+            }
+            Some(_) => Judgement::Denied(Reason::Approval { rule: rule.id.clone() }),
+        }
     }
 
     /// The profiles that a caller may use with a tool, out of `names`.
@@ -113,9 +153,9 @@ impl Rule {
         match (request, &self.profiles) {
             (Request::Launch(launch), Profiles::These(allowed)) if !self.profiles.contain(&launch.profile.name) => {
                 Some(Reason::Profile {
-                    rule: self.id,
+                    rule: self.id.clone(),
                     profile: launch.profile.name.clone(),
-                    allowed: allowed.clone(),
+                    allowed: allowed.iter().map(|name| (*name).to_owned()).collect(),
                 })
             }
             _ => None,
@@ -137,22 +177,28 @@ impl CallerKind {
         match caller {
             Caller::Local { .. } => Self::Local,
             Caller::Operator { .. } => Self::Operator,
+            Caller::Token { .. } => Self::Token,
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::model::workspace::{Keep, Owner};
+    use crate::model::{InstanceId, QuestionId};
     use crate::model::{Program, SessionId, ShellLine, Workspace};
+    use crate::policy::Arguments;
+    use crate::policy::question::Binding;
     use crate::policy::request::{LaunchRequest, Terminal};
 
     const LOCAL: Caller = Caller::Local { uid: 1000 };
     const OPERATOR: Caller = Caller::Operator { uid: 1000 };
 
     fn launch(tool: &'static str, profile: &str) -> Request {
-        Request::Launch(Box::new(LaunchRequest {
+        Request::Launch(Arc::new(LaunchRequest {
             tool,
             profile: crate::profile::Profiles::embedded().get(profile).unwrap(),
             workspace: Workspace {
@@ -169,6 +215,74 @@ mod tests {
             timeout: None,
             cpu_time: None,
         }))
+    }
+
+    fn asked(request: Request) -> Asked {
+        Asked {
+            request,
+            arguments: Arguments::new(serde_json::Map::new(), Digest::of(b"")),
+            opened_with: None,
+        }
+    }
+
+    /// A policy that asks the operator about every run of a caller.
+    fn asking() -> Policy {
+        let mut policy = Policy::embedded();
+        policy.rules[0].confirm = Some(Confirm {
+            by: vec![Channel::Operator],
+            within: Duration::from_secs(60),
+        });
+        policy
+    }
+
+    fn question(policy: &Policy, asked: &Asked) -> Question {
+        match policy.judge(&LOCAL, asked, None) {
+            Judgement::Confirm(question) => *question,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn binding() -> Binding {
+        Binding {
+            instance: InstanceId::random().unwrap(),
+            question: QuestionId::random().unwrap(),
+            expires_unix_ms: 1_000,
+        }
+    }
+
+    #[test]
+    fn an_approval_is_for_one_action_by_one_caller_under_one_policy() {
+        let (policy, bound) = (asking(), binding());
+        let run = asked(launch("terminal_run", "default"));
+        let yes = |by| Approval::given(question(&policy, &run).action(&bound), bound, by);
+        let allowed = |policy: &Policy, caller: &Caller, asked: &Asked, approval| match policy.judge(
+            caller,
+            asked,
+            Some(approval),
+        ) {
+            Judgement::Allowed(_) => true,
+            Judgement::Denied(Reason::Approval { rule }) => rule.as_str() != "terminals",
+            other => panic!("{other:?}"),
+        };
+        assert!(allowed(&policy, &LOCAL, &run, yes(Channel::Operator)));
+        assert!(!allowed(&policy, &LOCAL, &run, yes(Channel::User)), "another channel");
+        assert!(!allowed(
+            &policy,
+            &Caller::Local { uid: 1 },
+            &run,
+            yes(Channel::Operator)
+        ));
+        let mut other = run.clone();
+        other.arguments = Arguments::new(serde_json::Map::new(), Digest::of(b"another schema"));
+        assert!(!allowed(&policy, &LOCAL, &other, yes(Channel::Operator)));
+        for request in [launch("terminal_run", "build"), launch("terminal_open", "default")] {
+            assert!(!allowed(&policy, &LOCAL, &asked(request), yes(Channel::Operator)));
+        }
+        let mut changed = asking();
+        changed.digest = Digest::of(b"another policy");
+        assert!(!allowed(&changed, &LOCAL, &run, yes(Channel::Operator)));
+        let elsewhere = Approval::given(question(&policy, &run).action(&binding()), bound, Channel::Operator);
+        assert!(!allowed(&policy, &LOCAL, &run, elsewhere), "another asking");
     }
 
     #[test]
@@ -205,17 +319,20 @@ mod tests {
         ];
         for (caller, request, expected) in table {
             let what = format!("{caller} {request:?}");
-            let found = match Policy::embedded().judge(&caller, request) {
+            let found = match Policy::embedded().judge(&caller, &asked(request), None) {
                 Judgement::Allowed(_) => None,
+                Judgement::Confirm(question) => panic!("{question:?}"),
                 Judgement::Denied(reason) => Some(reason.rule()),
             };
-            assert_eq!(found, expected, "{what}");
+            assert_eq!(found.as_ref().map(RuleId::as_str), expected, "{what}");
         }
     }
 
     #[test]
     fn a_denial_names_the_rule_and_what_can_be_done() {
-        let Judgement::Denied(reason) = Policy::embedded().judge(&LOCAL, launch("terminal_run", "network")) else {
+        let Judgement::Denied(reason) =
+            Policy::embedded().judge(&LOCAL, &asked(launch("terminal_run", "network")), None)
+        else {
             panic!("allowed");
         };
         let text = reason.to_string();

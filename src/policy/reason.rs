@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::question::RuleId;
 use super::request::Caller;
 
 /// Why a request is denied.
@@ -10,11 +11,16 @@ pub enum Reason {
     /// A rule lets this caller use the tool, but not with this profile.
     Profile {
         /// The rule.
-        rule: &'static str,
+        rule: RuleId,
         /// What was asked for.
         profile: String,
         /// What the rule allows.
-        allowed: Vec<&'static str>,
+        allowed: Vec<String>,
+    },
+    /// A person said yes to something else than this, or to this under another policy.
+    Approval {
+        /// The rule that wants a person's yes.
+        rule: RuleId,
     },
     /// No rule speaks of this caller and this tool.
     NoRule {
@@ -27,10 +33,10 @@ pub enum Reason {
 
 impl Reason {
     /// The rule that denied, as the audit names it.
-    pub fn rule(&self) -> &'static str {
+    pub fn rule(&self) -> RuleId {
         match self {
-            Self::Profile { rule, .. } => rule,
-            Self::NoRule { .. } => "none",
+            Self::Profile { rule, .. } | Self::Approval { rule } => rule.clone(),
+            Self::NoRule { .. } => RuleId::none(),
         }
     }
 }
@@ -40,9 +46,16 @@ impl fmt::Display for Reason {
         match self {
             Self::Profile { rule, profile, allowed } => write!(
                 f,
-                "rule {rule:?} does not allow the profile {profile:?}; hint: use {}, or ask the operator to run it: \
+                "rule {:?} does not allow the profile {profile:?}; hint: use {}, or ask the operator to run it: \
                  terrarium run --profile {profile}",
+                rule.as_str(),
                 allowed.join(", ")
+            ),
+            Self::Approval { rule } => write!(
+                f,
+                "the approval that rule {:?} asks for is for another action, or the policy, the profile or the \
+                 workspace changed since; hint: ask again",
+                rule.as_str()
             ),
             Self::NoRule { caller, tool } => write!(
                 f,

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{EnvName, EnvValue, Program, SessionId, Workspace};
+use super::digest::Arguments;
+use crate::model::{EnvName, EnvValue, Name, Program, SessionId, Workspace};
 use crate::profile::Profile;
 
 /// Who asks. What a request says about itself is never part of this.
@@ -20,6 +21,11 @@ pub enum Caller {
         /// Their user.
         uid: u32,
     },
+    /// Whoever holds the bearer token of this name.
+    Token {
+        /// The token's name.
+        name: Name,
+    },
 }
 
 impl std::fmt::Display for Caller {
@@ -27,15 +33,38 @@ impl std::fmt::Display for Caller {
         match self {
             Self::Local { uid } => write!(f, "local:{uid}"),
             Self::Operator { uid } => write!(f, "operator:{uid}"),
+            Self::Token { name } => write!(f, "token:{name}"),
         }
     }
 }
 
-/// One request, of any kind.
+/// What is judged: a request together with the arguments that it was made from. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// What the arguments mean.
+    pub request: Request,
+    /// The arguments, canonical.
+    pub arguments: Arguments,
+    /// The profile of the session that the request is about, if it is about one.
+    pub opened_with: Option<Arc<Profile>>,
+}
+
+impl Asked {
+    /// What the person at the command line asks for; the arguments are their command line's.
+    pub fn by_operator(launch: LaunchRequest) -> Self {
+        Self {
+            request: Request::Launch(Arc::new(launch)),
+            arguments: Arguments::none(),
+            opened_with: None,
+        }
+    }
+}
+
+/// One request, of any kind. Cheap to clone.
 #[derive(Clone, Debug)]
 pub enum Request {
     /// Run a command in a fresh sandbox.
-    Launch(Box<LaunchRequest>),
+    Launch(Arc<LaunchRequest>),
     /// Look at a session of the caller's: wait for it, read its output.
     Observe {
         /// The tool that asks.
@@ -57,6 +86,8 @@ pub enum Request {
         /// Which session.
         session: SessionId,
     },
+    /// Call Hack Forums.
+    Hf(Arc<HfRequest>),
 }
 
 impl Request {
@@ -67,6 +98,15 @@ impl Request {
             Self::Observe { tool, .. } | Self::Act { tool, .. } => tool,
             Self::List => "terminal_list",
             Self::Close { .. } => "terminal_close",
+            Self::Hf(hf) => hf.tool,
+        }
+    }
+
+    /// The session that it is about, if it is about one.
+    pub fn session(&self) -> Option<SessionId> {
+        match self {
+            Self::Observe { session, .. } | Self::Act { session, .. } | Self::Close { session } => Some(*session),
+            Self::Launch(_) | Self::List | Self::Hf(_) => None,
         }
     }
 
@@ -100,6 +140,41 @@ pub struct LaunchRequest {
     pub timeout: Option<Duration>,
     /// Processor time after which it is ended, if that is less than the profile's.
     pub cpu_time: Option<Duration>,
+}
+
+/// One call of Hack Forums, exactly as it will be sent.
+#[derive(Clone)]
+pub struct HfRequest {
+    /// The tool that asks.
+    pub tool: &'static str,
+    /// The operation and route, as in `write/posts`.
+    pub operation: &'static str,
+    /// Whether it changes something there.
+    pub effect: Effect,
+    /// What it is about, for people and for the journal: `tid 6083735`.
+    pub target: Option<String>,
+    /// The exact bytes of its body; a body is content and is not printed.
+    pub body: Vec<u8>,
+}
+
+/// Whether something is changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Nothing is.
+    Read,
+    /// Something is, and cannot be taken back.
+    Write,
+}
+
+impl std::fmt::Debug for HfRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HfRequest")
+            .field("tool", &self.tool)
+            .field("operation", &self.operation)
+            .field("target", &self.target)
+            .field("body_bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
 }
 
 /// What standard input, output and error are.

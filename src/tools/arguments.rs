@@ -46,6 +46,39 @@ pub(super) fn take<T: DeserializeOwned>(
     })
 }
 
+/// The arguments as they are judged: checked, with the schema's defaults where something was left out.
+pub(super) fn canonical(
+    schema: &Map<String, Value>,
+    mut arguments: Map<String, Value>,
+) -> Result<Map<String, Value>, ArgumentError> {
+    check_entries(&Field::default(), schema, &arguments)?;
+    fill(schema, &mut arguments);
+    Ok(arguments)
+}
+
+fn fill(schema: &Map<String, Value>, arguments: &mut Map<String, Value>) {
+    let properties = schema.get("properties").and_then(Value::as_object);
+    for (name, of_property) in properties.into_iter().flatten() {
+        match (arguments.get_mut(name), of_property) {
+            (None, of_property) => {
+                if let Some(default) = of_property.get("default") {
+                    arguments.insert(name.clone(), default.clone());
+                }
+            }
+            (Some(Value::Object(inner)), Value::Object(of_property)) => fill(of_property, inner),
+            (Some(Value::Array(items)), of_property) => {
+                if let Some(of_item) = of_property.get("items").and_then(Value::as_object) {
+                    items
+                        .iter_mut()
+                        .filter_map(Value::as_object_mut)
+                        .for_each(|item| fill(of_item, item));
+                }
+            }
+            (Some(_), _) => {}
+        }
+    }
+}
+
 /// How many bytes arguments take as JSON.
 pub(super) fn size(arguments: &Map<String, Value>) -> usize {
     struct Count(usize);
@@ -294,6 +327,23 @@ mod tests {
     #[expect(dead_code, reason = "only read by serde and schemars")]
     struct Until {
         exit: Option<bool>,
+    }
+
+    #[test]
+    fn canonical_arguments_have_the_defaults_of_their_schema_and_nothing_else() {
+        let schema = json!({"additionalProperties": false, "properties": {
+            "size": {"type": "integer", "default": 5},
+            "name": {"type": "string"},
+            "until": {"type": "object", "additionalProperties": false, "properties": {"exit": {"default": true}}},
+            "input": {"type": "array", "items": {"type": "object", "properties": {"show": {"default": false}}}},
+        }});
+        let fill = |given: Value| canonical(schema.as_object().unwrap(), given.as_object().unwrap().clone());
+        assert_eq!(Value::Object(fill(json!({})).unwrap()), json!({"size": 5}));
+        let given = json!({"size": 6, "until": {}, "input": [{}, {"show": true}]});
+        let expected = json!({"size": 6, "until": {"exit": true}, "input": [{"show": false}, {"show": true}]});
+        assert_eq!(Value::Object(fill(given).unwrap()), expected);
+        assert!(fill(json!({"sise": 5})).is_err());
+        assert!(fill(json!({"size": true})).is_err());
     }
 
     #[test]

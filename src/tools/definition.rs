@@ -1,6 +1,11 @@
 //! The tools as they are published: in fixed order, without anything that changes.
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
 use serde_json::{Map, Value};
+
+use crate::policy::Digest;
 
 use super::{
     terminal_close, terminal_exec, terminal_list, terminal_open, terminal_read, terminal_resize, terminal_run,
@@ -50,4 +55,18 @@ pub fn definitions() -> [Definition; 11] {
         terminal_list::DEFINITION,
         terminal_close::DEFINITION,
     ]
+}
+
+/// The tool of this name.
+pub(super) fn named(name: &str) -> Option<Definition> {
+    definitions().into_iter().find(|tool| tool.name == name)
+}
+
+/// The digest of a tool's schema: what was approved for one version of a tool is not approved for another.
+pub(super) fn schema_digest(name: &str) -> Digest {
+    static DIGESTS: LazyLock<BTreeMap<&str, Digest>> = LazyLock::new(|| {
+        let digest = |tool: &Definition| Digest::of_json(&Value::Object((tool.arguments)().clone()));
+        definitions().iter().map(|tool| (tool.name, digest(tool))).collect()
+    });
+    DIGESTS.get(name).copied().unwrap_or_else(|| Digest::of(b""))
 }

@@ -2,6 +2,7 @@
 
 use super::arguments::ArgumentError;
 use crate::audit::AuditError;
+use crate::confirm::Unapproved;
 use crate::limits::Refused;
 use crate::policy::Reason;
 use crate::sandbox::LaunchError;
@@ -25,6 +26,9 @@ pub enum ToolError {
         /// Why.
         reason: Reason,
     },
+    /// Nobody said yes.
+    #[error("not approved: {0}")]
+    Unapproved(#[from] Unapproved),
     /// Too much is going on.
     #[error("refused: {0}")]
     Refused(#[from] Refused),
@@ -76,6 +80,7 @@ impl ToolError {
             Self::UnknownTool { .. } => "unknown tool",
             Self::Argument(_) => "arguments",
             Self::Denied { .. } => "policy",
+            Self::Unapproved(_) => "confirmation",
             Self::Refused(_) => "limits",
             Self::Session(_) | Self::Gone(_) => "no such session",
             Self::NoTerminal | Self::Ended | Self::Type(_) | Self::Execute(_) => "session",

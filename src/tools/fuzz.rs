@@ -6,6 +6,7 @@ use serde_json::{Map, Value, from_slice};
 
 use super::{Parsed, Services, ToolCall, definitions, parse};
 use crate::audit::Audit;
+use crate::confirm::Confirm;
 use crate::limits::Limits;
 use crate::model::workspace::{Keep, Owner};
 use crate::model::{Program, Workspace};
@@ -37,7 +38,7 @@ pub fn arguments(bytes: &[u8]) {
                 Program::Argv(argv) => assert!(!argv.is_empty() && !argv.iter().any(line)),
             }
             assert!(request.timeout.is_none_or(|time| !time.is_zero()));
-            assert!(request.cwd.is_none_or(|cwd| cwd.is_absolute()));
+            assert!(request.cwd.as_ref().is_none_or(|cwd| cwd.is_absolute()));
         }
         Ok(_) => {}
         Err(error) => {
@@ -53,6 +54,7 @@ fn services() -> Services {
         policy: Policy::embedded(),
         limits: Limits::new(),
         audit: Audit::to_log(),
+        confirm: Confirm,
         sessions: Sessions::default(),
         profiles: Profiles::embedded(),
         launchers: Launchers::new(LaunchOptions::default()),

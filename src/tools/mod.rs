@@ -1,5 +1,5 @@
-//! The tools, and the whole story of a call: asked, admitted, decided, done. Each word is on record
-//! before the next happens.
+//! The tools, and the whole story of a call: asked, admitted, decided (perhaps after a question to a person),
+//! done. Each word is on record before the next happens.
 //!
 //! A tool turns its arguments into a request and an allowed request into an act; who may ask is the
 //! policy's business, and how a call arrives and how its answer leaves is the server's.
@@ -30,13 +30,16 @@ mod until;
 pub use definition::{Definition, Hints, definitions};
 pub use error::ToolError;
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
-use crate::audit::{Audit, Outcome};
-use crate::limits::Limits;
+use crate::audit::{Audit, Entry, Outcome};
+use crate::confirm::Confirm;
+use crate::limits::{CallPermit, Limits};
 use crate::model::Workspace;
-use crate::policy::{Caller, Grant, Judgement, Policy, Request, SessionGrant};
+use crate::policy::{Arguments, Asked, Caller, Grant, Judgement, Policy, Request, SessionGrant};
 use crate::profile::Profiles;
 use crate::sandbox::Launchers;
 use crate::session::{Session, Sessions};
@@ -50,6 +53,8 @@ pub struct Services {
     pub limits: Limits,
     /// The record.
     pub audit: Audit,
+    /// What asks a person.
+    pub confirm: Confirm,
     /// What runs or ran.
     pub sessions: Sessions,
     /// The sandbox profiles there are.
@@ -105,33 +110,29 @@ pub async fn run(
     call: ToolCall,
     cancelled: CancellationToken,
 ) -> Result<Reply, ToolError> {
-    let entry = services
+    let mut entry = services
         .audit
         .asked(caller, &call.name, arguments::size(&call.arguments))?;
-    let parsed = match parse(services, caller, call) {
-        Ok(parsed) => parsed,
+    let (asked, act) = match understand(services, caller, call) {
+        Ok(understood) => understood,
         Err(error) => {
             entry.refused(error.kind());
             return Err(error);
         }
     };
-    let permit = match services.limits.admit() {
-        Ok(permit) => permit,
-        Err(refused) => {
-            entry.refused("limits");
-            return Err(refused.into());
-        }
-    };
-    let (request, act) = parsed.split();
-    let profile = request.profile().map(str::to_owned);
-    let grant = match services.policy.judge(caller, request) {
-        Judgement::Allowed(grant) => grant,
-        Judgement::Denied(reason) => {
-            entry.denied(&reason, profile.as_deref());
+    let profile = asked.request.profile();
+    let (grant, permit) = match decide(services, caller, &asked, &mut entry, &cancelled).await {
+        Ok(decided) => decided,
+        Err(ToolError::Denied { reason }) => {
+            entry.denied(&reason, profile);
             return Err(ToolError::Denied { reason });
         }
+        Err(error) => {
+            entry.refused(error.kind());
+            return Err(error);
+        }
     };
-    entry.allowed(profile.as_deref())?;
+    entry.allowed(profile)?;
     let reply = act.apply(services, caller, grant, cancelled).await;
     drop(permit);
     entry.done(match &reply {
@@ -140,6 +141,57 @@ pub async fn run(
         Err(_) => Outcome::Failed,
     });
     reply
+}
+
+/// Admitted and judged; where the policy wants a person's yes, asked for it, admitted again and judged again, by the
+/// policy as it is then.
+async fn decide(
+    services: &Services,
+    caller: &Caller,
+    asked: &Asked,
+    entry: &mut Entry<'_>,
+    cancelled: &CancellationToken,
+) -> Result<(Grant, CallPermit), ToolError> {
+    let mut permit = services.limits.admit()?;
+    let mut judgement = services.policy.judge(caller, asked, None);
+    if let Judgement::Confirm(question) = &judgement {
+        drop(permit); // a person may think for minutes
+        let approval = tokio::select! {
+            approval = services.confirm.ask(caller, question, entry) => approval?,
+            () = cancelled.cancelled() => return Err(ToolError::Cancelled),
+        };
+        permit = services.limits.admit()?;
+        judgement = services.policy.judge(caller, asked, Some(approval));
+    }
+    match judgement {
+        Judgement::Allowed(grant) => Ok((grant, permit)),
+        Judgement::Denied(reason) => Err(ToolError::Denied { reason }),
+        Judgement::Confirm(_) => Err(ToolError::WrongGrant), // with an approval it is one of the others
+    }
+}
+
+/// What a call means: its arguments as they are judged, and the request that they make.
+fn understand(services: &Services, caller: &Caller, call: ToolCall) -> Result<(Asked, Act), ToolError> {
+    let Some(tool) = definition::named(&call.name) else {
+        return Err(ToolError::UnknownTool {
+            name: call.name.chars().take(64).collect(),
+        });
+    };
+    let mut arguments = arguments::canonical((tool.arguments)(), call.arguments.clone())?;
+    let (request, act) = parse(services, caller, call)?.split();
+    let mut opened_with = None;
+    if let Some(id) = request.session() {
+        // A short name may be another session's tomorrow.
+        arguments.insert("session".to_owned(), Value::String(id.to_string()));
+        opened_with = Some(Arc::clone(&services.sessions.get(caller, id)?.about().profile));
+    }
+    let arguments = Arguments::new(arguments, definition::schema_digest(tool.name));
+    let asked = Asked {
+        request,
+        arguments,
+        opened_with,
+    };
+    Ok((asked, act))
 }
 
 impl Services {
@@ -155,7 +207,7 @@ impl Services {
             Request::Observe { session, .. } | Request::Act { session, .. } | Request::Close { session } => {
                 Ok(self.sessions.get(caller, *session)?)
             }
-            Request::List | Request::Launch(_) => Err(ToolError::WrongGrant),
+            Request::List | Request::Launch(_) | Request::Hf(_) => Err(ToolError::WrongGrant),
         }
     }
 }
@@ -248,7 +300,9 @@ impl Act {
             (Self::Read(manner), Grant::Session(grant)) => terminal_read::apply(services, caller, &grant, manner).await,
             (Self::List, Grant::Session(_)) => terminal_list::apply(services, caller),
             (Self::Close, Grant::Session(grant)) => terminal_close::apply(services, caller, &grant).await,
-            (_, Grant::Launch(_)) | (Self::Run(_) | Self::Open(_), Grant::Session(_)) => Err(ToolError::WrongGrant),
+            (_, Grant::Launch(_) | Grant::Hf(_)) | (Self::Run(_) | Self::Open(_), Grant::Session(_)) => {
+                Err(ToolError::WrongGrant)
+            }
         }
     }
 }

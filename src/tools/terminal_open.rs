@@ -1,7 +1,7 @@
 //! `terminal_open`: a session to type into.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -145,7 +145,7 @@ pub(super) fn parse(services: &Services, given: Map<String, Value>) -> super::Pa
         cpu_time: None,
     };
     let name = given.name.map(name).transpose()?;
-    Ok(Parsed::Open(Request::Launch(Box::new(request)), Manner { name }))
+    Ok(Parsed::Open(Request::Launch(Arc::new(request)), Manner { name }))
 }
 
 pub(super) async fn apply(

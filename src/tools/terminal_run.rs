@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -126,7 +126,7 @@ pub(super) fn parse(services: &Services, given: Map<String, Value>) -> Result<Pa
         patience: Duration::from_millis(given.yield_ms.unwrap_or(DEFAULT_YIELD_MS).unsigned_abs()),
         max_output: usize::try_from(given.max_output_bytes.unwrap_or(DEFAULT_OUTPUT)).unwrap_or_default(),
     };
-    Ok(Parsed::Run(Request::Launch(Box::new(request)), manner))
+    Ok(Parsed::Run(Request::Launch(Arc::new(request)), manner))
 }
 
 pub(super) async fn apply(

@@ -10,6 +10,7 @@ fn services() -> Services {
         policy: Policy::embedded(),
         limits: Limits::new(),
         audit: Audit::to_log(),
+        confirm: Confirm,
         sessions: Sessions::default(),
         profiles: Profiles::embedded(),
         launchers: crate::sandbox::Launchers::new(crate::sandbox::LaunchOptions::default()),
