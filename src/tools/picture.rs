@@ -38,7 +38,7 @@ pub(super) struct Picture {
     frame: i64,
     /// What the text holds: every row, the rows that are different, or none because nothing is.
     shown: Shown,
-    columns: i64,
+    cols: i64,
     rows: i64,
     /// The cursor's row, from 0.
     cursor_row: i64,
@@ -117,7 +117,7 @@ impl Picture {
         Self {
             frame: super::answer::number(snapshot.frame),
             shown,
-            columns: snapshot.size.columns().into(),
+            cols: snapshot.size.columns().into(),
             rows: snapshot.size.rows().into(),
             cursor_row: cursor.row.into(),
             cursor_column: cursor.column.into(),
@@ -132,7 +132,7 @@ impl Picture {
     fn head(&self, modes: &Modes) -> String {
         let mut line = format!(
             "screen {}x{}, cursor row {} column {}{}, frame {}",
-            self.columns,
+            self.cols,
             self.rows,
             self.cursor_row,
             self.cursor_column,
@@ -175,7 +175,7 @@ fn push(text: &mut String, row: &Row, format: Format) {
 fn cells(run: &Run) -> serde_json::Value {
     let mut map = serde_json::Map::new();
     map.insert("text".to_owned(), run.text.clone().into());
-    map.insert("columns".to_owned(), run.columns.into());
+    map.insert("cols".to_owned(), run.columns.into());
     for (name, color) in [("fg", run.style.foreground), ("bg", run.style.background)] {
         match color {
             Color::Default => {}

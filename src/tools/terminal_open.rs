@@ -68,7 +68,7 @@ struct Arguments {
     env: Option<BTreeMap<String, String>>,
     /// Columns of the terminal. Default: 120.
     #[schemars(range(min = 20, max = 500))]
-    columns: Option<u16>,
+    cols: Option<u16>,
     /// Rows of the terminal. Default: 40.
     #[schemars(range(min = 2, max = 300))]
     rows: Option<u16>,
@@ -138,7 +138,7 @@ pub(super) fn parse(services: &Services, given: Map<String, Value>) -> super::Pa
             .map(variable)
             .collect::<std::result::Result<_, _>>()?,
         terminal: Terminal::Size {
-            columns: given.columns.unwrap_or(120),
+            columns: given.cols.unwrap_or(120),
             rows: given.rows.unwrap_or(40),
         },
         timeout: given.timeout_s.map(|s| Duration::from_secs(s.unsigned_abs())),

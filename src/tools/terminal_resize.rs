@@ -35,7 +35,7 @@ struct Arguments {
     session: String,
     /// Columns.
     #[schemars(range(min = 20, max = 500))]
-    columns: u16,
+    cols: u16,
     /// Rows.
     #[schemars(range(min = 2, max = 300))]
     rows: u16,
@@ -44,10 +44,10 @@ struct Arguments {
 /// The structured result.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Result {
-    columns: i64,
+    cols: i64,
     rows: i64,
     /// What it was before.
-    old_columns: i64,
+    old_cols: i64,
     /// What it was before.
     old_rows: i64,
 }
@@ -59,7 +59,7 @@ pub(crate) struct Manner(Size);
 pub(super) fn parse(services: &Services, caller: &Caller, given: Map<String, Value>) -> super::ParseResult {
     let given: Arguments = arguments::take(&ARGUMENTS, given)?;
     let session = services.sessions.resolve(caller, &given.session)?;
-    let size = Size::new(given.columns, given.rows).map_err(|error| ArgumentError::new("columns", error, ""))?;
+    let size = Size::new(given.cols, given.rows).map_err(|error| ArgumentError::new("cols", error, ""))?;
     Ok(Parsed::Resize(Request::Act { tool: NAME, session }, Manner(size)))
 }
 
@@ -79,18 +79,18 @@ pub(super) async fn apply(
         .ok_or(ToolError::NoTerminal)?
         .map_err(|source| ToolError::Resize { source })?;
     let result = Result {
-        columns: size.columns().into(),
+        cols: size.columns().into(),
         rows: size.rows().into(),
-        old_columns: old.columns().into(),
+        old_cols: old.columns().into(),
         old_rows: old.rows().into(),
     };
     Ok(Reply {
         text: format!(
             "{} has {}x{} now, and had {}x{}\n",
             session.about().alias,
-            result.columns,
+            result.cols,
             result.rows,
-            result.old_columns,
+            result.old_cols,
             result.old_rows
         ),
         structured: structured(&result),

@@ -6,7 +6,7 @@ use crate::sessions::{Terminal, is_there, shell};
 
 #[test]
 fn python_asks_and_is_answered() {
-    let mut terminal = Terminal::open(json!({"argv": ["python3", "-q"], "columns": 60, "rows": 12}));
+    let mut terminal = Terminal::open(json!({"argv": ["python3", "-q"], "cols": 60, "rows": 12}));
     terminal.send(json!([{"text": "6*7\n"}]), json!({"regex": "^42$"}));
     let line = "import getpass; print(len(getpass.getpass()))\n";
     terminal.send(json!([{"text": line}]), json!({"text": "Password:"}));
@@ -26,7 +26,7 @@ fn vim_edits_a_file() {
     if !is_there("vim") {
         return;
     }
-    let mut terminal = Terminal::open(json!({"argv": ["vim", "-u", "NONE", "new.txt"], "columns": 60, "rows": 12}));
+    let mut terminal = Terminal::open(json!({"argv": ["vim", "-u", "NONE", "new.txt"], "cols": 60, "rows": 12}));
     terminal.send(
         json!([{"text": "ihello"}, {"key": "Enter"}, {"text": "world"}, {"key": "Escape"}]),
         json!({"text": "world", "scope": "screen"}),
@@ -40,13 +40,13 @@ fn vim_edits_a_file() {
 #[test]
 fn less_pages_and_tmux_splits() {
     if is_there("less") {
-        let mut terminal = Terminal::open(json!({"command": "seq 1 1000 | less", "columns": 40, "rows": 8}));
+        let mut terminal = Terminal::open(json!({"command": "seq 1 1000 | less", "cols": 40, "rows": 8}));
         terminal.send(json!([{"key": "PageDown"}]), json!({"text": "14", "scope": "screen"}));
         terminal.send(json!([{"text": "/500\n"}]), json!({"text": "506", "scope": "screen"}));
         terminal.send(json!([{"text": "q"}]), json!({"exit": true}));
     }
     if is_there("tmux") {
-        let mut terminal = Terminal::open(json!({"argv": ["tmux", "-f", "/dev/null"], "columns": 80, "rows": 20}));
+        let mut terminal = Terminal::open(json!({"argv": ["tmux", "-f", "/dev/null"], "cols": 80, "rows": 20}));
         terminal.send(
             json!([{"key": "C-b"}, {"text": "%"}]),
             json!({"text": "│", "scope": "screen"}),

@@ -48,7 +48,7 @@ impl Terminal {
 
 /// A session with this shell.
 pub(crate) fn shell(name: &str) -> Terminal {
-    Terminal::open(json!({"shell": name, "columns": 80, "rows": 24}))
+    Terminal::open(json!({"shell": name, "cols": 80, "rows": 24}))
 }
 
 /// Whether a program that a machine may lack is there. One that is missing is said, not passed over.

@@ -171,9 +171,9 @@ fn a_busy_shell_says_with_what_and_a_signal_reaches_it() {
 #[test]
 fn resizing_reaches_the_program_and_the_screen() {
     let mut terminal = shell("bash");
-    let reply = terminal.call("terminal_resize", json!({"columns": 100, "rows": 30}));
+    let reply = terminal.call("terminal_resize", json!({"cols": 100, "rows": 30}));
     assert_eq!(
-        (&reply.facts["columns"], &reply.facts["old_columns"]),
+        (&reply.facts["cols"], &reply.facts["old_cols"]),
         (&json!(100), &json!(80))
     );
     assert_eq!(terminal.exec("stty size").section("terminal"), Some("30 100"));
@@ -236,15 +236,15 @@ fn a_snapshot_shows_only_what_changed() {
     assert_eq!(changed.facts["shown"], "changes", "{}", changed.text);
     assert!(changed.text.contains("1: changed\n"), "{}", changed.text);
     terminal.exec("printf '\\033[31mred\\033[m\\n'; seq 1 100");
-    let scrolled = terminal.call("terminal_snapshot", json!({"scrollback_rows": 90, "format": "cells"}));
+    let scrolled = terminal.call("terminal_snapshot", json!({"scrollback_lines": 90, "format": "cells"}));
     assert!(
-        scrolled.text.contains(r#"{"columns":3,"fg":1,"text":"red"}"#),
+        scrolled.text.contains(r#"{"cols":3,"fg":1,"text":"red"}"#),
         "{}",
         scrolled.text
     );
     let part = terminal.call(
         "terminal_snapshot",
-        json!({"region": {"top": 0, "rows": 1, "left": 1, "columns": 1}}),
+        json!({"region": {"top": 0, "rows": 1, "left": 1, "cols": 1}}),
     );
     assert_eq!(part.text.lines().count(), 3, "{}", part.text);
 }
