@@ -53,7 +53,7 @@ pub(super) fn plan(
         None => alone(request, places, &reads, &executes),
     };
     if let Some(shell) = shell {
-        rules.push((places.shells.clone(), EXECUTE_ONLY));
+        rules.push((places.shells.clone(), PROGRAM));
         if let Some(view) = &mut view {
             let (path, source) = (shell.program.clone(), shell.source.clone());
             view.fixed.push(Entry::Copy { path, source });
@@ -288,8 +288,10 @@ const READ: Access = Access {
     optional: true,
 };
 
-const EXECUTE_ONLY: Access = Access {
-    read: false,
+/// The kernel opens what it executes for reading too (do_open_execat), and Landlock asks for both rights;
+/// that nobody else reads it is the business of its mode.
+const PROGRAM: Access = Access {
+    read: true,
     write: false,
     execute: true,
     ioctl: false,

@@ -48,6 +48,34 @@ fn every_shell_gives_exact_codes_and_just_the_commands_output() {
     }
 }
 
+/// The key of a shell's marks lies in its memory and in files that are gone once it has started.
+#[test]
+fn shells_open_on_every_machine_and_nobody_reads_them() {
+    for missing in [
+        "mount", "devpts", "pid", "network", "landlock", "cgroup", "proc", "user",
+    ] {
+        for name in ["bash", "zsh", "fish", "sh"] {
+            if !is_there(name) {
+                continue;
+            }
+            let mut terminal = Terminal::open_with(&["--pretend", missing], json!({"shell": name}));
+            let size = terminal.exec("stty size; sh -c 'exit 3'");
+            assert_eq!(size.facts["exit_code"], 3, "{name} without {missing}: {}", size.text);
+            assert!(size.text.contains("40 120"), "{name} without {missing}: {}", size.text);
+            let files = format!("$TMPDIR/../shells/{name} /run/terrarium/{name} /run/terrarium/*");
+            let read = terminal.exec(&format!(
+                "sh -c 'chmod 755 {files} 2>/dev/null; cat /proc/$PPID/environ /proc/$PPID/mem {files} 2>/dev/null | wc -c'"
+            ));
+            assert_eq!(
+                read.section("terminal"),
+                Some("0"),
+                "{name} without {missing}: {}",
+                read.text
+            );
+        }
+    }
+}
+
 #[test]
 fn several_lines_are_one_command() {
     for name in ["bash", "zsh", "dash"] {
