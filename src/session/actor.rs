@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 
+use super::Manner;
 use super::handle::{Excerpts, Finished, Message, Progress, Stream};
-use super::integration::Integration;
+use super::memory::Share;
 use super::output::{Output, Place};
 use super::screen::Size;
 use super::streams::{Input, Reader, readable, writable};
@@ -43,6 +44,8 @@ pub(super) struct Actor {
     progress: watch::Sender<Progress>,
     /// When the launcher was last told that it is not idle.
     told_busy: Instant,
+    /// What its output may take.
+    memory: Share,
     /// Held while the command runs.
     permit: Option<CommandPermit>,
 }
@@ -51,10 +54,10 @@ impl Actor {
     /// Takes over a sandbox. `size` is that of its terminal, if it has one.
     pub(super) fn new(
         sandbox: Sandbox,
-        stdin: Option<Vec<u8>>,
+        Manner { stdin, integration, .. }: Manner,
         size: Size,
-        integration: Option<Integration>,
         output_limit: u64,
+        mut memory: Share,
         permit: CommandPermit,
         progress: watch::Sender<Progress>,
     ) -> io::Result<Self> {
@@ -76,7 +79,8 @@ impl Actor {
             }
             Io::Terminal(master) => {
                 let input = Input::terminal(master.try_clone()?, stdin)?;
-                let terminal = Terminal::new(size, Device::new(master.try_clone()?), integration);
+                let screens = memory.split_off(Terminal::least_memory(size));
+                let terminal = Terminal::new(size, Device::new(master.try_clone()?), integration, screens);
                 let main = Reader::new(master, OUTPUT_KEPT)?;
                 (main, Reader::closed(), input, Some(terminal), None)
             }
@@ -92,6 +96,7 @@ impl Actor {
             ending: None,
             progress,
             told_busy: Instant::now(),
+            memory,
             permit: Some(permit),
         })
     }
@@ -101,6 +106,7 @@ impl Actor {
         if !self.live(&mut messages).await {
             return;
         }
+        let room_is_needed = self.memory.may_go();
         self.finish();
         let until = tokio::time::sleep(KEEP);
         tokio::pin!(until);
@@ -110,8 +116,17 @@ impl Actor {
                     Some(message) => self.answer(message),
                     None => return,
                 },
+                () = room_is_needed.notified() => return,
                 () = &mut until => return,
             }
+        }
+    }
+
+    /// What it takes at least, in bytes.
+    pub(super) fn least_memory(terminal: Option<Size>) -> usize {
+        match terminal {
+            Some(size) => Output::LEAST + Terminal::least_memory(size),
+            None => 2 * Output::LEAST,
         }
     }
 
@@ -196,6 +211,11 @@ impl Actor {
             Stream::Error => &mut self.error,
         };
         let count = read(reader, &mut self.buffer);
+        let wanted = reader.output.wants(count);
+        // Where there is no more, the oldest of the output goes sooner.
+        if wanted > 0 && self.memory.resize(self.memory.bytes() + wanted).is_ok() {
+            reader.output.give_room(wanted);
+        }
         let bytes = self.buffer.get(..count).unwrap_or_default();
         match &mut self.terminal {
             Some(terminal) => terminal.take(bytes, &mut reader.output),
@@ -279,6 +299,8 @@ impl Actor {
         }
         self.main.output.settle();
         self.error.output.settle();
+        let held = self.main.output.held() + self.error.output.held();
+        self.memory.resize(held.min(self.memory.bytes())).ok(); // less is always given
         self.tell();
         let finished = self.ending.take().map(|ending| Finished {
             ending: Arc::new(ending),

@@ -15,6 +15,7 @@ mod integration;
 pub mod keys;
 pub mod lines;
 pub mod marks;
+mod memory;
 pub mod modes;
 mod output;
 mod plain;
@@ -29,10 +30,11 @@ pub mod waits;
 pub use handle::{About, Excerpts, Finished, Gone, Progress, Session, Stream, Streams};
 pub use integration::Integration;
 pub use marks::ShellState;
+pub use memory::{Full, MEMORY, Share};
 pub use output::{Chunk, Excerpt, HEAD, Omitted, Place};
 pub use plain::{Plain, incomplete_character, lossy};
 pub use prompt::{Command, Prompt};
-pub use terminal::{ExecuteError, Terminal, TypeError};
+pub use terminal::{ExecuteError, ResizeError, Terminal, TypeError};
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -43,12 +45,13 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::limits::CommandPermit;
-use crate::model::SessionId;
+use crate::model::{ByteCount, SessionId};
 use crate::policy::{Caller, LaunchRequest, Terminal as Wanted};
 use crate::sandbox::{Sandbox, Stop};
 
 use actor::Actor;
 pub use actor::{KEEP, OUTPUT_KEPT};
+use memory::Memory;
 use screen::Size;
 
 /// Finished sessions that are kept, all callers together.
@@ -59,9 +62,16 @@ pub const FINISHED_BYTES: usize = 128 << 20;
 const QUESTIONS: usize = 32;
 
 /// All sessions of the server.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Sessions {
     table: Mutex<Table>,
+    memory: Arc<Memory>,
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Self::new(MEMORY)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -92,6 +102,9 @@ pub enum SessionError {
         /// The name.
         name: String,
     },
+    /// There is no memory for its output and its screen.
+    #[error(transparent)]
+    Memory(#[from] Full),
     /// The server ends.
     #[error("the server is ending and starts nothing more")]
     Ending,
@@ -123,6 +136,20 @@ pub struct Manner {
 }
 
 impl Sessions {
+    /// None yet. Their output and screens take at most `memory` together.
+    pub fn new(memory: ByteCount) -> Self {
+        Self {
+            table: Mutex::default(),
+            memory: Memory::new(memory),
+        }
+    }
+
+    /// Memory for a session with this terminal: before anything is started. Cancel-safe.
+    pub async fn room(&self, terminal: Wanted) -> Result<Share, SessionError> {
+        let size = matches!(terminal, Wanted::Size { .. }).then(|| size(terminal));
+        Ok(self.memory.share(Actor::least_memory(size)).await?)
+    }
+
     /// Takes a sandbox in and watches over it.
     pub fn start(
         &self,
@@ -130,19 +157,16 @@ impl Sessions {
         launch: &LaunchRequest,
         sandbox: Sandbox,
         manner: Manner,
+        room: Share,
         permit: CommandPermit,
     ) -> Result<Session, SessionError> {
         let id = SessionId::random().map_err(|source| SessionError::Handle { source })?;
         let protections = sandbox.protections.clone();
         let (progress, seen) = watch::channel(Progress::default());
         let limit = launch.profile.limits.output.bytes();
-        let Manner {
-            name,
-            stdin,
-            integration,
-        } = manner;
+        let name = manner.name.clone();
         let size = size(launch.terminal);
-        let actor = Actor::new(sandbox, stdin, size, integration, limit, permit, progress)
+        let actor = Actor::new(sandbox, manner, size, limit, room, permit, progress)
             .map_err(|source| SessionError::Watch { source })?;
         let (messages, questions) = mpsc::channel(QUESTIONS);
 

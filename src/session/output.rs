@@ -8,11 +8,16 @@ use std::collections::VecDeque;
 /// The first bytes that are kept for good: half of the longest answer of one call.
 pub const HEAD: usize = 100_000;
 
+/// Room is given in steps of this size.
+const STEP: usize = 256 << 10;
+
 /// The kept output of one stream.
 #[derive(Debug)]
 pub(super) struct Output {
     head: Vec<u8>,
     tail: VecDeque<u8>,
+    /// Bytes that the tail may have at present, and at most.
+    room: usize,
     tail_capacity: usize,
     total: u64,
     /// Line ends among all bytes.
@@ -68,16 +73,36 @@ pub struct Omitted {
 }
 
 impl Output {
-    /// Keeps at most `capacity` bytes.
+    /// Keeps at most `capacity` bytes, and no more than [`Output::LEAST`] until it is given room.
     pub(super) fn new(capacity: usize) -> Self {
         Self {
             head: Vec::new(),
             tail: VecDeque::new(),
+            room: HEAD,
             tail_capacity: capacity.saturating_sub(HEAD).max(HEAD),
             total: 0,
             lines: 0,
             dropped_lines: 0,
         }
+    }
+
+    /// What it may always keep.
+    pub(super) const LEAST: usize = 2 * HEAD;
+
+    /// How much room it needs to take in so many bytes without losing others sooner than it must.
+    pub(super) fn wants(&self, bytes: usize) -> usize {
+        let needed = self.head.len() + self.tail.len() + bytes;
+        if needed <= HEAD + self.room {
+            return 0;
+        }
+        STEP.min(self.tail_capacity - self.room)
+    }
+
+    /// Gives it so much room more.
+    pub(super) fn give_room(&mut self, bytes: usize) {
+        self.room = (self.room + bytes).min(self.tail_capacity);
+        // Growing by itself it would take twice what it needs.
+        self.tail.reserve_exact(self.room - self.tail.len());
     }
 
     /// Adds what was read.
@@ -87,9 +112,9 @@ impl Output {
         let room = HEAD.saturating_sub(self.head.len());
         let (first, rest) = bytes.split_at(bytes.len().min(room));
         self.head.extend_from_slice(first);
-        let unkept = rest.len().saturating_sub(self.tail_capacity);
+        let unkept = rest.len().saturating_sub(self.room);
         let (unkept, kept) = rest.split_at(unkept);
-        let excess = (self.tail.len() + kept.len()).saturating_sub(self.tail_capacity);
+        let excess = (self.tail.len() + kept.len()).saturating_sub(self.room);
         self.dropped_lines += line_ends(unkept) + self.tail_lines(excess);
         self.tail.drain(..excess);
         self.tail.extend(kept);
@@ -304,6 +329,7 @@ mod tests {
     #[test]
     fn a_long_output_loses_its_middle_and_says_how_much() {
         let mut output = Output::new(4 << 20);
+        output.give_room(4 << 20);
         let all = lines(1000);
         output.push(&all);
         let excerpt = output.excerpt(1000);
@@ -334,6 +360,24 @@ mod tests {
         let excerpt = output.excerpt(2 * HEAD);
         let shown = line_ends(&excerpt.head) + line_ends(&excerpt.tail);
         assert_eq!(shown + excerpt.omitted.unwrap().lines, 100_000);
+    }
+
+    #[test]
+    fn room_is_asked_for_in_time_and_only_up_to_the_most() {
+        let mut output = Output::new(1 << 20);
+        let mut given = 0;
+        for _ in 0..100 {
+            let wanted = output.wants(50_000);
+            output.give_room(wanted);
+            given += wanted;
+            output.push(&[b'x'; 50_000]);
+            assert!(output.held() <= Output::LEAST + given + 64, "{} {given}", output.held());
+        }
+        assert_eq!(Output::LEAST + given, 1 << 20);
+        assert_eq!(output.read(4 << 20, 10).dropped, 0);
+        let mut starved = Output::new(1 << 20);
+        starved.push(&[b'x'; 500_000]);
+        assert!(starved.wants(1) > 0 && starved.held() <= Output::LEAST + 64);
     }
 
     #[test]

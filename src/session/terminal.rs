@@ -5,6 +5,7 @@ use std::io;
 use super::input::{self, InputError, Item};
 use super::integration::Integration;
 use super::marks::{Marks, Piece, ShellState};
+use super::memory::{Full, Share};
 use super::output::{Output, Place};
 use super::prompt::{Commands, Prompt};
 use super::screen::{Screen, Size};
@@ -15,6 +16,9 @@ use crate::sandbox::Device;
 const MAX_WAITING: usize = 256 * 1024;
 /// Output that may wait to be drawn; beyond that the program waits, as it does for a slow terminal.
 const MAX_UNDRAWN: usize = 1 << 20;
+
+/// Memory for rows above the screen is counted in steps of this size.
+const HISTORY_STEP: usize = 64 << 10;
 
 /// The terminal of a running or finished session.
 pub struct Terminal {
@@ -27,6 +31,8 @@ pub struct Terminal {
     waiting: usize,
     /// The master, for its size and its foreground group.
     device: Option<Device>,
+    /// What its screens and the rows above them may take.
+    memory: Share,
 }
 
 /// A shell that marks its commands.
@@ -54,6 +60,17 @@ pub enum TypeError {
     /// It has ended.
     #[error("the program has ended and reads nothing more; hint: terminal_open starts another")]
     Ended,
+}
+
+/// Why the size stays as it is.
+#[derive(Debug, thiserror::Error)]
+pub enum ResizeError {
+    /// The kernel does not take it.
+    #[error("cannot resize the terminal")]
+    Device(#[from] io::Error),
+    /// The screen would be too large.
+    #[error("cannot resize the terminal: {0}")]
+    Memory(#[from] Full),
 }
 
 /// Why a command line was not given to the shell.
@@ -111,7 +128,12 @@ pub enum ExecuteError {
 }
 
 impl Terminal {
-    pub(super) fn new(size: Size, device: Device, integration: Option<Integration>) -> Self {
+    /// What one takes at least.
+    pub(super) fn least_memory(size: Size) -> usize {
+        size.memory() + HISTORY_STEP
+    }
+
+    pub(super) fn new(size: Size, device: Device, integration: Option<Integration>, memory: Share) -> Self {
         Self {
             screen: Screen::new(size),
             shell: integration.map(|integration| Marked {
@@ -123,6 +145,7 @@ impl Terminal {
             typed: Vec::new(),
             waiting: 0,
             device: Some(device),
+            memory,
         }
     }
 
@@ -159,6 +182,20 @@ impl Terminal {
             self.undrawn = Vec::new();
         }
         self.typed.extend(self.screen.take_replies());
+        self.account();
+    }
+
+    /// Has the rows above the screen take no more than there is for them.
+    fn account(&mut self) {
+        let screens = self.screen.size().memory();
+        let wanted = self
+            .screen
+            .history_held()
+            .next_multiple_of(HISTORY_STEP)
+            .max(HISTORY_STEP);
+        if screens + wanted != self.memory.bytes() && self.memory.resize(screens + wanted).is_err() {
+            self.screen.shrink_history(self.memory.bytes().saturating_sub(screens));
+        }
     }
 
     /// Whether there is something left to draw.
@@ -189,6 +226,7 @@ impl Terminal {
             self.draw();
         }
         self.screen.settle();
+        self.account();
         self.typed = Vec::new();
         self.device = None;
     }
@@ -238,11 +276,17 @@ impl Terminal {
     }
 
     /// Another size: for the program, which gets SIGWINCH, and for the screen.
-    pub fn resize(&mut self, size: Size) -> io::Result<()> {
+    pub fn resize(&mut self, size: Size) -> Result<(), ResizeError> {
+        let now = self.screen.size().memory();
+        let wanted = (self.memory.bytes() + size.memory()).saturating_sub(now);
+        if size.memory() > now {
+            self.memory.resize(wanted)?;
+        }
         if let Some(device) = &self.device {
             device.resize(size.columns(), size.rows())?;
         }
         self.screen.resize(size);
+        self.account();
         Ok(())
     }
 

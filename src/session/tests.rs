@@ -36,6 +36,7 @@ fn launch() -> LaunchRequest {
 
 async fn start(sessions: &Sessions, caller: &Caller, launch: &LaunchRequest, stdin: &[u8]) -> (Session, Inside) {
     let permit = Limits::new().command(caller, Duration::ZERO).await.unwrap();
+    let room = sessions.room(launch.terminal).await.unwrap();
     let (sandbox, inside) = fake::sandbox();
     let session = sessions
         .start(
@@ -46,6 +47,7 @@ async fn start(sessions: &Sessions, caller: &Caller, launch: &LaunchRequest, std
                 stdin: Some(stdin.to_vec()),
                 ..Manner::default()
             },
+            room,
             permit,
         )
         .unwrap();
@@ -205,6 +207,35 @@ async fn the_end_of_the_server_stops_all_and_starts_nothing() {
     };
     assert_eq!(inside.orders.recv().await, Some(expected));
     let permit = Limits::new().command(&LOCAL, Duration::ZERO).await.unwrap();
-    let refused = sessions.start(&LOCAL, &launch(), fake::sandbox().0, Manner::default(), permit);
+    let room = sessions.room(Wanted::None).await.unwrap();
+    let refused = sessions.start(&LOCAL, &launch(), fake::sandbox().0, Manner::default(), room, permit);
     assert!(matches!(refused, Err(SessionError::Ending)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn output_stays_within_the_servers_memory_and_finished_sessions_go_for_it() {
+    let least = Actor::least_memory(None);
+    let sessions = Sessions::new(ByteCount::new((2 * least + 300_000) as u64));
+    let (second, _running) = start(&sessions, &LOCAL, &launch(), b"").await;
+    let (first, mut inside) = start(&sessions, &LOCAL, &launch(), b"").await;
+    inside.stdout.write_all(&[b'a'; 1_500_000]).unwrap();
+    first
+        .more_than(&Progress {
+            main: 1_499_999,
+            ..Progress::default()
+        })
+        .await
+        .unwrap();
+    // What is in the middle goes: 200 kB are always kept, and 262 144 bytes more were there to be had.
+    let kept = first.read(Stream::Main, 100_000, 10).await.unwrap();
+    assert_eq!(kept.dropped, 1_500_000 - 200_000 - 262_144);
+    let error = sessions.room(Wanted::None).await.unwrap_err().to_string();
+    assert!(error.contains("hint: end a session with terminal_close"), "{error}");
+    // The first has ended: it goes for a third.
+    end(inside, fake::ended(Status::Code(0)));
+    first.finished().await.unwrap();
+    let (third, _running) = start(&sessions, &LOCAL, &launch(), b"").await;
+    assert!(sessions.get(&LOCAL, first.about().id).is_err());
+    assert!(!second.is_gone() && !third.is_gone());
+    assert!(sessions.room(Wanted::None).await.is_err());
 }

@@ -6,7 +6,7 @@ use crate::confirm::Unapproved;
 use crate::limits::Refused;
 use crate::policy::Reason;
 use crate::sandbox::LaunchError;
-use crate::session::{ExecuteError, Gone, SessionError, TypeError};
+use crate::session::{ExecuteError, Gone, ResizeError, SessionError, TypeError};
 
 /// Why a call gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -46,13 +46,9 @@ pub enum ToolError {
     /// It is over.
     #[error("the session's command has ended; hint: terminal_read has its output, terminal_open opens another session")]
     Ended,
-    /// The kernel does not take the size.
-    #[error("cannot resize the terminal")]
-    Resize {
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
+    /// The size stays as it is.
+    #[error(transparent)]
+    Resize(#[from] ResizeError),
     /// Nothing was typed.
     #[error(transparent)]
     Type(#[from] TypeError),
@@ -84,7 +80,7 @@ impl ToolError {
             Self::Refused(_) => "limits",
             Self::Session(_) | Self::Gone(_) => "no such session",
             Self::NoTerminal | Self::Ended | Self::Type(_) | Self::Execute(_) => "session",
-            Self::Resize { .. } => "system",
+            Self::Resize(_) => "system",
             Self::Launch(_) => "launch",
             Self::Audit(_) => "audit",
             Self::Cancelled => "cancelled",

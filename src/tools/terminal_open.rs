@@ -194,6 +194,7 @@ async fn start(
 ) -> std::result::Result<Session, ToolError> {
     let permit = services.limits.session(caller)?;
     let request = grant.request().clone();
+    let room = services.sessions.room(request.terminal).await?;
     let integration = match request.program {
         Program::Interactive(shell) => Some(Integration::new(shell)?),
         _ => None,
@@ -207,7 +208,7 @@ async fn start(
         stdin: None,
         integration,
     };
-    let session = services.sessions.start(caller, &request, sandbox, kept, permit)?;
+    let session = services.sessions.start(caller, &request, sandbox, kept, room, permit)?;
     settled(&session).await?;
     Ok(session)
 }

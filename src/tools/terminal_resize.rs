@@ -74,10 +74,7 @@ pub(super) async fn apply(
         let old = terminal.screen().size();
         terminal.resize(size).map(|()| old)
     });
-    let old = resized
-        .await?
-        .ok_or(ToolError::NoTerminal)?
-        .map_err(|source| ToolError::Resize { source })?;
+    let old = resized.await?.ok_or(ToolError::NoTerminal)??;
     let result = Result {
         cols: size.columns().into(),
         rows: size.rows().into(),

@@ -140,12 +140,13 @@ pub(super) async fn apply(
     let started = async {
         let permit = services.limits.command(caller, manner.patience).await?;
         let request = grant.request().clone();
+        let room = services.sessions.room(request.terminal).await?;
         let sandbox = services.launchers.launch(grant).await?;
         let kept = session::Manner {
             stdin: Some(manner.stdin),
             ..session::Manner::default()
         };
-        let session = services.sessions.start(caller, &request, sandbox, kept, permit)?;
+        let session = services.sessions.start(caller, &request, sandbox, kept, room, permit)?;
         Ok::<Session, ToolError>(session)
     };
     let session = tokio::select! {

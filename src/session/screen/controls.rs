@@ -128,6 +128,7 @@ impl Interpreter {
         let size = self.engine.size();
         let count = first.max(1);
         match action {
+            'J' if first == 3 => self.engine_settled().forget_history(),
             'J' | 'K' | 'L' | 'M' => {
                 self.work += size.cells() / 8;
                 self.pass(first, action);
@@ -330,7 +331,8 @@ impl Interpreter {
         self.focus_reports = false;
         self.title.aside.clear();
         self.work += self.engine.size().cells();
-        self.drawing(b"\x1bc");
+        self.drawing(b"\x1b[?47l\x1bc");
+        self.engine_settled().forget_history();
     }
 
     /// What the emulator does not keep is as at the start.

@@ -6,8 +6,9 @@
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use vt100::{Callbacks, Parser};
+use vt100::Parser;
 
+use super::history::History;
 use super::row::{Color, Row, Style};
 use super::size::Size;
 use crate::session::modes::{Modes, MouseEncoding, MouseReports};
@@ -17,27 +18,17 @@ pub(super) const REPLACEMENT: char = '\u{FDD0}';
 
 /// The emulator.
 pub(super) struct Engine {
-    parser: Parser<Lost>,
+    parser: Parser<History>,
     size: Size,
     history: usize,
     faults: u64,
-}
-
-/// Counts rows that the history no longer holds.
-#[derive(Debug, Default)]
-struct Lost(u64);
-
-impl Callbacks for Lost {
-    fn on_scroll(&mut self, _: vt100::capture::RowContents<'_>, alternate_screen: bool) {
-        self.0 += u64::from(!alternate_screen);
-    }
 }
 
 impl Engine {
     /// A blank screen that keeps `history` rows above it.
     pub(super) fn new(size: Size, history: usize) -> Self {
         Self {
-            parser: parser(size, history),
+            parser: parser(size, History::new(history, 0)),
             size,
             history,
             faults: 0,
@@ -53,15 +44,7 @@ impl Engine {
 
     /// Another size. Rows that wrapped are wrapped anew when the width changes.
     pub(super) fn resize(&mut self, size: Size) {
-        if size.columns() != self.size.columns() {
-            return self.redraw(size);
-        }
-        let (rows, columns) = size.non_zero();
-        let parser = &mut self.parser;
-        self.size = size;
-        if catch_unwind(AssertUnwindSafe(|| parser.set_size(rows, columns))).is_err() {
-            self.fault();
-        }
+        self.redraw(size);
     }
 
     /// How often the emulator broke.
@@ -157,28 +140,51 @@ impl Engine {
 
     /// How many rows above the screen are kept. The alternate screen has none.
     pub(super) fn history_len(&self) -> usize {
-        self.parser.screen().scrollback_len()
+        if self.is_alternate() {
+            return 0;
+        }
+        self.parser.callbacks().len()
     }
 
     /// How many rows above the screen are no longer kept.
     pub(super) fn history_lost(&self) -> u64 {
-        self.parser.callbacks().0
+        self.parser.callbacks().lost
+    }
+
+    /// Forgets the rows above the screen.
+    pub(super) fn forget_history(&mut self) {
+        if !self.is_alternate() {
+            self.parser.callbacks_mut().clear();
+        }
+    }
+
+    /// Memory that the rows above the screen take, in bytes.
+    pub(super) fn history_held(&self) -> usize {
+        self.parser.callbacks().held()
+    }
+
+    /// Has the rows above the screen take no more than this, in bytes.
+    pub(super) fn shrink_history(&mut self, bytes: usize) {
+        self.parser.callbacks_mut().shrink(bytes);
     }
 
     /// Rows above the screen; 0 is the oldest that is kept.
-    pub(super) fn history(&mut self, range: Range<usize>) -> Vec<Row> {
+    pub(super) fn history(&self, range: Range<usize>) -> Vec<Row> {
         let kept = self.history_len();
-        let mut found = Vec::new();
-        let mut at = range.start.min(kept);
-        let end = range.end.min(kept);
-        while at < end {
-            self.parser.screen_mut().set_scrollback(kept - at);
-            let page = (end - at).min(usize::from(self.size.rows()));
-            found.extend((0..self.size.rows()).take(page).map(|row| self.row(row)));
-            at += page;
-        }
-        self.parser.screen_mut().set_scrollback(0);
-        found
+        self.above(range.start.min(kept)..range.end.min(kept))
+    }
+
+    fn above(&self, range: Range<usize>) -> Vec<Row> {
+        let mut page = Self::new(self.size, 0);
+        let rows = self.parser.callbacks().rows(range);
+        rows.map(|(drawn, wrapped)| {
+            page.parser.process(b"\x1b[m\x1b[H\x1b[K");
+            page.parser.process(&drawn);
+            let mut row = page.row(0);
+            row.wrapped = wrapped;
+            row
+        })
+        .collect()
     }
 
     fn row(&self, row: u16) -> Row {
@@ -210,19 +216,18 @@ impl Engine {
     fn redraw(&mut self, size: Size) {
         let drawn = catch_unwind(AssertUnwindSafe(|| self.drawing(size)));
         // A screen that cannot even be read is given up: the next output draws a new one.
-        self.parser = drawn.unwrap_or_else(|_| parser(size, self.history));
+        self.parser = drawn.unwrap_or_else(|_| parser(size, History::new(self.history, 0)));
         self.size = size;
     }
 
-    fn drawing(&mut self, size: Size) -> Parser<Lost> {
+    fn drawing(&mut self, size: Size) -> Parser<History> {
         let alternate = self.is_alternate().then(|| (self.rows(), self.position()));
         let rest = self.parser.screen().input_mode_formatted();
         let (style, hidden) = (self.style(), self.is_cursor_hidden());
         if alternate.is_some() {
             self.parser.process(b"\x1b[?47l");
         }
-        let mut new = parser(size, self.history);
-        new.callbacks_mut().0 = self.history_lost();
+        let mut new = parser(size, History::new(self.history, self.history_lost()));
         let mut rows = self.history(0..self.history);
         let above = rows.len();
         rows.extend(self.rows());
@@ -244,9 +249,9 @@ impl Engine {
 }
 
 /// Writes rows as lines, so that they wrap at the new width, and puts the cursor where it was in them.
-fn write_rows(new: &mut Parser<Lost>, size: Size, rows: &[Row], (row, column): (usize, u16)) {
+fn write_rows(new: &mut Parser<History>, size: Size, rows: &[Row], (row, column): (usize, u16)) {
     let last = rows.iter().rposition(|row| !row.is_blank()).unwrap_or(0).max(row);
-    let written = |parser: &Parser<Lost>| parser.callbacks().0 + parser.screen().scrollback_len() as u64;
+    let written = |parser: &Parser<History>| parser.callbacks().lost + parser.callbacks().len() as u64;
     let mut cursor = (0, 0);
     for (at, line) in rows.iter().enumerate().take(last + 1) {
         if at == row {
@@ -271,9 +276,10 @@ fn write_rows(new: &mut Parser<Lost>, size: Size, rows: &[Row], (row, column): (
     new.process(format!("\x1b[m\x1b[{};{}H", line + 1, column + 1).as_bytes());
 }
 
-fn parser(size: Size, history: usize) -> Parser<Lost> {
+fn parser(size: Size, history: History) -> Parser<History> {
     let (rows, columns) = size.non_zero();
-    Parser::new_with_callbacks(rows, columns, history, Lost::default())
+    // The emulator keeps nothing above the screen: its rows take 32 bytes for each cell.
+    Parser::new_with_callbacks(rows, columns, 0, history)
 }
 
 fn style(cell: &vt100::Cell) -> Style {

@@ -271,9 +271,13 @@ impl Interpreter {
                 self.engine.feed(&looks(unseen));
             }
             self.engine.feed(seen);
+            // In a flood as much will wait again.
+            let idle = waiting.len() < waiting.capacity() / 4;
             self.waiting = waiting;
             self.waiting.clear();
-            self.waiting.shrink_to(IDLE);
+            if idle {
+                self.waiting.shrink_to(IDLE);
+            }
         }
         self.is_plain = true;
     }

@@ -8,6 +8,7 @@
 mod charset;
 mod controls;
 mod engine;
+mod history;
 mod interpreter;
 mod questions;
 mod replies;
@@ -169,6 +170,16 @@ impl Screen {
     /// Rows above the screen, of [`Snapshot::history`]; 0 is the oldest.
     pub fn history(&mut self, rows: Range<usize>) -> Vec<Row> {
         self.interpreter.engine_settled().history(rows)
+    }
+
+    /// Memory that the rows above the screen take, in bytes.
+    pub fn history_held(&self) -> usize {
+        self.interpreter.engine.history_held()
+    }
+
+    /// Forgets the oldest rows above the screen until they take no more than this, in bytes.
+    pub fn shrink_history(&mut self, bytes: usize) {
+        self.interpreter.engine.shrink_history(bytes);
     }
 
     /// What has happened so far.

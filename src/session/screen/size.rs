@@ -65,6 +65,11 @@ impl Size {
         (self.rows, self.columns)
     }
 
+    /// Memory that the emulator takes for the main and the alternate screen, in bytes: 32 for each cell.
+    pub(in crate::session) fn memory(self) -> usize {
+        2 * 32 * self.cells()
+    }
+
     pub(super) fn cells(self) -> usize {
         usize::from(self.columns()) * usize::from(self.rows())
     }
