@@ -103,9 +103,8 @@ impl Group {
 
     /// Makes and locks one directory. A second controller that is mounted together shares it.
     fn add(&mut self, path: &Path, controller: &str) -> io::Result<()> {
-        let parent = path.parent().map(Path::canonicalize).transpose()?.unwrap_or_default();
-        let name = path.file_name().unwrap_or_default();
-        if let Some(shared) = self.directories.iter_mut().find(|d| d.path == parent.join(name)) {
+        let (parent, name) = (path.parent().unwrap_or(path), path.file_name().unwrap_or_default());
+        if let Some(shared) = self.directories.iter_mut().find(|d| d.path == path) {
             shared.controllers.push(controller.to_owned());
             return Ok(());
         }

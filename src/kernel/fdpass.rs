@@ -19,38 +19,41 @@ const MAX_FDS: usize = 16;
 
 /// Sends one message and descriptors. Blocks until the other side has room.
 pub(crate) fn send(socket: &UnixStream, message: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
-    let length = length_of(message)?;
+    let frame = frame(message)?;
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
     if !fds.is_empty() && !ancillary.push(SendAncillaryMessage::ScmRights(fds)) {
         return Err(io::ErrorKind::InvalidInput.into());
     }
-    let (first, rest) = length.split_at(1);
-    rustix::io::retry_on_intr(|| sendmsg(socket, &[IoSlice::new(first)], &mut ancillary, SendFlags::NOSIGNAL))?;
+    let sent = rustix::io::retry_on_intr(|| {
+        let all = [IoSlice::new(&frame)];
+        sendmsg(socket, &all, &mut ancillary, SendFlags::NOSIGNAL)
+    })?;
     let mut socket = socket;
-    socket.write_all(rest)?;
-    socket.write_all(message)
+    socket.write_all(frame.get(sent..).unwrap_or_default())
+}
+
+/// Whether the other side went away without having read all that was sent (unix(7)).
+pub(crate) fn never_read(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
 }
 
 /// One message without descriptors, as it stands on the wire.
 pub(crate) fn frame(message: &[u8]) -> io::Result<Vec<u8>> {
-    Ok([&length_of(message)?, message].concat())
-}
-
-fn length_of(message: &[u8]) -> io::Result<[u8; 4]> {
     let length = u32::try_from(message.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
-    Ok(length.to_le_bytes())
+    Ok([&length.to_le_bytes(), message].concat())
 }
 
 /// Receives one message; `None` when the other side has closed. Descriptors are close-on-exec.
 pub(crate) fn receive(socket: &UnixStream) -> io::Result<Option<(Vec<u8>, Vec<OwnedFd>)>> {
-    let Some((first, fds)) = first_byte(socket)? else {
+    let mut length = [0; 4];
+    let (read, fds) = first_bytes(socket, &mut length)?;
+    if read == 0 {
         return Ok(None);
-    };
+    }
     let mut socket = socket;
-    let mut rest = [0; 3];
-    socket.read_exact(&mut rest)?;
-    let mut message = room([first, rest[0], rest[1], rest[2]])?;
+    socket.read_exact(length.get_mut(read..).unwrap_or_default())?;
+    let mut message = room(length)?;
     socket.read_exact(&mut message)?;
     Ok(Some((message, fds)))
 }
@@ -61,24 +64,24 @@ pub(crate) async fn receive_later(
 ) -> io::Result<Option<(Vec<u8>, Vec<OwnedFd>)>> {
     use tokio::io::AsyncReadExt as _;
     let stream: &tokio::net::UnixStream = (*socket).as_ref();
-    let first = stream.async_io(tokio::io::Interest::READABLE, || first_byte(stream));
-    let Some((first, fds)) = first.await? else {
+    let mut length = [0; 4];
+    let first = stream.async_io(tokio::io::Interest::READABLE, || first_bytes(stream, &mut length));
+    let (read, fds) = first.await?;
+    if read == 0 {
         return Ok(None);
-    };
-    let mut rest = [0; 3];
-    socket.read_exact(&mut rest).await?;
-    let mut message = room([first, rest[0], rest[1], rest[2]])?;
+    }
+    socket.read_exact(length.get_mut(read..).unwrap_or_default()).await?;
+    let mut message = room(length)?;
     socket.read_exact(&mut message).await?;
     Ok(Some((message, fds)))
 }
 
-/// The first byte of a length, and the descriptors that travel with it.
-fn first_byte(socket: &impl AsFd) -> io::Result<Option<(u8, Vec<OwnedFd>)>> {
-    let mut first = [0];
+/// As much of a length as there is, and the descriptors that travel with its first byte.
+fn first_bytes(socket: &impl AsFd, length: &mut [u8; 4]) -> io::Result<(usize, Vec<OwnedFd>)> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
     let received = rustix::io::retry_on_intr(|| {
-        let mut into = [IoSliceMut::new(&mut first)];
+        let mut into = [IoSliceMut::new(length)];
         recvmsg(socket, &mut into, &mut ancillary, RecvFlags::CMSG_CLOEXEC)
     })?;
     let mut fds = Vec::new();
@@ -87,7 +90,7 @@ fn first_byte(socket: &impl AsFd) -> io::Result<Option<(u8, Vec<OwnedFd>)>> {
             fds.extend(received);
         }
     }
-    Ok((received.bytes > 0).then_some((first[0], fds)))
+    Ok((received.bytes, fds))
 }
 
 /// Room for a message of this length, which is bounded.

@@ -29,22 +29,35 @@ pub(crate) enum Reach {
 pub(crate) fn set_attributes(path: &Path, set: u64, reach: Reach) -> io::Result<()> {
     let path = CString::new(path.as_os_str().as_bytes()).map_err(|_| io::ErrorKind::InvalidInput)?;
     let recursive = if reach == Reach::Tree { libc::AT_RECURSIVE } else { 0 };
-    setattr(rustix::fs::CWD, &path, recursive, set, 0)
+    setattr(rustix::fs::CWD, &path, recursive, &change(set, 0))
+}
+
+/// Clears attributes of the mount at `path` alone.
+pub(crate) fn clear_attributes(path: &Path, clear: u64) -> io::Result<()> {
+    let path = CString::new(path.as_os_str().as_bytes()).map_err(|_| io::ErrorKind::InvalidInput)?;
+    setattr(rustix::fs::CWD, &path, 0, &change(0, clear))
 }
 
 /// Gives the detached mount `tree` the id mapping of the user namespace `namespace`.
 pub(crate) fn set_idmap(tree: BorrowedFd<'_>, namespace: BorrowedFd<'_>) -> io::Result<()> {
     let namespace = u64::try_from(namespace.as_raw_fd()).map_err(|_| io::ErrorKind::InvalidInput)?;
-    setattr(tree, c"", libc::AT_EMPTY_PATH, IDMAP, namespace)
+    let attributes = libc::mount_attr {
+        userns_fd: namespace,
+        ..change(IDMAP, 0)
+    };
+    setattr(tree, c"", libc::AT_EMPTY_PATH, &attributes)
 }
 
-fn setattr(at: BorrowedFd<'_>, path: &std::ffi::CStr, flags: i32, set: u64, userns_fd: u64) -> io::Result<()> {
-    let attributes = libc::mount_attr {
+fn change(set: u64, clear: u64) -> libc::mount_attr {
+    libc::mount_attr {
         attr_set: set,
-        attr_clr: 0,
+        attr_clr: clear,
         propagation: 0,
-        userns_fd,
-    };
+        userns_fd: 0,
+    }
+}
+
+fn setattr(at: BorrowedFd<'_>, path: &std::ffi::CStr, flags: i32, attributes: &libc::mount_attr) -> io::Result<()> {
     // JUSTIFICATION: neither rustix 1.1 nor nix 0.31 wraps mount_setattr.
     // SAFETY: `path` is a C string and `attributes` has the size passed with it; both outlive the call.
     let result = unsafe {
@@ -53,7 +66,7 @@ fn setattr(at: BorrowedFd<'_>, path: &std::ffi::CStr, flags: i32, set: u64, user
             at.as_raw_fd(),
             path.as_ptr(),
             flags,
-            &raw const attributes,
+            std::ptr::from_ref(attributes),
             size_of::<libc::mount_attr>(),
         )
     };

@@ -47,8 +47,8 @@ pub struct Support {
 pub type Found = Result<(), String>;
 
 /// What a test or an operator can pretend to be missing.
-const PRETENCES: [&str; 8] = [
-    "user", "mount", "pid", "network", "proc", "devpts", "landlock", "cgroup",
+const PRETENCES: [&str; 9] = [
+    "user", "mount", "pid", "network", "proc", "devpts", "landlock", "cgroup", "ahead",
 ];
 
 impl Support {
@@ -71,6 +71,7 @@ impl Support {
                 "proc" => self.proc = gone(),
                 "devpts" => self.devpts = gone(),
                 "landlock" => self.landlock = 0,
+                "ahead" => {} // nothing of the machine: sandboxes that are built before they are asked for
                 "cgroup" => self.cgroup = Err("pretended to be missing".to_owned()),
                 other => match other.strip_prefix("landlock=").and_then(|n| n.parse::<u8>().ok()) {
                     Some(version) => self.landlock = self.landlock.min(version),
@@ -223,6 +224,8 @@ pub(crate) fn own_cgroup() -> Result<Parent, String> {
             let below = path.trim_start_matches('/');
             let mounted = [controller, controllers].map(|name| PathBuf::from("/sys/fs/cgroup").join(name).join(below));
             if let Some(directory) = mounted.into_iter().find(|d| d.is_dir()) {
+                // Controllers that are mounted together have one directory under several names.
+                let directory = directory.canonicalize().unwrap_or(directory);
                 directories.insert(controller.to_owned(), directory);
             }
         }

@@ -27,13 +27,23 @@ const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 /// Fails with `EDEADLK` in a process with a second thread: only there could the child find a lock
 /// held by a thread that it does not have.
 pub(crate) fn fork(namespaces: i32, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Fork> {
-    if fs::read_dir("/proc/self/task").is_ok_and(|tasks| tasks.count() > 1) {
+    if has_threads() {
         return Err(io::Error::from_raw_os_error(libc::EDEADLK));
     }
     match clone3(namespaces, cgroup) {
         // Container runtimes answer ENOSYS to clone3, so that libc falls back as we do.
         Err(error) if error.raw_os_error() == Some(libc::ENOSYS) && cgroup.is_none() => clone(namespaces),
         result => result,
+    }
+}
+
+/// Whether this process has a second thread. To unshare threads does nothing where there is one, and fails
+/// with `EINVAL` where there are more (unshare(2)); where a container forbids it, /proc is asked.
+fn has_threads() -> bool {
+    match nix::sched::unshare(nix::sched::CloneFlags::CLONE_THREAD) {
+        Ok(()) => false,
+        Err(nix::errno::Errno::EINVAL) => true,
+        Err(_) => fs::read_dir("/proc/self/task").is_ok_and(|tasks| tasks.count() > 1),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The root directory of a sandbox: built on a tmpfs, then made the root.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::fs;
 use std::io;
@@ -13,7 +13,7 @@ use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
 use super::launcher::Prepared;
 use super::spec::{Entry, View};
 use super::step::{AtStep as _, Step, StepError};
-use crate::kernel::mounts::{self, NO_DEV, NO_SUID, READ_ONLY, Reach};
+use crate::kernel::mounts::{self, NO_DEV, NO_EXEC, NO_SUID, READ_ONLY, Reach};
 use crate::kernel::probe;
 
 /// Room for directories, links and small files.
@@ -35,18 +35,27 @@ pub(super) fn build(view: &View, mut prepared: Prepared) -> Result<(), StepError
         root,
         prepared: &prepared,
         made: RefCell::default(),
+        together: Cell::new(true),
     };
     for entry in view.fixed.iter().chain(&view.mounted) {
         builder.make_room(entry)?;
     }
-    for entry in &view.fixed {
+    let (executable, plain): (Vec<_>, Vec<_>) = view.fixed.iter().partition(|entry| is_executable(entry));
+    for entry in plain {
         builder.add(entry)?;
     }
-    mounts::set_attributes(root, READ_ONLY | NO_SUID | NO_DEV, Reach::Tree).at(Step::Root)?;
-    for entry in &view.mounted {
+    // Most of what is fixed has these attributes: they are set in one go.
+    mounts::set_attributes(root, READ_ONLY | NO_SUID | NO_DEV | NO_EXEC, Reach::Tree).at(Step::Root)?;
+    mounts::clear_attributes(root, NO_EXEC).at(Step::Root)?; // a shell's copy is in it
+    builder.together.set(false);
+    for entry in executable.into_iter().chain(&view.mounted) {
         builder.add(entry)?;
     }
     enter(root).at(Step::Pivot)
+}
+
+fn is_executable(entry: &Entry) -> bool {
+    matches!(entry, Entry::Bind { attributes, .. } if attributes & NO_EXEC == 0)
 }
 
 /// How much room the programs that are copied take.
@@ -99,6 +108,8 @@ struct Builder<'a> {
     prepared: &'a Prepared,
     /// Directories that were made, and that no mount covers yet: most entries have the same few parents.
     made: RefCell<HashSet<PathBuf>>,
+    /// Whether the attributes of binds are set later, all together.
+    together: Cell<bool>,
 }
 
 impl Builder<'_> {
@@ -143,11 +154,11 @@ impl Builder<'_> {
         if let Some(parent) = path.parent() {
             self.directory(parent)?;
         }
-        let place = self.place(path);
-        if place.symlink_metadata().is_ok() {
-            return Ok(());
+        let (kind, mode) = (rustix::fs::FileType::RegularFile, rustix::fs::Mode::from(0o444));
+        match rustix::fs::mknodat(rustix::fs::CWD, self.place(path), kind, mode, 0) {
+            Ok(()) | Err(rustix::io::Errno::EXIST) => Ok(()),
+            Err(error) => Err(error).at_path(Step::Mount, path),
         }
-        fs::File::create_new(place).map(drop).at_path(Step::Mount, path)
     }
 
     fn add(&self, entry: &Entry) -> Result<(), StepError> {
@@ -157,7 +168,7 @@ impl Builder<'_> {
                 self.parent(path)?;
                 fs::write(self.place(path), text).at_path(Step::Mount, path)
             }
-            Entry::Copy { path, source } => {
+            Entry::Copy { path, source, .. } => {
                 self.parent(path)?;
                 copy_unreadable(source, &self.place(path)).at_path(Step::Mount, path)
             }
@@ -184,7 +195,7 @@ impl Builder<'_> {
             } => self
                 .own(path, source, *attributes, (*device, *inode))
                 .at_path(Step::PrepareWorkspace, path),
-            Entry::Pin { path, attributes } => {
+            Entry::Pin { path, attributes, .. } => {
                 let place = self.place(path);
                 self.bind(path, &place, *attributes).at_path(Step::Mount, path)
             }
@@ -222,7 +233,7 @@ impl Builder<'_> {
         let place = self.place(path);
         rustix::mount::mount(kind, &place, kind, MountFlags::empty(), Some(options.as_c_str()))
             .at_path(Step::Mount, path)?;
-        self.made.borrow_mut().clear(); // what was made below is covered now
+        self.made.borrow_mut().retain(|made| !made.starts_with(path)); // what was made below is covered now
         mounts::set_attributes(&place, attributes, Reach::Mount).at_path(Step::Mount, path)
     }
 
@@ -231,6 +242,9 @@ impl Builder<'_> {
         match self.prepared(path) {
             Some(tree) => mounts::attach(tree, &place)?,
             None => rustix::mount::mount_bind_recursive(source, &place)?,
+        }
+        if self.together.get() {
+            return Ok(());
         }
         mounts::set_attributes(&place, attributes, Reach::Tree)
     }
