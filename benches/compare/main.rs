@@ -97,7 +97,7 @@ fn gate() -> Row {
 
 /// `/bin/true` through the whole path of a call, beside a plain fork and exec of it.
 fn launch() -> Vec<Row> {
-    let cases: [(&str, &[&str], Duration); 3] = [
+    let cases: [(&str, &[&str], Duration); 4] = [
         ("launch of /bin/true, one after another", &[], Duration::ZERO),
         (
             "the same where no cgroup is to be had",
@@ -105,6 +105,11 @@ fn launch() -> Vec<Row> {
             Duration::ZERO,
         ),
         ("the same, 100 ms apart", &[], Duration::from_millis(100)),
+        (
+            "the same, one after another, with nothing built ahead",
+            &["--pretend", "ahead"],
+            Duration::ZERO,
+        ),
     ];
     cases
         .into_iter()

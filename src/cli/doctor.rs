@@ -58,6 +58,7 @@ impl Doctor {
         let launchers = Launchers::new(LaunchOptions {
             run_as: None,
             pretend: self.pretend.clone(),
+            ahead: false,
         });
         launchers.support().await?; // starting sweeps
         if self.clean {

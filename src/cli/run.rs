@@ -100,6 +100,7 @@ impl Run {
         let launchers = Launchers::new(LaunchOptions {
             run_as: self.run_as,
             pretend: self.pretend.clone(),
+            ahead: false,
         });
         let code = match launchers.launch(grant).await {
             Ok(sandbox) => {

@@ -116,6 +116,7 @@ impl Serve {
             launchers: Launchers::new(LaunchOptions {
                 run_as: self.run_as,
                 pretend: self.pretend.clone(),
+                ahead: true,
             }),
             workspace,
         })

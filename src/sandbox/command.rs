@@ -6,14 +6,14 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 
 use super::init;
-use super::spec::{CommandSpec, Spec};
+use super::spec::{Base, CommandSpec, Task};
 use super::step::{AtStep as _, Step, StepError};
 use super::syscalls;
 use crate::kernel::{fds, process, tty};
 
 /// Executes the command, or says on `failed` why not. `failed` closes by itself when it works.
-pub(super) fn run(spec: &Spec, stdio: Vec<OwnedFd>, mut failed: PipeWriter) -> ! {
-    if let Err(error) = execute(spec, &stdio)
+pub(super) fn run(base: &Base, task: &Task, stdio: Vec<OwnedFd>, mut failed: PipeWriter) -> ! {
+    if let Err(error) = execute(base, task, &stdio)
         && let Ok(text) = serde_json::to_vec(&error)
     {
         failed.write_all(&text).ok(); // pid 1 sees our exit otherwise
@@ -21,23 +21,21 @@ pub(super) fn run(spec: &Spec, stdio: Vec<OwnedFd>, mut failed: PipeWriter) -> !
     process::exit_now(125)
 }
 
-fn execute(spec: &Spec, stdio: &[OwnedFd]) -> Result<std::convert::Infallible, StepError> {
+fn execute(base: &Base, task: &Task, stdio: &[OwnedFd]) -> Result<std::convert::Infallible, StepError> {
     rustix::process::setsid().at(Step::Session)?;
-    if let Some(terminal) = spec.terminal.and(stdio.first()) {
+    if let Some(terminal) = task.terminal.and(stdio.first()) {
         tty::make_controlling(terminal).at(Step::Session)?;
     }
     for (fd, number) in stdio.iter().zip(0..) {
         fds::move_to(fd, number).at(Step::Session)?;
     }
     init::reset_signals().at(Step::Session)?;
-    rustix::process::umask(rustix::fs::Mode::from_bits_truncate(spec.command.umask));
+    rustix::process::umask(rustix::fs::Mode::from_bits_truncate(task.command.umask));
     // If memory runs out, the sandbox's processes go before pid 1 and before the host's.
     std::fs::write("/proc/self/oom_score_adj", "500").ok(); // not where /proc is hidden
-    rustix::process::chdir(&spec.command.cwd).at_path(Step::WorkingDirectory, &spec.command.cwd)?;
-    let program = Program::prepare(&spec.command)?;
-    for filter in &spec.filters {
-        syscalls::load(filter).at(Step::Filter)?;
-    }
+    rustix::process::chdir(&task.command.cwd).at_path(Step::WorkingDirectory, &task.command.cwd)?;
+    let program = Program::prepare(&task.command)?;
+    syscalls::load(&base.filter).at(Step::Filter)?;
     program.execute()
 }
 

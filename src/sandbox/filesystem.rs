@@ -4,13 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::environment;
+use super::host_file::{HostFile, existing};
 use super::places::{HOME, Places};
 use super::plan::{Modes, Refusal};
 use super::shell::Shell;
-use super::spec::{Access, Entry, LandlockSpec, View};
+use super::spec::{Access, Entry, FileId, LandlockSpec, View};
 use crate::kernel::mounts::{NO_DEV, NO_EXEC, NO_SUID, READ_ONLY};
 use crate::policy::LaunchRequest;
-use crate::profile::{HostPath, Limits, Network, PathRule, Presence, WorkspaceAccess, WriteAndExecute};
+use crate::profile::{Limits, Network, WorkspaceAccess, WriteAndExecute};
 
 /// /dev/shm: enough for Python's multiprocessing and for browsers' tests.
 const SHM: u64 = 64 << 20;
@@ -42,7 +43,7 @@ pub(super) fn plan(
     let mut reads = existing(request, &profile.filesystem.read)?;
     let executes = existing(request, &profile.filesystem.execute)?;
     if profile.network == Network::Host {
-        reads.push(PathBuf::from("/etc/resolv.conf"));
+        reads.extend(HostFile::find("/etc/resolv.conf".into()));
     }
     let mut view = modes
         .namespaces
@@ -55,8 +56,11 @@ pub(super) fn plan(
     if let Some(shell) = shell {
         rules.push((places.shells.clone(), PROGRAM));
         if let Some(view) = &mut view {
-            let (path, source) = (shell.program.clone(), shell.source.clone());
-            view.fixed.push(Entry::Copy { path, source });
+            view.fixed.push(Entry::Copy {
+                path: shell.program.clone(),
+                source: shell.source.clone(),
+                seen: shell.seen,
+            });
         }
     }
     let landlock = (modes.landlock > 0).then(|| LandlockSpec {
@@ -67,29 +71,7 @@ pub(super) fn plan(
     Ok((view, landlock))
 }
 
-/// The paths of the rules that exist; one that must and does not stops the launch.
-fn existing(request: &LaunchRequest, rules: &[PathRule]) -> Result<Vec<PathBuf>, Refusal> {
-    let home = super::workspace::home();
-    let mut found = Vec::new();
-    for rule in rules {
-        let path = match (&rule.path, &home) {
-            (HostPath::Absolute(path), _) => path.clone(),
-            (HostPath::Home(below), Some(home)) => home.join(below),
-            (HostPath::Home(below), None) => Path::new("~").join(below),
-        };
-        if path.symlink_metadata().is_ok() {
-            found.push(path);
-        } else if rule.presence == Presence::Required {
-            return Err(Refusal::MissingPath {
-                profile: request.profile.name.clone(),
-                path,
-            });
-        }
-    }
-    Ok(found)
-}
-
-fn view(request: &LaunchRequest, modes: &Modes, places: &Places, reads: &[PathBuf], executes: &[PathBuf]) -> View {
+fn view(request: &LaunchRequest, modes: &Modes, places: &Places, reads: &[HostFile], executes: &[HostFile]) -> View {
     let profile = &request.profile;
     let strict = profile.filesystem.write_and_execute == WriteAndExecute::Denied;
     let exec = if strict { NO_EXEC } else { 0 };
@@ -105,8 +87,11 @@ fn view(request: &LaunchRequest, modes: &Modes, places: &Places, reads: &[PathBu
             });
         }
     }
-    for path in executes.iter().chain(reads) {
-        host_path(&mut view.fixed, path, executes.contains(path));
+    for file in executes {
+        host_path(&mut view.fixed, file, 0);
+    }
+    for file in reads {
+        host_path(&mut view.fixed, file, NO_EXEC);
     }
     view.fixed.extend(environment::files(
         modes.identity.outside,
@@ -131,6 +116,7 @@ fn proc(view: &mut View) {
         view.mounted.push(Entry::Pin {
             path: path.into(),
             attributes: PLAIN | NO_EXEC | READ_ONLY,
+            seen: None,
         });
     }
     let masked = PROC_MASKED.into_iter().filter(|path| Path::new(path).exists());
@@ -140,6 +126,7 @@ fn proc(view: &mut View) {
         directory: false,
         attributes: NO_SUID | NO_EXEC | READ_ONLY,
         needed: true,
+        seen: None,
     }));
 }
 
@@ -168,26 +155,27 @@ fn private_directories(view: &mut View, limits: &Limits, modes: &Modes, places: 
 }
 
 /// A path of the host: bound, or made again where it is a link.
-fn host_path(fixed: &mut Vec<Entry>, path: &Path, execute: bool) {
+fn host_path(fixed: &mut Vec<Entry>, file: &HostFile, attributes: u64) {
+    let HostFile { path, found } = file;
     let there = |e: &Entry| matches!(e, Entry::Link { path: p, .. } | Entry::Bind { path: p, .. } if p == path);
     if fixed.iter().any(there) {
         return;
     }
-    let path = path.to_owned();
-    match fs::read_link(&path) {
-        Ok(target) => fixed.push(Entry::Link { path, target }),
-        Err(_) => {
-            let attributes = PLAIN | READ_ONLY | if execute { 0 } else { NO_EXEC };
-            let directory = path.is_dir();
-            fixed.push(Entry::Bind {
-                source: path.clone(),
-                path,
-                directory,
-                attributes,
-                needed: true,
-            });
-        }
-    }
+    let link = found.is_symlink().then(|| fs::read_link(path));
+    fixed.push(match link {
+        Some(Ok(target)) => Entry::Link {
+            path: path.clone(),
+            target,
+        },
+        _ => Entry::Bind {
+            path: path.clone(),
+            source: path.clone(),
+            directory: found.is_dir(),
+            attributes: PLAIN | READ_ONLY | attributes,
+            needed: true,
+            seen: Some(FileId::of(found)),
+        },
+    });
 }
 
 fn devices(view: &mut View, modes: &Modes) {
@@ -200,6 +188,7 @@ fn devices(view: &mut View, modes: &Modes) {
             directory: false,
             attributes: NO_SUID | NO_EXEC,
             needed,
+            seen: None,
         });
     }
     let links = [
@@ -259,12 +248,14 @@ fn workspace(view: &mut View, request: &LaunchRequest, exec: u64) {
                 view.mounted.push(Entry::Pin {
                     path: place.clone(),
                     attributes: attributes | READ_ONLY,
+                    seen: Some(FileId::of(&found)),
                 });
             } else if !pinned.contains(&place) {
                 pinned.push(place.clone());
                 view.mounted.push(Entry::Pin {
                     path: place.clone(),
                     attributes,
+                    seen: Some(FileId::of(&found)),
                 });
             }
         }
@@ -310,7 +301,7 @@ fn private(request: &LaunchRequest) -> Access {
 }
 
 /// Rules inside a view: all of it is there to be read, little to be written or executed.
-fn inside(request: &LaunchRequest, executes: &[PathBuf]) -> Vec<(PathBuf, Access)> {
+fn inside(request: &LaunchRequest, executes: &[HostFile]) -> Vec<(PathBuf, Access)> {
     let private = private(request);
     let device = Access {
         read: true,
@@ -341,20 +332,25 @@ fn inside(request: &LaunchRequest, executes: &[PathBuf]) -> Vec<(PathBuf, Access
     rules.extend(
         executes
             .iter()
-            .map(|path| (path.clone(), Access { execute: true, ..READ })),
+            .map(|file| (file.path.clone(), Access { execute: true, ..READ })),
     );
     rules
 }
 
 /// Rules without a view: paths of the host, and nothing of its /proc, /tmp or home directories.
-fn alone(request: &LaunchRequest, places: &Places, reads: &[PathBuf], executes: &[PathBuf]) -> Vec<(PathBuf, Access)> {
-    let mut rules: Vec<(PathBuf, Access)> = reads.iter().map(|path| (path.clone(), READ)).collect();
+fn alone(
+    request: &LaunchRequest,
+    places: &Places,
+    reads: &[HostFile],
+    executes: &[HostFile],
+) -> Vec<(PathBuf, Access)> {
+    let mut rules: Vec<(PathBuf, Access)> = reads.iter().map(|file| (file.path.clone(), READ)).collect();
     rules.extend(["/etc/passwd", "/etc/group", "/etc/nsswitch.conf", "/etc/hosts"].map(|path| (path.into(), READ)));
     rules.extend(["/proc/meminfo", "/proc/cpuinfo", "/proc/stat", "/proc/loadavg"].map(|path| (path.into(), READ)));
     rules.extend(
         executes
             .iter()
-            .map(|path| (path.clone(), Access { execute: true, ..READ })),
+            .map(|file| (file.path.clone(), Access { execute: true, ..READ })),
     );
     for name in DEVICES {
         let device = Access {

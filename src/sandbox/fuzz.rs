@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, from_slice, to_value, to_vec};
 
 use super::init::Report;
-use super::spec::{Spec, Word};
+use super::spec::{Base, Task, Word};
 use super::zygote::Ask;
 use crate::kernel::fdpass;
 
@@ -26,7 +26,8 @@ pub fn frames(bytes: &[u8]) {
     theirs.shutdown(Shutdown::Write).ok(); // the other end is ours too
     while let Ok(Some((message, fds))) = fdpass::receive(&ours) {
         assert!(fds.is_empty());
-        understood::<Spec>(&message);
+        understood::<Base>(&message);
+        understood::<Task>(&message);
         understood::<Word>(&message);
         understood::<Ask>(&message);
         understood::<Report>(&message);

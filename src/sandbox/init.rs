@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::command;
 use super::landlock;
 use super::launcher::Prepared;
-use super::spec::{Resource, Spec, Text, Word};
+use super::spec::{Base, Resource, Task, Text, Word};
 use super::step::{AtStep as _, Step, StepError};
 use super::syscalls;
 use super::view;
@@ -23,16 +23,6 @@ use super::{Status, Target};
 use crate::kernel::identity::{self, Groups};
 use crate::kernel::process::{self, Fork, SignalAction};
 use crate::kernel::{fdpass, fds, network, tty};
-
-/// What pid 1 has in hand at birth.
-pub(super) struct InitEnds {
-    /// To its launcher.
-    pub(super) line: UnixStream,
-    /// Standard input, output and error of the command, unless it gets a terminal.
-    pub(super) stdio: Vec<OwnedFd>,
-    /// Mounts that the launcher prepared.
-    pub(super) mounts: Prepared,
-}
 
 /// What pid 1 tells its launcher when the command has ended.
 #[derive(Debug, Serialize, Deserialize)]
@@ -69,10 +59,9 @@ impl InitOrder {
     }
 }
 
-/// Builds the rest, runs the command to its end, and exits.
-pub(super) fn run(spec: &Spec, ends: InitEnds) -> ! {
-    let InitEnds { line, stdio, mounts } = ends;
-    if let Err(error) = build(spec, &line, stdio, mounts) {
+/// Builds the rest, waits for the task, runs its command to its end, and exits.
+pub(super) fn run(base: &Base, line: UnixStream, mounts: Prepared) -> ! {
+    if let Err(error) = build(base, &line, mounts).and_then(|()| take_task(base, &line)) {
         if let Ok(text) = serde_json::to_vec(&Word::Failed(error)) {
             fdpass::send(&line, &text, &[]).ok(); // a launcher that is gone needs no word
         }
@@ -81,53 +70,64 @@ pub(super) fn run(spec: &Spec, ends: InitEnds) -> ! {
     process::exit_now(0)
 }
 
-fn build(spec: &Spec, line: &UnixStream, stdio: Vec<OwnedFd>, mounts: Prepared) -> Result<(), StepError> {
+fn build(base: &Base, line: &UnixStream, mounts: Prepared) -> Result<(), StepError> {
     let mut go = [0];
     (&*line).read_exact(&mut go).at(Step::Namespaces)?;
-    let groups = if spec.identity.change {
+    let groups = if base.identity.change {
         Groups::Settable
     } else {
         Groups::GivenUp
     };
-    let (uid, gid) = spec.identity.outside;
-    if spec.namespaces.user {
+    let (uid, gid) = base.identity.outside;
+    if base.namespaces.user {
         identity::become_user(uid, gid, groups).at(Step::Identity)?;
-        lower_counts(spec).at(Step::Counts)?;
+        lower_counts(base).at(Step::Counts)?;
     }
-    if spec.namespaces.others {
+    if base.namespaces.others {
         rustix::system::sethostname(HOST_NAME).at(Step::Namespaces)?; // the host's is not the sandbox's business
     }
-    if spec.namespaces.network {
+    if base.namespaces.network {
         network::bring_loopback_up().at(Step::Loopback)?;
     }
-    if let Some(view) = &spec.view {
+    if let Some(view) = &base.view {
         view::build(view, mounts)?;
     }
-    if spec.identity.change && !spec.namespaces.user {
-        set_limits(spec)?; // raising needs root, and the number of processes counts from here
+    if base.identity.change && !base.namespaces.user {
+        set_limits(base)?; // raising needs root, and the number of processes counts from here
         identity::become_user(uid, gid, groups).at(Step::Identity)?;
     }
-    let (master, stdio) = terminal(spec, stdio)?;
-    if spec.namespaces.user || !spec.identity.change {
-        set_limits(spec)?;
+    if base.namespaces.user || !base.identity.change {
+        set_limits(base)?;
     }
-    write_startup(spec)?;
     identity::drop_capabilities().at(Step::Capabilities)?;
     tie_to_launcher(line).at(Step::ParentDeath)?;
     rustix::thread::set_no_new_privs(true).at(Step::NoNewPrivileges)?;
-    if let Some(rules) = &spec.landlock {
+    if let Some(rules) = &base.landlock {
         landlock::restrict(rules)?;
     }
     rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable).at(Step::ParentDeath)?;
-    if !spec.namespaces.pid {
+    if !base.namespaces.pid {
         rustix::process::set_child_subreaper(Some(rustix::process::getpid())).at(Step::Fork)?;
     }
-    start(spec, line, stdio, master)
+    Ok(())
+}
+
+/// What is to be run. It is told only what is built, and by the launcher alone.
+fn take_task(base: &Base, line: &UnixStream) -> Result<(), StepError> {
+    let Some((text, stdio)) = fdpass::receive(line).at(Step::ReadSpec)? else {
+        return Ok(()); // nobody wants it
+    };
+    let task: Task = serde_json::from_slice(&text)
+        .map_err(io::Error::from)
+        .at(Step::ReadSpec)?;
+    let (master, stdio) = terminal(&task, stdio)?;
+    write_startup(&task)?;
+    start(base, &task, line, stdio, master)
 }
 
 /// The files that an interactive shell starts with: the shell removes them before it runs anything else.
-fn write_startup(spec: &Spec) -> Result<(), StepError> {
-    let Some(startup) = &spec.startup else { return Ok(()) };
+fn write_startup(task: &Task) -> Result<(), StepError> {
+    let Some(startup) = &task.startup else { return Ok(()) };
     let write = || -> io::Result<()> {
         std::fs::DirBuilder::new().mode(0o700).create(&startup.directory)?;
         for (name, Text(text)) in &startup.files {
@@ -145,12 +145,18 @@ fn write_startup(spec: &Spec) -> Result<(), StepError> {
 }
 
 /// Forks the command, says that it runs, and stays until it has ended.
-fn start(spec: &Spec, line: &UnixStream, stdio: Vec<OwnedFd>, master: Option<OwnedFd>) -> Result<(), StepError> {
+fn start(
+    base: &Base,
+    task: &Task,
+    line: &UnixStream,
+    stdio: Vec<OwnedFd>,
+    master: Option<OwnedFd>,
+) -> Result<(), StepError> {
     let (mut executed, failed) = io::pipe().at(Step::Fork)?;
     match process::fork(0, None).at(Step::Fork)? {
         Fork::Child => {
             drop((executed, master));
-            command::run(spec, stdio, failed)
+            command::run(base, task, stdio, failed)
         }
         Fork::Parent { pid, .. } => {
             drop((failed, stdio));
@@ -162,12 +168,12 @@ fn start(spec: &Spec, line: &UnixStream, stdio: Vec<OwnedFd>, master: Option<Own
             let started = serde_json::to_vec(&Word::Started)
                 .map_err(io::Error::from)
                 .at(Step::Exec)?;
-            let own = master.as_ref().filter(|_| spec.terminal.is_some_and(|t| t.private));
+            let own = master.as_ref().filter(|_| task.terminal.is_some_and(|t| t.private));
             let passed: Vec<_> = own.iter().map(|fd| fd.as_fd()).collect();
             fdpass::send(line, &started, &passed).at(Step::Exec)?;
             drop(passed);
-            syscalls::load(&spec.init_filter).at(Step::InitFilter)?;
-            let report = tend(spec, line, pid, master.as_ref());
+            syscalls::load(&base.init_filter).at(Step::InitFilter)?;
+            let report = tend(base, line, pid, master.as_ref());
             let text = serde_json::to_vec(&report).map_err(io::Error::from).at(Step::Exec)?;
             fdpass::send(line, &text, &[]).at(Step::Exec)
         }
@@ -175,10 +181,10 @@ fn start(spec: &Spec, line: &UnixStream, stdio: Vec<OwnedFd>, master: Option<Own
 }
 
 /// Reaps and passes signals on until the command has ended; then nothing is left alive.
-fn tend(spec: &Spec, line: &UnixStream, command: Pid, terminal: Option<&OwnedFd>) -> Report {
+fn tend(base: &Base, line: &UnixStream, command: Pid, terminal: Option<&OwnedFd>) -> Report {
     let status = wait_for(line, command, terminal);
     let mut killed = 0;
-    if spec.namespaces.pid {
+    if base.namespaces.pid {
         // Everything in this namespace but ourselves.
         rustix::process::kill_process_group(Pid::INIT, rustix::process::Signal::CONT).ok();
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(-1), Signal::SIGKILL).ok(); // none left is as good
@@ -253,8 +259,8 @@ fn ended(status: WaitStatus) -> Status {
 }
 
 /// The master of the terminal, where there is one, and the command's standard input, output and error.
-fn terminal(spec: &Spec, mut stdio: Vec<OwnedFd>) -> Result<(Option<OwnedFd>, Vec<OwnedFd>), StepError> {
-    let Some(wanted) = spec.terminal else {
+fn terminal(task: &Task, mut stdio: Vec<OwnedFd>) -> Result<(Option<OwnedFd>, Vec<OwnedFd>), StepError> {
+    let Some(wanted) = task.terminal else {
         return Ok((None, stdio));
     };
     if !wanted.private {
@@ -270,18 +276,18 @@ fn terminal(spec: &Spec, mut stdio: Vec<OwnedFd>) -> Result<(Option<OwnedFd>, Ve
 }
 
 /// Counts that the kernel keeps for each user namespace: watches, and namespaces within.
-fn lower_counts(spec: &Spec) -> io::Result<()> {
+fn lower_counts(base: &Base) -> io::Result<()> {
     const INOTIFY_INSTANCES: &str = "100";
-    if !spec.namespaces.mount {
+    if !base.namespaces.mount {
         return Ok(()); // without one this is the host's /proc, which is not ours to write
     }
     std::fs::write("/proc/sys/user/max_inotify_instances", INOTIFY_INSTANCES)?;
     std::fs::write("/proc/sys/user/max_user_namespaces", "0")
 }
 
-fn set_limits(spec: &Spec) -> Result<(), StepError> {
+fn set_limits(base: &Base) -> Result<(), StepError> {
     use nix::sys::resource::Resource as R;
-    for (resource, soft, hard) in &spec.rlimits {
+    for (resource, soft, hard) in &base.rlimits {
         let known = match resource {
             Resource::OpenFiles => R::RLIMIT_NOFILE,
             Resource::FileSize => R::RLIMIT_FSIZE,
@@ -297,7 +303,7 @@ fn set_limits(spec: &Spec) -> Result<(), StepError> {
         let (soft, hard) = ((*soft).min(ceiling), (*hard).min(ceiling));
         nix::sys::resource::setrlimit(known, soft, hard).at(Step::ResourceLimits)?;
     }
-    if let Some(count) = spec.processors {
+    if let Some(count) = base.processors {
         limit_processors(count).at(Step::Processors)?;
     }
     Ok(())

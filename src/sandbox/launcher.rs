@@ -13,9 +13,9 @@ use std::path::{Path, PathBuf};
 use nix::sys::signal::Signal;
 use rustix::process::Pid;
 
-use super::init::{self, InitEnds};
+use super::init;
 use super::private::Temporary;
-use super::spec::{Entry, Spec, Word};
+use super::spec::{Base, Entry, Task, Word};
 use super::step::{AtStep as _, Step, StepError};
 use super::survivors;
 use super::view;
@@ -29,42 +29,57 @@ use crate::kernel::process::{self, Fork, SignalAction};
 /// Runs one sandbox from its spec to its end, then exits.
 pub(super) fn run(control: UnixStream) -> ! {
     let said = match launch(&control) {
-        Ok(ended) => ended,
-        Err(error) => Word::Failed(error),
+        Ok(said) => said,
+        Err(error) => Some(Word::Failed(error)),
     };
-    if let Ok(text) = serde_json::to_vec(&said) {
+    if let Some(Ok(text)) = said.map(|word| serde_json::to_vec(&word)) {
         fdpass::send(&control, &text, &[]).ok(); // the server may be gone; nobody else to tell
     }
     process::exit_now(0)
 }
 
-fn launch(control: &UnixStream) -> Result<Word, StepError> {
+/// Builds what can be built before anybody asks for it; then waits for what is to be run.
+fn launch(control: &UnixStream) -> Result<Option<Word>, StepError> {
     process::set_signal(Signal::SIGCHLD, SignalAction::Default).at(Step::ReadSpec)?;
-    let (text, mut passed) = fdpass::receive(control)
-        .at(Step::ReadSpec)?
-        .ok_or(io::ErrorKind::UnexpectedEof)
-        .at(Step::ReadSpec)?;
-    let spec: Spec = serde_json::from_slice(&text)
+    let Some((text, _)) = fdpass::receive(control).at(Step::ReadSpec)? else {
+        return Ok(None); // nobody wants it
+    };
+    let base: Base = serde_json::from_slice(&text)
         .map_err(io::Error::from)
         .at(Step::ReadSpec)?;
     drop(text);
     process::join_new_session_keyring()
         .or_else(keyrings_are_missing)
         .at(Step::Keyring)?;
-    if !spec.namespaces.pid {
+    if !base.namespaces.pid {
         survivors::adopt().at(Step::Namespaces)?;
     }
-    let _private = make_private(&spec)?;
-    let group = make_group(&spec)?;
-    let before = Before::look(&spec);
-    let result = build(control, &spec, group.as_ref(), &mut passed).map(|running| {
-        drop(passed);
-        Watcher::new(control, &spec, group.as_ref(), running, before).run()
-    });
+    let _private = make_private(&base)?;
+    let group = make_group(&base)?;
+    let result = run_in(control, &base, group.as_ref());
     if let Some(group) = &group {
         group.remove();
     }
-    result.map(Word::Ended)
+    result
+}
+
+fn run_in(control: &UnixStream, base: &Base, group: Option<&Group>) -> Result<Option<Word>, StepError> {
+    let running = build(base, group)?;
+    let begun = settle(base, group, &running).and_then(|()| begin(control, group, &running));
+    match begun {
+        Ok(Some((task, before))) => {
+            let watcher = Watcher::new(control, base, &task, group, running, before);
+            Ok(Some(Word::Ended(watcher.run())))
+        }
+        nothing_runs => {
+            rustix::process::pidfd_send_signal(&running.pidfd, rustix::process::Signal::KILL).ok(); // it may have ended
+            rustix::process::waitpid(Some(running.init), rustix::process::WaitOptions::empty()).ok();
+            if !base.namespaces.pid {
+                survivors::end_all();
+            }
+            nothing_runs.map(|_| None)
+        }
+    }
 }
 
 /// A kernel without keyrings has none to leak.
@@ -77,20 +92,20 @@ fn keyrings_are_missing(error: io::Error) -> io::Result<()> {
 }
 
 /// The home and the temporary directory of a sandbox without a view: they go when this is dropped.
-fn make_private(spec: &Spec) -> Result<Option<Temporary>, StepError> {
-    let Some(path) = &spec.private else { return Ok(None) };
+fn make_private(base: &Base) -> Result<Option<Temporary>, StepError> {
+    let Some(path) = &base.private else { return Ok(None) };
     let make = || -> io::Result<Temporary> {
         // Others may pass through, nobody may list: the names below are no secret.
-        let made = Temporary::create_named(path.clone(), if spec.identity.change { 0o711 } else { 0o700 })?;
-        if let Some((source, copy)) = spec.startup.as_ref().and_then(|startup| startup.copy.as_ref()) {
+        let made = Temporary::create_named(path.clone(), if base.identity.change { 0o711 } else { 0o700 })?;
+        if let Some((source, copy)) = &base.copy {
             std::fs::DirBuilder::new().mode(0o711).create(path.join("shells"))?;
             view::copy_unreadable(source, copy)?;
         }
         for name in ["home", "tmp"] {
             let directory = path.join(name);
             std::fs::DirBuilder::new().mode(0o700).create(&directory)?;
-            if spec.identity.change {
-                let (uid, gid) = spec.identity.outside;
+            if base.identity.change {
+                let (uid, gid) = base.identity.outside;
                 std::os::unix::fs::chown(&directory, Some(uid), Some(gid))?;
             }
         }
@@ -99,9 +114,9 @@ fn make_private(spec: &Spec) -> Result<Option<Temporary>, StepError> {
     make().map(Some).at_path(Step::PrivateDirectories, path)
 }
 
-fn make_group(spec: &Spec) -> Result<Option<Group>, StepError> {
-    let Some(cgroup) = &spec.cgroup else { return Ok(None) };
-    let name = format!("{}{}", cgroup::PREFIX, spec.name);
+fn make_group(base: &Base) -> Result<Option<Group>, StepError> {
+    let Some(cgroup) = &base.cgroup else { return Ok(None) };
+    let name = format!("{}{}", cgroup::PREFIX, base.name);
     Group::create(&cgroup.parent, &name, &cgroup.limits)
         .map(Some)
         .at(Step::Cgroup)
@@ -117,73 +132,70 @@ pub(super) struct Running {
     pub(super) line: UnixStream,
 }
 
-fn build(
-    control: &UnixStream,
-    spec: &Spec,
-    group: Option<&Group>,
-    passed: &mut Vec<OwnedFd>,
-) -> Result<Running, StepError> {
-    let prepared = prepare_mounts(spec)?;
+/// Forks pid 1, which builds on once its ids and its cgroup are set.
+fn build(base: &Base, group: Option<&Group>) -> Result<Running, StepError> {
+    let mounts = prepare_mounts(base)?;
     let (mine, its) = UnixStream::pair().at(Step::Namespaces)?;
     let birthplace = group.and_then(Group::birthplace);
-    match process::fork(spec.namespaces.flags(), birthplace).at(Step::Namespaces)? {
+    match process::fork(base.namespaces.flags(), birthplace).at(Step::Namespaces)? {
         Fork::Child => {
             drop(mine);
-            init::run(
-                spec,
-                InitEnds {
-                    line: its,
-                    stdio: std::mem::take(passed),
-                    mounts: prepared,
-                },
-            )
+            init::run(base, its, mounts)
         }
-        Fork::Parent { pid, pidfd } => {
-            drop((its, prepared));
-            passed.clear();
-            let running = Running {
-                init: pid,
-                pidfd,
-                line: mine,
-            };
-            let result = settle(control, spec, group, &running);
-            if result.is_err() {
-                rustix::process::pidfd_send_signal(&running.pidfd, rustix::process::Signal::KILL).ok();
-                rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty()).ok();
-                if !spec.namespaces.pid {
-                    survivors::end_all();
-                }
-            }
-            result.map(|()| running)
-        }
+        Fork::Parent { pid, pidfd } => Ok(Running {
+            init: pid,
+            pidfd,
+            line: mine,
+        }),
     }
 }
 
-/// Lets pid 1 go once its ids and its cgroup are set, and waits until the command is executed.
-fn settle(control: &UnixStream, spec: &Spec, group: Option<&Group>, running: &Running) -> Result<(), StepError> {
-    if spec.namespaces.user {
-        let groups = if spec.identity.change {
+/// Sets ids and cgroup of pid 1, and lets it go.
+fn settle(base: &Base, group: Option<&Group>, running: &Running) -> Result<(), StepError> {
+    if base.namespaces.user {
+        let groups = if base.identity.change {
             Groups::Settable
         } else {
             Groups::GivenUp
         };
-        let ids = spec.identity.outside;
+        let ids = base.identity.outside;
         identity::write_maps(running.init, ids, ids, groups).at(Step::IdMaps)?;
     }
     if let Some(group) = group.filter(|g| g.birthplace().is_none()) {
         group.add_process(running.init).at(Step::Cgroup)?;
     }
     let mut line = &running.line;
-    line.write_all(b"g").at(Step::Namespaces)?;
-    let (text, terminal) = fdpass::receive(line)
-        .and_then(|said| said.ok_or_else(|| io::ErrorKind::UnexpectedEof.into()))
-        .map_err(|error| died_early(group, &error))?;
+    line.write_all(b"g").at(Step::Namespaces)
+}
+
+/// Waits for the task, hands it to pid 1, and waits until its command is executed. None: nobody wants it.
+fn begin(control: &UnixStream, group: Option<&Group>, running: &Running) -> Result<Option<(Task, Before)>, StepError> {
+    let Some((text, passed)) = fdpass::receive(control).at(Step::ReadSpec)? else {
+        return Ok(None);
+    };
+    let task: Task = serde_json::from_slice(&text)
+        .map_err(io::Error::from)
+        .at(Step::ReadSpec)?;
+    let before = Before::look(&task.watch);
+    let line = &running.line;
+    let lent: Vec<_> = passed.iter().map(|fd| fd.as_fd()).collect();
+    let sent = fdpass::send(line, &text, &lent);
+    drop(lent);
+    drop(passed); // the command's ends are the command's alone from here on
+    let said = fdpass::receive(line).and_then(|said| said.ok_or_else(|| io::ErrorKind::UnexpectedEof.into()));
+    let (text, terminal) = match (said, sent) {
+        (Ok(said), _) => said, // why it could not be built, if it was gone before
+        (Err(_), Err(error)) => return Err(error).at(Step::Namespaces),
+        (Err(error), Ok(())) if fdpass::never_read(&error) => return Err(error).at(Step::Namespaces),
+        (Err(error), Ok(())) => return Err(died_early(group, &error)),
+    };
     match serde_json::from_slice(&text).map_err(io::Error::from).at(Step::Exec)? {
         Word::Failed(error) => return Err(error),
         Word::Started | Word::Ended(_) => {}
     }
     let terminal: Vec<_> = terminal.iter().map(|fd| fd.as_fd()).collect();
-    fdpass::send(control, &text, &terminal).at(Step::Exec)
+    fdpass::send(control, &text, &terminal).at(Step::Exec)?;
+    Ok(Some((task, before)))
 }
 
 /// pid 1 ended without a word: most often the memory limit is too low to start at all.
@@ -202,12 +214,12 @@ fn died_early(group: Option<&Group>, error: &io::Error) -> StepError {
 /// An ordinary user cannot, and binds by path once it has its own user and mount namespaces.
 pub(super) type Prepared = HashMap<PathBuf, OwnedFd>;
 
-fn prepare_mounts(spec: &Spec) -> Result<Prepared, StepError> {
+fn prepare_mounts(base: &Base) -> Result<Prepared, StepError> {
     let mut prepared = Prepared::new();
-    let Some(view) = spec
+    let Some(view) = base
         .view
         .as_ref()
-        .filter(|_| spec.identity.change && identity::has_admin())
+        .filter(|_| base.identity.change && identity::has_admin())
     else {
         return Ok(prepared);
     };
@@ -226,7 +238,7 @@ fn prepare_mounts(spec: &Spec) -> Result<Prepared, StepError> {
                 inode,
                 ..
             } => {
-                let tree = own_mount(source, (*device, *inode), spec.identity.outside);
+                let tree = own_mount(source, (*device, *inode), base.identity.outside);
                 prepared.insert(path.clone(), tree.at_path(Step::PrepareWorkspace, source)?);
             }
             _ => {}

@@ -3,6 +3,7 @@
 //! The server plans (`spawn`, `plan`), the zygote forks, the launcher builds and watches, pid 1
 //! finishes and reaps, and the command is hostile.
 
+mod ahead;
 mod cause;
 mod command;
 mod device;
@@ -11,11 +12,13 @@ mod error;
 #[cfg(test)]
 pub(crate) mod fake;
 mod filesystem;
+mod follow;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzz;
 mod growth;
 pub mod handle;
+mod host_file;
 mod init;
 mod landlock;
 mod launcher;
@@ -47,4 +50,3 @@ pub use shell::{MakeStartup, Startup};
 pub use spawn::{LaunchOptions, Launchers};
 pub use step::{Step, StepError};
 pub use support::{Protection, State};
-pub use syscalls::FilterError;

@@ -10,13 +10,14 @@ use super::filesystem;
 use super::places::Places;
 use super::resources;
 use super::shell::{MakeStartup, Shell};
-use super::spec::{CgroupSpec, Identity, Namespaces, Spec, TerminalSpec};
+use super::spec::{Base, CgroupSpec, Identity, Namespaces, Task, TerminalSpec};
 use super::support::{self, Protection};
-use super::syscalls::{self, Conditions, FilterError, Sockets};
+use super::syscalls::{self, Compiled, Conditions, Filter, Sockets};
 use crate::kernel::cgroup::GroupLimits;
 use crate::kernel::probe::Support;
+use crate::model::SessionId;
 use crate::policy::{LaunchGrant, LaunchRequest, Terminal};
-use crate::profile::{Enforcement, Network, SyscallAction};
+use crate::profile::{Enforcement, Limits, Network, SyscallAction};
 
 /// Why a sandbox is not built.
 #[derive(Debug, thiserror::Error)]
@@ -85,9 +86,6 @@ pub enum Refusal {
         "a home that is kept cannot be given to another user without a mount namespace; hint: run as an ordinary user, or choose a profile with `home: private`"
     )]
     ForeignHome,
-    /// A bug of ours.
-    #[error(transparent)]
-    Filter(#[from] FilterError),
 }
 
 /// What is used of what there is.
@@ -102,28 +100,87 @@ pub(super) struct Modes {
     pub(super) devpts: bool,
 }
 
-/// A spec and what protects the sandbox that it describes.
-pub(super) fn plan(
-    grant: &LaunchGrant,
-    support: &Support,
-    name: &str,
-    run_as: Option<u32>,
-    startup: Option<MakeStartup>,
-) -> Result<(Spec, Vec<Protection>), Refusal> {
-    let request = grant.request();
+/// What tells one sandbox from every other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Mark {
+    /// Its name.
+    pub(super) name: String,
+    /// Its user, where root gives it one of its own.
+    pub(super) uid: u32,
+}
+
+impl Mark {
+    pub(super) fn random() -> Result<Self, getrandom::Error> {
+        Ok(Self {
+            name: SessionId::random()?.to_string(),
+            uid: resources::session_uid(),
+        })
+    }
+}
+
+/// A sandbox, what protects it, and what it takes to plan its task.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) base: Base,
+    pub(super) protections: Vec<Protection>,
+    pub(super) rest: Rest,
+}
+
+/// What a task depends on besides its request.
+#[derive(Debug)]
+pub(super) struct Rest {
+    modes: Modes,
+    places: Places,
+    shell: Option<Shell>,
+    cwd: PathBuf,
+}
+
+impl Plan {
+    /// Plans a sandbox for what was granted.
+    pub(super) fn make(
+        grant: &LaunchGrant,
+        support: &Support,
+        mark: &Mark,
+        run_as: Option<u32>,
+        compiled: &Compiled,
+    ) -> Result<Self, Refusal> {
+        let request = grant.request();
+        let modes = modes(request, support, run_as, mark)?;
+        floor(&modes, support)?;
+        required(request, &modes, support)?;
+        let conditions = conditions(request, &modes, support.processors);
+        let places = Places::find(grant.caller(), request, &modes, &mark.name)?;
+        let rest = Rest {
+            cwd: working_directory(request, &places)?,
+            shell: Shell::find(request, &places)?,
+            modes,
+            places,
+        };
+        Ok(Self {
+            base: base(
+                request,
+                support,
+                &rest,
+                mark,
+                compiled.filter(&request.profile, &conditions),
+            )?,
+            protections: support::protections(request, &rest.modes, support, &conditions),
+            rest,
+        })
+    }
+}
+
+fn base(request: &LaunchRequest, support: &Support, rest: &Rest, mark: &Mark, filter: Filter) -> Result<Base, Refusal> {
     let profile = &request.profile;
-    let modes = modes(request, support, run_as)?;
-    floor(&modes, support)?;
-    required(request, &modes, support)?;
-    let processors = support.processors;
-    let conditions = conditions(request, &modes, processors);
-    let places = Places::find(grant.caller(), request, &modes, name)?;
-    let cwd = working_directory(request, &places)?;
-    let shell = Shell::find(request, &places, startup)?;
-    let (view, rules) = filesystem::plan(request, &modes, &places, shell.as_ref())?;
     let limits = &profile.limits;
-    let spec = Spec {
-        name: name.to_owned(),
+    let processors = support.processors;
+    let Rest {
+        modes, places, shell, ..
+    } = rest;
+    let (view, landlock) = filesystem::plan(request, modes, places, shell.as_ref())?;
+    let copied = shell.as_ref().filter(|_| places.private.is_some());
+    Ok(Base {
+        name: mark.name.clone(),
         identity: modes.identity,
         namespaces: modes.namespaces,
         cgroup: support.cgroup.clone().ok().map(|parent| CgroupSpec {
@@ -134,32 +191,40 @@ pub(super) fn plan(
                 millicores: limits.cpu.millicores(processors),
             },
         }),
-        landlock: rules,
-        filters: syscalls::compile(&profile.syscalls, &conditions)?,
-        init_filter: syscalls::init_filter(),
-        rlimits: resources::rlimits(limits, &modes),
-        processors: conditions
-            .affinity_fixed
-            .then(|| limits.cpu.millicores(processors) / 1000),
-        command: environment::command(request, cwd, &places, shell.as_ref()),
-        terminal: match request.terminal {
-            Terminal::None => None,
-            Terminal::Size { columns, rows } => Some(TerminalSpec {
-                columns,
-                rows,
-                private: modes.devpts,
-            }),
-        },
-        watch: resources::watch(request, &modes, &places),
-        startup: shell.map(|shell| shell.into_spec(&places)),
-        private: places.private,
+        copy: copied.map(|shell| (shell.source.clone(), shell.program.clone())),
+        private: places.private.clone(),
         view,
-    };
-    let protections = support::protections(request, &modes, support, &conditions);
-    Ok((spec, protections))
+        landlock,
+        filter,
+        init_filter: syscalls::init_filter(),
+        rlimits: resources::rlimits(limits, modes),
+        processors: affinity_fixed(limits, modes, processors).then(|| limits.cpu.millicores(processors) / 1000),
+    })
 }
 
-fn modes(request: &LaunchRequest, support: &Support, run_as: Option<u32>) -> Result<Modes, Refusal> {
+impl Rest {
+    /// What is to be run in the sandbox.
+    pub(super) fn task(mut self, request: &LaunchRequest, startup: Option<MakeStartup>) -> Task {
+        if let (Some(shell), Some(make)) = (&mut self.shell, startup) {
+            shell.startup = make(&self.places.startup());
+        }
+        Task {
+            command: environment::command(request, self.cwd, &self.places, self.shell.as_ref()),
+            terminal: match request.terminal {
+                Terminal::None => None,
+                Terminal::Size { columns, rows } => Some(TerminalSpec {
+                    columns,
+                    rows,
+                    private: self.modes.devpts,
+                }),
+            },
+            watch: resources::watch(request, &self.modes, &self.places),
+            startup: self.shell.map(|shell| shell.into_spec(&self.places)),
+        }
+    }
+}
+
+fn modes(request: &LaunchRequest, support: &Support, run_as: Option<u32>, mark: &Mark) -> Result<Modes, Refusal> {
     let user = support.user_namespace.is_ok();
     let any = user || support.admin;
     let mount = any && support.mount_namespace.is_ok();
@@ -185,8 +250,7 @@ fn modes(request: &LaunchRequest, support: &Support, run_as: Option<u32>) -> Res
     } else if owner.uid != 0 {
         (owner.uid, owner.gid)
     } else if mount && support.admin {
-        let id = resources::session_uid();
-        (id, id)
+        (mark.uid, mark.uid)
     } else {
         return Err(Refusal::NoUser);
     };
@@ -274,9 +338,14 @@ fn conditions(request: &LaunchRequest, modes: &Modes, processors: u32) -> Condit
         host_ipc: !modes.namespaces.others,
         host_files: !modes.namespaces.mount,
         memory_enforced: modes.cgroup,
-        affinity_fixed: !modes.cgroup && profile.limits.cpu.millicores(processors) < processors * 1000,
+        affinity_fixed: affinity_fixed(&profile.limits, modes, processors),
         write_and_execute: profile.filesystem.write_and_execute,
     }
+}
+
+/// Whether the processors are limited by affinity, for lack of a cgroup.
+fn affinity_fixed(limits: &Limits, modes: &Modes, processors: u32) -> bool {
+    !modes.cgroup && limits.cpu.millicores(processors) < processors * 1000
 }
 
 /// The directory to start in: in the workspace unless another of the sandbox's own is named.

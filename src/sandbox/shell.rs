@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::environment::PATH;
 use super::places::Places;
 use super::plan::Refusal;
-use super::spec::{Bytes, StartupSpec, Text};
+use super::spec::{Bytes, FileId, StartupSpec, Text};
 use crate::model::Program;
 use crate::policy::LaunchRequest;
 use crate::profile::HostPath;
@@ -47,31 +47,32 @@ pub(super) struct Shell {
     pub(super) startup: Startup,
     /// The host's program.
     pub(super) source: PathBuf,
+    /// Which file that was.
+    pub(super) seen: FileId,
     /// Its copy, as the sandbox sees it.
     pub(super) program: PathBuf,
 }
 
 impl Shell {
-    pub(super) fn find(
-        request: &LaunchRequest,
-        places: &Places,
-        startup: Option<MakeStartup>,
-    ) -> Result<Option<Self>, Refusal> {
+    pub(super) fn find(request: &LaunchRequest, places: &Places) -> Result<Option<Self>, Refusal> {
         let Program::Interactive(wanted) = request.program else {
             return Ok(None);
         };
         let name = wanted.name();
-        let source = std::env::split_paths(PATH)
+        let found = std::env::split_paths(PATH)
             .filter_map(|directory| directory.join(name).canonicalize().ok())
-            .find(|program| program.is_file() && may_run(request, program));
-        let source = source.ok_or_else(|| Refusal::NoShell {
+            .filter(|program| may_run(request, program))
+            .filter_map(|program| Some((program.metadata().ok()?, program)))
+            .find(|(found, _)| found.is_file());
+        let (found, source) = found.ok_or_else(|| Refusal::NoShell {
             name,
             profile: request.profile.name.clone(),
         })?;
         Ok(Some(Self {
             name,
-            startup: startup.map(|make| make(&places.startup())).unwrap_or_default(),
+            startup: Startup::default(),
             source,
+            seen: FileId::of_content(&found),
             program: places.shells.join(name),
         }))
     }
@@ -90,7 +91,6 @@ impl Shell {
                 .into_iter()
                 .map(|(name, text)| (name, Text(text)))
                 .collect(),
-            copy: places.private.is_some().then_some((self.source, self.program)),
         }
     }
 }

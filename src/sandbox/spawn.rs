@@ -3,24 +3,22 @@
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::io::AsyncWriteExt as _;
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::command::NO_INTERPRETER;
+use super::ahead::{Kind, Prepared, WAITS_FOR, Waiting};
 use super::error::LaunchError;
-use super::handle::{Control, Ending, Io, Order, Sandbox};
-use super::plan;
+use super::follow::{Begun, LaunchOrders};
+use super::handle::{Control, Io, Sandbox};
+use super::plan::{Mark, Plan};
 use super::shell::MakeStartup;
-use super::spec::{Spec, Word};
+use super::spec::Task;
 use super::start::Zygote;
-use super::step::{Step, StepError};
+use super::syscalls::Compiled;
 use super::zygote::Ask;
 use crate::kernel::probe::Support;
 use crate::kernel::{fdpass, fds};
-use crate::model::SessionId;
 use crate::policy::{LaunchGrant, Terminal};
 
 /// How launchers are started.
@@ -30,13 +28,23 @@ pub struct LaunchOptions {
     pub run_as: Option<u32>,
     /// What to treat as missing on this machine, for tests of degraded modes. Only takes away.
     pub pretend: Vec<String>,
+    /// Whether a sandbox like the last one is built before it is asked for.
+    pub ahead: bool,
 }
 
 /// Starts launchers. One for each server; cheap to clone. Starts its zygote when first used.
 #[derive(Clone, Debug)]
 pub struct Launchers {
     options: Arc<LaunchOptions>,
-    zygote: Arc<Mutex<Option<Zygote>>>,
+    compiled: Arc<Compiled>,
+    held: Arc<Mutex<Held>>,
+}
+
+/// What lives as long as the server. A zygote waits for its launchers, so those that wait go first.
+#[derive(Debug, Default)]
+struct Held {
+    waiting: Waiting,
+    zygote: Option<Zygote>,
 }
 
 impl Launchers {
@@ -44,7 +52,8 @@ impl Launchers {
     pub fn new(options: LaunchOptions) -> Self {
         Self {
             options: Arc::new(options),
-            zygote: Arc::default(),
+            compiled: Arc::default(),
+            held: Arc::default(),
         }
     }
 
@@ -87,30 +96,98 @@ impl Launchers {
         })
     }
 
-    /// Plans, and has a launcher forked that gets its spec. On a thread that may block.
+    /// Plans, and has a launcher told what to do. On a thread that may block.
     async fn begin(&self, grant: LaunchGrant, startup: Option<MakeStartup>) -> Result<Begun, LaunchError> {
         let me = self.clone();
-        blocking(move || me.ask_for_launcher(&grant, startup)).await
+        let (begun, grant) = blocking(move || Ok((me.ask_for_launcher(&grant, startup)?, grant))).await?;
+        if self.builds_ahead() && begun.complete {
+            tokio::spawn(prepare(self.clone(), grant));
+        }
+        Ok(begun)
     }
 
     fn ask_for_launcher(&self, grant: &LaunchGrant, startup: Option<MakeStartup>) -> Result<Begun, LaunchError> {
-        let id = SessionId::random()?.to_string();
-        let (socket, support) = self.fork_launcher()?; // it is forked while we plan
-        let (spec, protections) = plan::plan(grant, &support, &id, self.options.run_as, startup)?;
-        let io = Streams::open(grant.request().terminal, &spec)?;
-        let orders = LaunchOrders {
-            text: serde_json::to_vec(&spec).map_err(io::Error::from)?,
+        let Launcher { socket, plan, prepared } = match self.take_prepared(grant)? {
+            Some(launcher) => launcher,
+            None => self.new_launcher(grant)?,
+        };
+        let (base, protections) = (plan.base, plan.protections);
+        let complete = base.is_complete();
+        let task = plan.rest.task(grant.request(), startup);
+        let io = Streams::open(grant.request().terminal, &task)?;
+        let mut orders = LaunchOrders {
+            base,
+            task: serde_json::to_vec(&task).map_err(io::Error::from)?,
             passed: io.inside,
         };
-        let socket = match orders.send(&socket) {
-            Err(error) if never_read(&error) => self.ask_again(&orders)?,
-            result => result.map(|()| socket)?,
+        let sent = if prepared {
+            orders.send_task(&socket)
+        } else {
+            orders.send(&socket)
+        };
+        let (socket, prepared) = match sent {
+            Err(error) if fdpass::never_read(&error) => (self.ask_again(&mut orders)?, false),
+            result => result.map(|()| (socket, prepared))?,
         };
         Ok(Begun {
             socket,
             orders,
             outside: io.outside,
             protections,
+            prepared,
+            complete,
+        })
+    }
+
+    fn new_launcher(&self, grant: &LaunchGrant) -> Result<Launcher, LaunchError> {
+        let (socket, support) = self.fork_launcher()?; // it is forked while we plan
+        let plan = Plan::make(grant, &support, &Mark::random()?, self.options.run_as, &self.compiled)?;
+        Ok(Launcher {
+            socket,
+            plan,
+            prepared: false,
+        })
+    }
+
+    /// One that was built ahead, if it is exactly what would be built now.
+    fn take_prepared(&self, grant: &LaunchGrant) -> Result<Option<Launcher>, LaunchError> {
+        let Some(prepared) = self.held().waiting.take(&Kind::of(grant.request())) else {
+            return Ok(None);
+        };
+        let support = self.with_zygote(|zygote| Ok(zygote.support.clone()))?;
+        let plan = Plan::make(grant, &support, &prepared.mark, self.options.run_as, &self.compiled)?;
+        Ok((plan.base == prepared.base).then_some(Launcher {
+            socket: prepared.socket,
+            plan,
+            prepared: true,
+        }))
+    }
+
+    /// Builds a sandbox like that of `grant`, without its task. One at a time.
+    fn prepare(&self, grant: &LaunchGrant) -> Result<Option<Mark>, LaunchError> {
+        let kind = Kind::of(grant.request());
+        if !self.held().waiting.start(&kind) {
+            return Ok(None);
+        }
+        let prepared = self.build_ahead(grant, kind);
+        let mut held = self.held();
+        held.waiting.being_built = false;
+        let prepared = prepared?;
+        let mark = prepared.mark.clone();
+        held.waiting.add(prepared);
+        Ok(Some(mark))
+    }
+
+    fn build_ahead(&self, grant: &LaunchGrant, kind: Kind) -> Result<Prepared, LaunchError> {
+        let (socket, support) = self.fork_launcher()?;
+        let mark = Mark::random()?;
+        let base = Plan::make(grant, &support, &mark, self.options.run_as, &self.compiled)?.base;
+        fdpass::send(&socket, &serde_json::to_vec(&base).map_err(io::Error::from)?, &[])?;
+        Ok(Prepared {
+            kind,
+            mark,
+            base,
+            socket,
         })
     }
 
@@ -124,40 +201,72 @@ impl Launchers {
         Ok((mine, support))
     }
 
-    /// The zygote was killed before it forked: another one is asked.
-    fn ask_again(&self, orders: &LaunchOrders) -> Result<UnixStream, LaunchError> {
+    /// The launcher went before the command had begun: another one is asked, for a sandbox of another name.
+    pub(super) fn ask_again(&self, orders: &mut LaunchOrders) -> Result<UnixStream, LaunchError> {
         let (socket, _) = self.fork_launcher()?;
+        orders.base.name = Mark::random()?.name;
         orders.send(&socket)?;
+        self.sweep()?;
         Ok(socket)
     }
 
     /// Removes what a launcher that was killed could not.
-    async fn clean_up(&self) {
+    fn sweep(&self) -> Result<(), LaunchError> {
+        self.with_zygote(|zygote| {
+            let ask = serde_json::to_vec(&Ask::Sweep).map_err(io::Error::from)?;
+            fdpass::send(&zygote.socket, &ask, &[])
+        })
+    }
+
+    /// The same, without blocking a thread.
+    pub(super) async fn clean_up(&self) {
         let me = self.clone();
-        let asked = blocking(move || {
-            me.with_zygote(|zygote| {
-                let ask = serde_json::to_vec(&Ask::Sweep).map_err(io::Error::from)?;
-                fdpass::send(&zygote.socket, &ask, &[])
-            })
-        });
-        asked.await.ok(); // the next start sweeps as well
+        blocking(move || me.sweep()).await.ok(); // the next start sweeps as well
     }
 
     /// Acts on the zygote, which is started where there is none or where it has died.
     fn with_zygote<T>(&self, act: impl Fn(&Zygote) -> io::Result<T>) -> Result<T, LaunchError> {
-        let mut held = self.zygote.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(zygote) = held.as_mut() {
+        let mut held = self.held();
+        if let Some(zygote) = held.zygote.as_mut() {
             let alive = matches!(zygote.process.try_wait(), Ok(None));
             if alive && let Ok(value) = act(zygote) {
                 return Ok(value);
             }
-            *held = None;
+            *held = Held::default();
         }
         let zygote = Zygote::start(&self.options)?;
         let value = act(&zygote)?;
-        *held = Some(zygote);
+        held.zygote = Some(zygote);
         Ok(value)
     }
+
+    fn builds_ahead(&self) -> bool {
+        self.options.ahead && !self.options.pretend.iter().any(|name| name == "ahead")
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Prepares for the next call, and ends what nobody has asked for after a while.
+async fn prepare(launchers: Launchers, grant: LaunchGrant) {
+    let held = Arc::downgrade(&launchers.held);
+    let prepared = blocking(move || launchers.prepare(&grant)).await;
+    if let Ok(Some(mark)) = prepared {
+        tokio::time::sleep(WAITS_FOR).await;
+        if let Some(held) = held.upgrade() {
+            held.lock().unwrap_or_else(PoisonError::into_inner).waiting.end(&mark);
+        }
+    }
+}
+
+/// A launcher, and what is planned for it.
+struct Launcher {
+    socket: UnixStream,
+    plan: Plan,
+    /// Whether it has its base already.
+    prepared: bool,
 }
 
 /// Both ends of a command's standard input, output and error.
@@ -167,9 +276,9 @@ struct Streams {
 }
 
 impl Streams {
-    fn open(terminal: Terminal, spec: &Spec) -> io::Result<Self> {
+    fn open(terminal: Terminal, task: &Task) -> io::Result<Self> {
         if terminal != Terminal::None {
-            let Some(wanted) = spec.terminal.filter(|t| !t.private) else {
+            let Some(wanted) = task.terminal.filter(|t| !t.private) else {
                 return Ok(Self {
                     inside: Vec::new(),
                     outside: None,
@@ -205,154 +314,8 @@ impl Streams {
     }
 }
 
-/// What a launcher is sent. Kept until it says that it has begun.
-struct LaunchOrders {
-    text: Vec<u8>,
-    passed: Vec<OwnedFd>,
-}
-
-impl LaunchOrders {
-    fn send(&self, socket: &UnixStream) -> io::Result<()> {
-        let passed: Vec<_> = self.passed.iter().map(|fd| fd.as_fd()).collect();
-        fdpass::send(socket, &self.text, &passed)
-    }
-}
-
-/// Whether the other side went away without having read all that was sent (unix(7)): then nothing was done.
-fn never_read(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
-}
-
-/// A launcher that has its spec.
-struct Begun {
-    socket: UnixStream,
-    orders: LaunchOrders,
-    outside: Option<Io>,
-    protections: Vec<super::Protection>,
-}
-
-type Started = Result<(Io, Vec<super::Protection>), LaunchError>;
-
-impl Begun {
-    /// Waits for the start and for the end; passes orders on meanwhile.
-    async fn follow(
-        self,
-        launchers: &Launchers,
-        tell: oneshot::Sender<Started>,
-        orders: mpsc::Receiver<Order>,
-        ending: &watch::Sender<Option<Ending>>,
-    ) {
-        let Self {
-            socket,
-            orders: sent,
-            outside,
-            protections,
-        } = self;
-        let mut first = first_word(socket).await;
-        if let Err(LaunchError::Zygote { source }) = &first
-            && never_read(source)
-        {
-            let me = launchers.clone();
-            first = match blocking(move || me.ask_again(&sent)).await {
-                Ok(socket) => first_word(socket).await,
-                Err(error) => Err(error),
-            };
-        } else {
-            drop(sent); // the command's ends are the command's alone from here on
-        }
-        let (started, reader, writer) = match first {
-            Ok((terminal, reader, writer)) => (pair_up(terminal, outside), reader, writer),
-            Err(error) => {
-                if matches!(error, LaunchError::LauncherLost) {
-                    launchers.clean_up().await;
-                }
-                return drop(tell.send(Err(error))); // a dropped call needs no answer
-            }
-        };
-        let mut reader = reader;
-        let running = started.is_ok();
-        if tell.send(started.map(|io| (io, protections))).is_err() || !running {
-            return; // nobody wants it: the closing socket ends it
-        }
-        let said = fdpass::receive_later(&mut reader);
-        let passing = pass_on(orders, writer);
-        tokio::pin!(said, passing);
-        let said = tokio::select! {
-            said = &mut said => said,
-            () = &mut passing => said.await,
-        };
-        let said = said
-            .ok()
-            .flatten()
-            .and_then(|(text, _)| serde_json::from_slice(&text).ok());
-        let ended = match said {
-            Some(Word::Ended(ended)) => ended,
-            _ => {
-                launchers.clean_up().await;
-                Ending::lost()
-            }
-        };
-        ending.send_replace(Some(ended));
-    }
-}
-
-/// Passes orders on until every handle is gone; so goes the sandbox.
-async fn pass_on(mut orders: mpsc::Receiver<Order>, mut launcher: OwnedWriteHalf) {
-    while let Some(order) = orders.recv().await {
-        let text = serde_json::to_vec(&order).map_err(io::Error::from);
-        if let Ok(bytes) = text.and_then(|text| fdpass::frame(&text)) {
-            launcher.write_all(&bytes).await.ok(); // it has ended
-        }
-    }
-    launcher.shutdown().await.ok(); // the same
-}
-
-/// Waits until the command is executed; its terminal comes along if it has one of its own.
-async fn first_word(socket: UnixStream) -> Result<(Option<OwnedFd>, OwnedReadHalf, OwnedWriteHalf), LaunchError> {
-    socket.set_nonblocking(true)?;
-    let (mut reader, writer) = tokio::net::UnixStream::from_std(socket)?.into_split();
-    let (text, mut passed) = fdpass::receive_later(&mut reader)
-        .await?
-        .ok_or(LaunchError::LauncherLost)?;
-    match serde_json::from_slice(&text).map_err(io::Error::from)? {
-        Word::Started => Ok((passed.pop(), reader, writer)),
-        Word::Failed(error) => Err(name(error)),
-        Word::Ended(_) => Err(io::Error::from(io::ErrorKind::InvalidData).into()),
-    }
-}
-
-/// The terminal that was opened inside, or what was opened here.
-fn pair_up(terminal: Option<OwnedFd>, outside: Option<Io>) -> Result<Io, LaunchError> {
-    match (terminal, outside) {
-        (Some(master), _) => {
-            fds::set_nonblocking(&master)?;
-            Ok(Io::Terminal(master))
-        }
-        (None, Some(outside)) => Ok(outside),
-        (None, None) => Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
-    }
-}
-
-/// Failures that are the caller's business get a name of their own.
-fn name(error: StepError) -> LaunchError {
-    let reason = io::Error::from_raw_os_error(error.errno);
-    let subject = || error.subject.clone().unwrap_or_default();
-    match (error.step, error.errno) {
-        (Step::Exec, libc::ENOENT) => LaunchError::NotFound { program: subject() },
-        (Step::Exec, NO_INTERPRETER) => LaunchError::NoInterpreter { program: subject() },
-        (Step::Exec, _) if error.subject.is_some() => LaunchError::NotExecutable {
-            program: subject(),
-            reason,
-        },
-        (Step::WorkingDirectory, _) => LaunchError::WorkingDirectory {
-            directory: subject(),
-            reason,
-        },
-        _ => LaunchError::Step(error),
-    }
-}
-
-async fn blocking<T: Send + 'static>(
+/// Runs what may block where that does no harm.
+pub(super) async fn blocking<T: Send + 'static>(
     act: impl FnOnce() -> Result<T, LaunchError> + Send + 'static,
 ) -> Result<T, LaunchError> {
     let done = tokio::task::spawn_blocking(act).await;

@@ -1,20 +1,24 @@
 //! What the launcher is told: everything that decides how a sandbox is built, and nothing else.
 //!
+//! It comes in two messages: what can be built before anybody asks for it, and what is to be run in it.
 //! Made by the server from a grant and the machine's support; nothing here touches the kernel, so a
 //! wrong spec is found by tests without a sandbox.
 
 use std::ffi::OsString;
+use std::fs::Metadata;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::syscalls::Filter;
 use crate::kernel::cgroup::{GroupLimits, Parent};
 
-/// The launch of one sandbox.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Spec {
-    /// The session's name, for the cgroup.
+/// A sandbox without its command.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Base {
+    /// Its name, for the cgroup.
     pub(crate) name: String,
     /// Who the command is.
     pub(crate) identity: Identity,
@@ -24,22 +28,37 @@ pub(crate) struct Spec {
     pub(crate) cgroup: Option<CgroupSpec>,
     /// A directory to make for this sandbox alone, with `home` and `tmp` in it.
     pub(crate) private: Option<PathBuf>,
-    /// What an interactive shell finds at its start.
-    pub(crate) startup: Option<StartupSpec>,
+    /// An interactive shell's program, and its copy in `private` that nobody may read.
+    pub(crate) copy: Option<(PathBuf, PathBuf)>,
     /// The root directory, where there is a mount namespace.
     pub(crate) view: Option<View>,
     /// Landlock, where the kernel has it.
     pub(crate) landlock: Option<LandlockSpec>,
-    /// Filters of the command, loaded in this order: packed `sock_filter`s.
-    pub(crate) filters: Vec<Vec<u64>>,
+    /// The filter of the command.
+    pub(crate) filter: Filter,
     /// The filter of pid 1.
-    pub(crate) init_filter: Vec<u64>,
+    pub(crate) init_filter: Filter,
     /// Limits of each process: resource, soft, hard.
     pub(crate) rlimits: Vec<(Resource, u64, u64)>,
     /// So many processors at the most, where no cgroup limits them.
     pub(crate) processors: Option<u32>,
+}
+
+impl Base {
+    /// Whether nothing in it depends on what else runs on the machine: only such sandboxes are built ahead.
+    pub(crate) fn is_complete(&self) -> bool {
+        let Namespaces { user, mount, pid, .. } = self.namespaces;
+        user && mount && pid
+    }
+}
+
+/// What is to be run in a sandbox. The command's standard input, output and error come along.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Task {
     /// What to run.
     pub(crate) command: CommandSpec,
+    /// What an interactive shell finds at its start.
+    pub(crate) startup: Option<StartupSpec>,
     /// A terminal of this size, opened inside; the descriptors passed are its stdio otherwise.
     pub(crate) terminal: Option<TerminalSpec>,
     /// What the launcher watches.
@@ -53,8 +72,6 @@ pub(crate) struct StartupSpec {
     pub(crate) directory: PathBuf,
     /// Names and texts, which hold the session's secret.
     pub(crate) files: Vec<(String, Text)>,
-    /// The host's program, and its copy that nobody may read, where no view holds it.
-    pub(crate) copy: Option<(PathBuf, PathBuf)>,
 }
 
 /// A text that is not shown.
@@ -105,14 +122,14 @@ impl Namespaces {
 }
 
 /// A cgroup to make.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct CgroupSpec {
     pub(crate) parent: Parent,
     pub(crate) limits: GroupLimits,
 }
 
 /// The root directory to build.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct View {
     /// Made first; the whole is read-only afterwards.
     pub(crate) fixed: Vec<Entry>,
@@ -129,16 +146,22 @@ pub(crate) enum Entry {
     File { path: PathBuf, text: String },
     /// A copy of a program, in the root itself, that can be executed and not read: the kernel then lets
     /// nobody look into its processes (ptrace(2), "dumpable").
-    Copy { path: PathBuf, source: PathBuf },
+    Copy {
+        path: PathBuf,
+        source: PathBuf,
+        seen: FileId,
+    },
     /// A symbolic link of the root itself.
     Link { path: PathBuf, target: PathBuf },
-    /// A file or directory of the host. `attributes` are those of [`crate::kernel::mounts`].
+    /// A file or directory of the host. `attributes` are those of [`crate::kernel::mounts`]. `seen` is what was
+    /// there: where it is another now, a sandbox that was prepared earlier is not used.
     Bind {
         path: PathBuf,
         source: PathBuf,
         directory: bool,
         attributes: u64,
         needed: bool,
+        seen: Option<FileId>,
     },
     /// A directory of the host for the command to change (the workspace, a home that is kept), checked
     /// against device and inode, or the mount that the launcher prepared.
@@ -150,7 +173,11 @@ pub(crate) enum Entry {
         inode: u64,
     },
     /// A path of the workspace that is mounted on itself, so that it cannot be renamed away.
-    Pin { path: PathBuf, attributes: u64 },
+    Pin {
+        path: PathBuf,
+        attributes: u64,
+        seen: Option<FileId>,
+    },
     /// A private file system in memory.
     Tmpfs {
         path: PathBuf,
@@ -166,8 +193,36 @@ pub(crate) enum Entry {
     Devpts,
 }
 
+/// Which file of the host it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FileId {
+    device: u64,
+    inode: u64,
+    /// When its content or its attributes changed, where a copy is made of them: seconds and nanoseconds.
+    changed: Option<(i64, i64)>,
+}
+
+impl FileId {
+    /// Of a file that is used as it is.
+    pub(crate) fn of(found: &Metadata) -> Self {
+        Self {
+            device: found.dev(),
+            inode: found.ino(),
+            changed: None,
+        }
+    }
+
+    /// Of a file that is copied.
+    pub(crate) fn of_content(found: &Metadata) -> Self {
+        Self {
+            changed: Some((found.ctime(), found.ctime_nsec())),
+            ..Self::of(found)
+        }
+    }
+}
+
 /// Landlock's rules.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LandlockSpec {
     /// The running version.
     pub(crate) abi: u8,

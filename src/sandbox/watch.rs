@@ -13,7 +13,7 @@ use super::growth::Meter;
 use super::init::{InitOrder, Report};
 use super::launcher::Running;
 use super::protect;
-use super::spec::Spec;
+use super::spec::{Base, Task, Watch};
 use super::survivors;
 use super::{Cause, Ending, Limit, Status, Target, Usage, handle::Order};
 use crate::kernel::cgroup::Group;
@@ -31,7 +31,8 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 /// Watches one sandbox to its end.
 pub(super) struct Watcher<'a> {
     control: &'a UnixStream,
-    spec: &'a Spec,
+    base: &'a Base,
+    watch: &'a Watch,
     group: Option<&'a Group>,
     running: Running,
     started: Instant,
@@ -53,10 +54,10 @@ pub(super) struct Before {
 
 impl Before {
     /// Looks. The command must not run yet.
-    pub(super) fn look(spec: &Spec) -> Self {
+    pub(super) fn look(watch: &Watch) -> Self {
         Self {
-            meters: spec.watch.growth.iter().map(Meter::start).collect(),
-            protected: protect::look(&spec.watch.workspace, &spec.watch.protect),
+            meters: watch.growth.iter().map(Meter::start).collect(),
+            protected: protect::look(&watch.workspace, &watch.protect),
         }
     }
 }
@@ -64,7 +65,8 @@ impl Before {
 impl<'a> Watcher<'a> {
     pub(super) fn new(
         control: &'a UnixStream,
-        spec: &'a Spec,
+        base: &'a Base,
+        task: &'a Task,
         group: Option<&'a Group>,
         running: Running,
         before: Before,
@@ -72,7 +74,8 @@ impl<'a> Watcher<'a> {
         let now = Instant::now();
         Self {
             control,
-            spec,
+            base,
+            watch: &task.watch,
             group,
             running,
             started: now,
@@ -149,7 +152,7 @@ impl<'a> Watcher<'a> {
 
     fn signal(&self, number: i32, to: Target) {
         use std::io::Write as _;
-        if to == Target::All && !self.spec.namespaces.pid {
+        if to == Target::All && !self.base.namespaces.pid {
             // To pid 1 "all" would mean every process that this user has on the host.
             let signal = Signal::from_named_raw(number);
             let all = proctree::descendants(self.running.init);
@@ -197,7 +200,7 @@ impl<'a> Watcher<'a> {
         }
         self.peak = self.peak.max(sample.memory);
         let over = |limit: Option<u64>, used: Duration| limit.is_some_and(|ms| used >= Duration::from_millis(ms));
-        let watch = &self.spec.watch;
+        let watch = self.watch;
         let mut hit = None;
         if let Some((ms, limit)) = watch.wall
             && over(Some(ms), now - self.started)
@@ -242,7 +245,7 @@ impl<'a> Watcher<'a> {
     /// Whether the command has a child: then it waits for that, and is not idle. Looked at when it matters.
     fn has_children(&self, sample: &Sample, now: Instant) -> bool {
         const OURS: u32 = 2; // pid 1, and the command
-        let idle = self.spec.watch.idle.map_or(Duration::MAX, Duration::from_millis);
+        let idle = self.watch.idle.map_or(Duration::MAX, Duration::from_millis);
         if now - self.last_work < idle.min(LOOK_FOR_CHILDREN) {
             return false;
         }
@@ -259,12 +262,15 @@ impl<'a> Watcher<'a> {
             self.last_words();
         }
         rustix::process::pidfd_send_signal(&self.running.pidfd, Signal::KILL).ok(); // it may have ended
-        let before = proctree::sample(&[self.running.init]).cpu;
+        let own = match self.group {
+            Some(_) => Duration::ZERO, // the group tells
+            None => proctree::sample(&[self.running.init]).cpu,
+        };
         rustix::process::waitpid(Some(self.running.init), WaitOptions::empty()).ok(); // reaped, or never ours
-        if !self.spec.namespaces.pid {
+        if !self.base.namespaces.pid {
             survivors::end_all();
         }
-        let usage = self.usage(before);
+        let usage = self.usage(own);
         let status = report.as_ref().map_or(Status::Lost, |r| r.status);
         if self.cause.is_none() {
             self.cause = match status {
@@ -281,7 +287,7 @@ impl<'a> Watcher<'a> {
             usage,
             duration,
             killed: report.map_or(0, |r| r.killed),
-            touched: protect::changed(&self.spec.watch.workspace, &self.protected),
+            touched: protect::changed(&self.watch.workspace, &self.protected),
         }
     }
 

@@ -50,7 +50,7 @@ fn alive(mark: &str) -> usize {
     arguments.filter(|a| String::from_utf8_lossy(a).contains(mark)).count()
 }
 
-fn children(pid: u32) -> Vec<u32> {
+pub(crate) fn children(pid: u32) -> Vec<u32> {
     let text = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
     let threads = fs::read_dir(format!("/proc/{pid}/task"))
         .into_iter()
@@ -132,10 +132,12 @@ fn commands_that_end_leave_nothing_and_cost_the_server_no_descriptor() {
         });
     }
     nothing_is_left(&mark);
-    until("all descriptors are closed", || descriptors(&server) <= before);
+    // One more is that of the sandbox that waits for the next call.
+    until("all descriptors are closed", || descriptors(&server) <= before + 1);
     let zygote = children(server.pid());
     assert_eq!(zygote.len(), 1, "{zygote:?}");
-    until("no launcher is left", || children(zygote[0]).is_empty());
+    // The one that waits for the next call has run nothing.
+    until("no other launcher is left", || children(zygote[0]).len() <= 1);
     assert!(ipc() <= ipc_before || ipc_before == 0, "System V IPC is left; see ipcs");
 }
 
@@ -191,7 +193,11 @@ fn end(pretend: &[&str], what: End) {
         let zygote = children(server.pid());
         let launchers: Vec<u32> = zygote.iter().flat_map(|pid| children(*pid)).collect();
         let inits: Vec<u32> = launchers.iter().flat_map(|pid| children(*pid)).collect();
-        assert_eq!((zygote.len(), launchers.len(), inits.len()), (1, AT_ONCE, AT_ONCE));
+        // One more may be built for the next call.
+        let expected = AT_ONCE..=AT_ONCE + 1;
+        assert_eq!(zygote.len(), 1);
+        assert!(expected.contains(&launchers.len()), "{launchers:?}");
+        assert!(expected.contains(&inits.len()), "{inits:?}");
         let own = vec![server.pid()];
         let (killed, signal) = match what {
             End::Input => (Vec::new(), Signal::SIGKILL),

@@ -3,6 +3,7 @@
 #![expect(clippy::indexing_slicing, reason = "the same")]
 #![expect(clippy::print_stderr, reason = "a test that skips something says so")]
 
+mod ahead;
 mod bounds;
 mod command;
 mod directories;

@@ -1,22 +1,21 @@
-//! The filter by arguments: what an allowed call must not be asked.
+//! What an allowed call must not be asked: conditions on arguments.
 
 use std::collections::BTreeMap;
 
-use seccompiler::{SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule};
-use seccompiler::{TargetArch, sock_filter};
+use seccompiler::sock_filter;
 
-use super::program::pack;
-use super::{Conditions, FilterError, Sockets};
+use super::numbers::Checks;
+use super::program::{ALLOW, AND, IF_EQUAL, LOAD, RETURN, errno, instruction};
+use super::{Conditions, Sockets};
 use crate::profile::WriteAndExecute;
-use crate::profile::syscall_table::SYSCALLS;
 
-/// The filter of a command that refuses calls for their arguments.
-pub(super) fn filter(conditions: &Conditions) -> Result<Vec<u64>, FilterError> {
+/// For each call that is refused for its arguments the instructions that decide it, once its number is known.
+pub(super) fn checks(conditions: &Conditions) -> Checks {
     let mut rules = Rules::default();
-    set_id_bits(&mut rules)?;
-    sockets(&mut rules, conditions.sockets)?;
+    set_id_bits(&mut rules);
+    sockets(&mut rules, conditions.sockets);
     for request in [0x5412, 0x541C, 0x5423, 0x541D] {
-        rules.refuse("ioctl", &[(1, SeccompCmpOp::Eq, request)])?; // TIOCSTI, TIOCLINUX, TIOCSETD, TIOCCONS
+        rules.refuse("ioctl", &[(1, Test::Is(request))]); // TIOCSTI, TIOCLINUX, TIOCSETD, TIOCCONS
     }
     for namespace in [
         0x1000_0000,
@@ -27,83 +26,108 @@ pub(super) fn filter(conditions: &Conditions) -> Result<Vec<u64>, FilterError> {
         0x0400_0000,
         0x0200_0000,
     ] {
-        rules.refuse("clone", &[bit(0, namespace)])?;
+        rules.refuse("clone", &[bit(0, namespace)]);
     }
     // Personalities that only name another system; none that weakens address layout or protections.
     let harmless = [0, 0x8, 0x2_0000, 0x2_0008, 0xffff_ffff];
-    rules.refuse("personality", &harmless.map(|p| (0, SeccompCmpOp::Ne, p)))?;
-    rules.refuse("seccomp", &[(0, SeccompCmpOp::Eq, 1), bit(1, 8)])?; // a filter with a listener
+    rules.refuse("personality", &harmless.map(|p| (0, Test::IsNot(p))));
+    rules.refuse("seccomp", &[(0, Test::Is(1)), bit(1, 8)]); // a filter with a listener
     for name in ["sendto", "sendmmsg"] {
-        rules.refuse(name, &[bit(3, 0x2000_0000)])?; // MSG_FASTOPEN
+        rules.refuse(name, &[bit(3, 0x2000_0000)]); // MSG_FASTOPEN
     }
-    rules.refuse("sendmsg", &[bit(2, 0x2000_0000)])?;
-    identity(&mut rules, conditions.identity)?;
+    rules.refuse("sendmsg", &[bit(2, 0x2000_0000)]);
+    identity(&mut rules, conditions.identity);
     if conditions.host_processes {
-        rules.refuse("prlimit64", &[(0, SeccompCmpOp::Ne, 0)])?;
-        rules.refuse("sched_setaffinity", &[(0, SeccompCmpOp::Ne, 0)])?;
+        rules.refuse("prlimit64", &[(0, Test::IsNot(0))]);
+        rules.refuse("sched_setaffinity", &[(0, Test::IsNot(0))]);
     }
     if conditions.write_and_execute == WriteAndExecute::Denied {
-        rules.refuse("mmap", &[bit(2, 6)])?;
-        rules.refuse("mprotect", &[bit(2, 4)])?;
-        rules.refuse("pkey_mprotect", &[bit(2, 4)])?;
-        rules.refuse("shmat", &[bit(2, 0o100_000)])?;
+        rules.refuse("mmap", &[bit(2, 6)]);
+        rules.refuse("mprotect", &[bit(2, 4)]);
+        rules.refuse("pkey_mprotect", &[bit(2, 4)]);
+        rules.refuse("shmat", &[bit(2, 0o100_000)]);
     }
-    let refuse = SeccompAction::Errno(libc::EPERM.cast_unsigned());
-    let filter = SeccompFilter::new(rules.0, SeccompAction::Allow, refuse, ARCH)?;
-    let program: Vec<sock_filter> = filter.try_into()?;
-    Ok(program.into_iter().map(pack).collect())
+    rules.0.into_iter().map(|(name, rules)| (name, check(&rules))).collect()
 }
 
-/// Rules on arguments: each refuses with `EPERM` when all of its conditions hold.
+/// Rules on arguments by call: one refuses with `EPERM` when all of its conditions hold.
 #[derive(Default)]
-struct Rules(BTreeMap<i64, Vec<SeccompRule>>);
-
-type Condition = (u8, SeccompCmpOp, u64);
+struct Rules(BTreeMap<&'static str, Vec<Vec<Condition>>>);
 
 impl Rules {
-    fn refuse(&mut self, name: &str, conditions: &[Condition]) -> Result<(), FilterError> {
-        let Ok(found) = SYSCALLS.binary_search_by(|entry| entry.0.cmp(name)) else {
-            return Ok(());
-        };
-        let Some((_, x86_64, aarch64)) = SYSCALLS.get(found) else {
-            return Ok(());
-        };
-        let number = if cfg!(target_arch = "x86_64") { x86_64 } else { aarch64 };
-        let Some(number) = number else { return Ok(()) };
-        let made: Result<Vec<_>, _> = conditions
-            .iter()
-            .map(|(argument, op, value)| SeccompCondition::new(*argument, SeccompCmpArgLen::Dword, op.clone(), *value))
-            .collect();
-        self.0
-            .entry(i64::from(*number))
-            .or_default()
-            .push(SeccompRule::new(made?)?);
-        Ok(())
+    fn refuse(&mut self, name: &'static str, conditions: &[Condition]) {
+        self.0.entry(name).or_default().push(conditions.to_vec());
     }
 }
 
+/// An argument, counted from 0, and what its lower half must be: the kernel looks at no more of what is refused here.
+type Condition = (u32, Test);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Test {
+    Is(u32),
+    IsNot(u32),
+    /// These bits are so.
+    Bits {
+        mask: u32,
+        value: u32,
+    },
+}
+
+/// Each rule in turn; one that does not hold goes on to the next.
+fn check(rules: &[Vec<Condition>]) -> Vec<sock_filter> {
+    let mut program: Vec<_> = rules.iter().flat_map(|conditions| rule(conditions)).collect();
+    program.push(instruction(RETURN, 0, 0, ALLOW));
+    program
+}
+
+fn rule(conditions: &[Condition]) -> Vec<sock_filter> {
+    // From the end, where it is known how far the next rule is.
+    let mut program = vec![instruction(RETURN, 0, 0, errno(libc::EPERM))];
+    for (argument, test) in conditions.iter().rev() {
+        let next = u8::try_from(program.len()).unwrap_or(0); // a rule has a handful of conditions
+        let (holds, fails, value) = match *test {
+            Test::Is(value) | Test::Bits { value, .. } => (0, next, value),
+            Test::IsNot(value) => (next, 0, value),
+        };
+        program.insert(0, instruction(IF_EQUAL, holds, fails, value));
+        if let Test::Bits { mask, .. } = *test {
+            program.insert(0, instruction(AND, 0, 0, mask));
+        }
+        program.insert(0, instruction(LOAD, 0, 0, ARGUMENTS + 8 * argument));
+    }
+    program
+}
+
+/// Where the lower half of the first argument is in `seccomp_data` (seccomp(2)).
+const ARGUMENTS: u32 = if cfg!(target_endian = "little") { 16 } else { 20 };
+
 /// A bit that must be set.
-fn bit(argument: u8, bit: u64) -> Condition {
-    (argument, SeccompCmpOp::MaskedEq(bit), bit)
+fn bit(argument: u32, bit: u32) -> Condition {
+    bits(argument, bit, bit)
+}
+
+/// The bits of a mask, which must be so.
+fn bits(argument: u32, mask: u32, value: u32) -> Condition {
+    (argument, Test::Bits { mask, value })
 }
 
 /// Nobody becomes another user or group; staying who one is, and -1 for "as it is", work.
-fn identity(rules: &mut Rules, (uid, gid): (u32, u32)) -> Result<(), FilterError> {
+fn identity(rules: &mut Rules, (uid, gid): (u32, u32)) {
     let users = [("setuid", 1), ("setreuid", 2), ("setresuid", 3), ("setfsuid", 1)].map(|(name, n)| (name, n, uid));
     let groups = [("setgid", 1), ("setregid", 2), ("setresgid", 3), ("setfsgid", 1)].map(|(name, n)| (name, n, gid));
     for (name, arguments, own) in users.into_iter().chain(groups) {
         for argument in 0..arguments {
-            let other = (argument, SeccompCmpOp::Ne, u64::from(own));
-            rules.refuse(name, &[other, (argument, SeccompCmpOp::Ne, 0xffff_ffff)])?;
+            let other = (argument, Test::IsNot(own));
+            rules.refuse(name, &[other, (argument, Test::IsNot(0xffff_ffff))]);
         }
     }
-    Ok(())
 }
 
 /// Nothing makes a file that runs as another user or group, and nothing makes a device.
-fn set_id_bits(rules: &mut Rules) -> Result<(), FilterError> {
-    const CREATE: u64 = 0o100;
-    const TMPFILE: u64 = 0o20_000_000;
+fn set_id_bits(rules: &mut Rules) {
+    const CREATE: u32 = 0o100;
+    const TMPFILE: u32 = 0o20_000_000;
     for set_id in [0o4000, 0o2000] {
         for (name, mode) in [
             ("chmod", 1),
@@ -112,29 +136,27 @@ fn set_id_bits(rules: &mut Rules) -> Result<(), FilterError> {
             ("fchmodat2", 2),
             ("creat", 1),
         ] {
-            rules.refuse(name, &[bit(mode, set_id)])?;
+            rules.refuse(name, &[bit(mode, set_id)]);
         }
         for (name, mode) in [("mknod", 1), ("mknodat", 2)] {
-            rules.refuse(name, &[bit(mode, set_id)])?;
+            rules.refuse(name, &[bit(mode, set_id)]);
         }
         for (name, flags, mode) in [("open", 1, 2), ("openat", 2, 3)] {
-            rules.refuse(name, &[bit(flags, CREATE), bit(mode, set_id)])?;
-            rules.refuse(name, &[bit(flags, TMPFILE), bit(mode, set_id)])?;
+            rules.refuse(name, &[bit(flags, CREATE), bit(mode, set_id)]);
+            rules.refuse(name, &[bit(flags, TMPFILE), bit(mode, set_id)]);
         }
     }
     for device in [0o020_000, 0o060_000] {
-        let is = SeccompCmpOp::MaskedEq(0o170_000);
-        rules.refuse("mknod", &[(1, is.clone(), device)])?;
-        rules.refuse("mknodat", &[(2, is, device)])?;
+        rules.refuse("mknod", &[bits(1, 0o170_000, device)]);
+        rules.refuse("mknodat", &[bits(2, 0o170_000, device)]);
     }
-    Ok(())
 }
 
-fn sockets(rules: &mut Rules, sockets: Sockets) -> Result<(), FilterError> {
-    const UNIX: u64 = 1;
-    const INET: u64 = 2;
-    const INET6: u64 = 10;
-    const NETLINK: u64 = 16;
+fn sockets(rules: &mut Rules, sockets: Sockets) {
+    const UNIX: u32 = 1;
+    const INET: u32 = 2;
+    const INET6: u32 = 10;
+    const NETLINK: u32 = 16;
     let allowed = [
         (sockets.unix, UNIX),
         (sockets.tcp, INET),
@@ -144,43 +166,29 @@ fn sockets(rules: &mut Rules, sockets: Sockets) -> Result<(), FilterError> {
     let others: Vec<Condition> = allowed
         .iter()
         .filter(|(allowed, _)| *allowed)
-        .map(|(_, f)| (0, SeccompCmpOp::Ne, *f))
+        .map(|(_, f)| (0, Test::IsNot(*f)))
         .collect();
-    // With no family left every value is refused: one condition that always holds.
-    rules.refuse(
-        "socket",
-        if others.is_empty() {
-            &[(0, SeccompCmpOp::Ge, 0)]
-        } else {
-            &others
-        },
-    )?;
+    rules.refuse("socket", &others); // with no family left there is no condition, and every one is refused
     for family in [INET, INET6] {
-        let is = (0, SeccompCmpOp::Eq, family);
+        let is = (0, Test::Is(family));
         // The kind is 1 (stream), or 2 (datagram) where UDP is allowed: no other low bits.
-        rules.refuse("socket", &[is.clone(), bit(1, 4)])?;
-        rules.refuse("socket", &[is.clone(), bit(1, 8)])?;
-        rules.refuse("socket", &[is.clone(), bit(1, 3)])?;
-        rules.refuse("socket", &[is.clone(), (1, SeccompCmpOp::MaskedEq(3), 0)])?;
+        rules.refuse("socket", &[is, bit(1, 4)]);
+        rules.refuse("socket", &[is, bit(1, 8)]);
+        rules.refuse("socket", &[is, bit(1, 3)]);
+        rules.refuse("socket", &[is, bits(1, 3, 0)]);
         if !sockets.udp {
-            rules.refuse("socket", &[is.clone(), bit(1, 2)])?;
+            rules.refuse("socket", &[is, bit(1, 2)]);
         }
-        let mut protocols = vec![is, (2, SeccompCmpOp::Ne, 0), (2, SeccompCmpOp::Ne, 6)];
+        let mut protocols = vec![is, (2, Test::IsNot(0)), (2, Test::IsNot(6))];
         if sockets.udp {
-            protocols.push((2, SeccompCmpOp::Ne, 17));
+            protocols.push((2, Test::IsNot(17)));
         }
-        rules.refuse("socket", &protocols)?;
+        rules.refuse("socket", &protocols);
     }
-    rules.refuse("socket", &[(0, SeccompCmpOp::Eq, NETLINK), (2, SeccompCmpOp::Ne, 0)])?; // NETLINK_ROUTE only
-    rules.refuse("socketpair", &[(0, SeccompCmpOp::Ne, UNIX)])?;
+    rules.refuse("socket", &[(0, Test::Is(NETLINK)), (2, Test::IsNot(0))]); // NETLINK_ROUTE only
+    rules.refuse("socketpair", &[(0, Test::IsNot(UNIX))]);
     if !sockets.unix {
         // A datagram pair could send to any address; the kinds that are left cannot.
-        rules.refuse("socketpair", &[(1, SeccompCmpOp::MaskedEq(0xf), 2)])?;
+        rules.refuse("socketpair", &[bits(1, 0xf, 2)]);
     }
-    Ok(())
 }
-
-#[cfg(target_arch = "x86_64")]
-const ARCH: TargetArch = TargetArch::x86_64;
-#[cfg(target_arch = "aarch64")]
-const ARCH: TargetArch = TargetArch::aarch64;

@@ -1,20 +1,24 @@
-//! System call filters: intervals for whole calls, conditions on arguments, and loading both.
+//! System call filters: intervals of numbers, conditions on arguments, and loading both as one program.
 //!
-//! The kernel runs a new filter once for every number when it is loaded, so the calls that are
-//! always allowed are sorted into intervals and found by halving (about 160 instructions).
+//! The kernel runs a new filter once for every number when it is loaded, and translates it: so there is
+//! one, in which a number is found by halving. See docs/design/0003-launch-cost.md.
 
 mod arguments;
 mod numbers;
 mod program;
 
-use seccompiler::{apply_filter, sock_filter};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use self::numbers::numbers;
-use self::program::{ALLOW, errno, unpack};
-use crate::profile::{SyscallAction, Syscalls, WriteAndExecute};
+use seccompiler::apply_filter;
+
+use self::numbers::Checks;
+pub(crate) use self::program::Filter;
+use self::program::{ALLOW, errno};
+use crate::profile::{Profile, SyscallAction, Syscalls, WriteAndExecute};
 
 /// What conditions on arguments depend on besides the profile.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Conditions {
     /// Which sockets can be made.
     pub(super) sockets: Sockets,
@@ -46,30 +50,40 @@ pub(super) struct Sockets {
     pub(super) udp: bool,
 }
 
-/// Why no filter could be made: a bug of ours, not of the caller.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot compile the system call filter")]
-pub struct FilterError {
-    #[from]
-    source: seccompiler::Error,
-}
+/// The latest filters that were compiled: the next launch mostly needs one of them again.
+#[derive(Debug, Default)]
+pub(super) struct Compiled(Mutex<VecDeque<(Arc<Profile>, Conditions, Filter)>>);
 
-impl From<seccompiler::BackendError> for FilterError {
-    fn from(error: seccompiler::BackendError) -> Self {
-        Self { source: error.into() }
+/// How many are kept. Where root gives every sandbox a user of its own, each is used twice.
+const KEPT: usize = 8;
+
+impl Compiled {
+    /// The filter of a command.
+    pub(super) fn filter(&self, profile: &Arc<Profile>, conditions: &Conditions) -> Filter {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = kept.iter().find(|(p, c, _)| Arc::ptr_eq(p, profile) && c == conditions);
+        if let Some((_, _, filter)) = found {
+            return filter.clone();
+        }
+        let filter = compile(&profile.syscalls, conditions);
+        kept.truncate(KEPT - 1);
+        kept.push_front((Arc::clone(profile), *conditions, filter.clone()));
+        filter
     }
 }
 
-/// The filters of a command, in the order in which they are loaded.
-pub(super) fn compile(syscalls: &Syscalls, conditions: &Conditions) -> Result<Vec<Vec<u64>>, FilterError> {
-    Ok(vec![
-        arguments::filter(conditions)?,
-        numbers(|name| action(syscalls, conditions, name)),
-    ])
+fn compile(syscalls: &Syscalls, conditions: &Conditions) -> Filter {
+    let checks = arguments::checks(conditions);
+    numbers::filter(|name| action(syscalls, conditions, name), &checks)
 }
 
 /// The filter of pid 1: what it takes to reap, to pass signals on and to report.
-pub(super) fn init_filter() -> Vec<u64> {
+pub(super) fn init_filter() -> Filter {
+    static COMPILED: OnceLock<Filter> = OnceLock::new();
+    COMPILED.get_or_init(compile_init_filter).clone()
+}
+
+fn compile_init_filter() -> Filter {
     const NEEDED: &[&str] = &[
         "read",
         "write",
@@ -103,19 +117,19 @@ pub(super) fn init_filter() -> Vec<u64> {
         "rt_sigaction",
         "ioctl", // which group is in the foreground
     ];
-    numbers(|name| {
+    let action = |name: &str| {
         if NEEDED.contains(&name) {
             ALLOW
         } else {
             errno(libc::EPERM)
         }
-    })
+    };
+    numbers::filter(action, &Checks::new())
 }
 
 /// Loads one filter on this thread, for good.
-pub(super) fn load(packed: &[u64]) -> std::io::Result<()> {
-    let program: Vec<sock_filter> = packed.iter().map(|word| unpack(*word)).collect();
-    apply_filter(&program).map_err(|error| match error {
+pub(super) fn load(filter: &Filter) -> std::io::Result<()> {
+    apply_filter(&filter.program()).map_err(|error| match error {
         seccompiler::Error::Prctl(error) | seccompiler::Error::Seccomp(error) => error,
         other => std::io::Error::other(other.to_string()),
     })
