@@ -5,6 +5,7 @@
 //! Lowest first; a module imports only from those above it in this list.
 //!
 //! * [`model`]: sizes, times, commands and paths as types.
+//! * [`yaml`]: the operator's files, read strictly.
 //! * [`kernel`]: the only home of system calls and of `unsafe`; what this machine offers.
 //! * [`profile`]: what a sandbox may do, from YAML.
 //! * [`policy`]: who may ask for what; the only maker of grants.
@@ -32,3 +33,4 @@ pub mod sandbox;
 pub mod server;
 pub mod session;
 pub mod tools;
+pub mod yaml;

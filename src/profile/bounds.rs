@@ -38,8 +38,6 @@ pub(crate) const MAX_NAME: usize = 64;
 pub(crate) const MAX_LINE: usize = 300;
 /// `extends` within `extends`: more cannot be followed by reading.
 pub(crate) const MAX_DEPTH: usize = 8;
-/// A profile is a page of text; parsing a file of this size takes less than a quarter of a second.
-pub(crate) const MAX_FILE: ByteCount = mib(1);
 /// Files in the operator's directory.
 pub(crate) const MAX_FILES: usize = 256;
 

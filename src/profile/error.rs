@@ -1,12 +1,11 @@
 //! Why a profile cannot be had or used, with the place in its file.
 
-use std::io;
 use std::path::PathBuf;
 
-use serde_saphyr::{DefaultMessageFormatter, MessageFormatter};
+use serde::de::DeserializeOwned;
 
-use super::setting::Place;
 use crate::model::{ByteCount, EnvError, SizeError};
+use crate::yaml::{FileError, Place, Syntax};
 
 /// Why a profile cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -21,50 +20,14 @@ pub enum ProfileError {
         /// Those that there are.
         names: Vec<String>,
     },
-    /// The file system says no.
-    #[error("cannot read {}", path.display())]
-    Read {
-        /// The file or directory.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// Longer than a profile ever is.
-    #[error("{} holds more than {limit}", path.display())]
-    TooLarge {
-        /// The file.
-        path: PathBuf,
-        /// What it may hold.
-        limit: ByteCount,
-    },
-    /// YAML is UTF-8.
-    #[error("{} is not UTF-8 text", path.display())]
-    NotText {
-        /// The file.
-        path: PathBuf,
-    },
+    /// A file cannot be had, or is not trusted.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// Not a file, or the name is no profile's name.
     #[error("{} cannot be a profile; hint: profiles are files called NAME.yaml, NAME in small letters, digits and hyphens", path.display())]
     NotAProfile {
         /// The file.
         path: PathBuf,
-    },
-    /// Others could write the rules.
-    #[error("{} belongs to user {owner}; hint: it must belong to the user of the server or to root", path.display())]
-    Owner {
-        /// The file or directory.
-        path: PathBuf,
-        /// Its owner.
-        owner: u32,
-    },
-    /// Others could write the rules.
-    #[error("others than its owner may write {} (mode {mode:o}); hint: chmod go-w", path.display())]
-    Writable {
-        /// The file or directory.
-        path: PathBuf,
-        /// Its mode.
-        mode: u32,
     },
     /// More files than anyone has profiles.
     #[error("{} holds more than {limit} profiles", path.display())]
@@ -97,32 +60,9 @@ pub enum ProfileError {
 /// What is wrong in a file.
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
-    /// A key that means nothing here.
-    #[error("unknown key {key:?}; hint: {}", did_you_mean(nearest.as_deref(), known))]
-    UnknownKey {
-        /// The key.
-        key: String,
-        /// The key it resembles most.
-        nearest: Option<String>,
-        /// Those that mean something.
-        known: Vec<String>,
-    },
-    /// A word that is not among the choices.
-    #[error("unknown value {word:?}; hint: {}", did_you_mean(nearest.as_deref(), known))]
-    UnknownWord {
-        /// The word.
-        word: String,
-        /// The choice it resembles most.
-        nearest: Option<String>,
-        /// The choices.
-        known: Vec<String>,
-    },
-    /// Written twice in one object.
-    #[error("the key {key:?} is written twice")]
-    DuplicateKey {
-        /// The key.
-        key: String,
-    },
+    /// Not the shape of a profile.
+    #[error(transparent)]
+    Syntax(Syntax),
     /// Left out, and there is nothing to inherit it from.
     #[error("{field:?} is missing; hint: write it{}", match field.as_str() {
         "name" | "summary" => "",
@@ -132,24 +72,6 @@ pub enum Problem {
         /// Its full name.
         field: String,
     },
-    /// Not the YAML that is read here.
-    #[error("{}", DefaultMessageFormatter.format_message(.0))]
-    Yaml(Box<serde_saphyr::Error>),
-    /// What is read twice is misread once.
-    #[error("anchors, aliases and merge keys are not read here; hint: write the value out")]
-    Anchors,
-    /// A file is a profile.
-    #[error("the file holds more than one YAML document")]
-    Documents,
-    /// A number or a word of YAML's own where text is wanted.
-    #[error("{value:?} is read as text only in quotes")]
-    Quotes {
-        /// As written.
-        value: String,
-    },
-    /// An empty file, or one of comments.
-    #[error("the file is empty")]
-    Empty,
     /// A size, time or share that is none.
     #[error("{field}: {error}")]
     Size {
@@ -328,25 +250,35 @@ pub enum PathFault {
     Generated,
 }
 
-/// The name that the text resembles most, if it is likely to be a slip of the fingers.
-pub(crate) fn nearest<'a>(text: &str, names: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    // Long text is not compared: the effort grows with its length, and nobody mistypes that much.
-    let text: String = text.chars().take(64).collect();
-    names
-        .into_iter()
-        .map(|name| (strsim::jaro_winkler(&text, name), name))
-        .filter(|(likeness, _)| *likeness >= LIKELY)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, name)| name.to_owned())
+impl From<Syntax> for Problem {
+    fn from(syntax: Syntax) -> Self {
+        match syntax {
+            Syntax::Missing { field } => Self::Missing { field },
+            other => Self::Syntax(other),
+        }
+    }
 }
 
-/// From here on two names are taken for one with a slip; found by trying: `procesess` is 0.96, `memory` to `home` 0.75.
-const LIKELY: f64 = 0.8;
+/// Something wrong at a place of a profile.
+pub(crate) type Fault = crate::yaml::Fault<Problem>;
+
+/// The fault as an error about `file`.
+pub(crate) fn invalid(fault: Fault, file: &str) -> ProfileError {
+    ProfileError::Invalid {
+        file: file.to_owned(),
+        place: fault.place,
+        problem: Box::new(fault.problem),
+    }
+}
+
+/// Reads one document.
+pub(crate) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Fault> {
+    crate::yaml::parse(text).map_err(|fault| fault.map(Problem::from))
+}
 
 fn did_you_mean(nearest: Option<&str>, known: &[String]) -> String {
-    match nearest {
-        Some(name) => format!("did you mean {name:?}?"),
-        None if known.is_empty() => "see `terrarium profile show default` for the names".to_owned(),
-        None => format!("there are {}", known.join(", ")),
+    match (nearest, known) {
+        (None, []) => "see `terrarium profile show default` for the names".to_owned(),
+        _ => crate::yaml::did_you_mean(nearest, known),
     }
 }

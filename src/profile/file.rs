@@ -14,7 +14,7 @@ use serde::de::{Error, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::profile::{Enforcement, Home, Network, WorkspaceAccess, WriteAndExecute};
-use super::setting::{At, Setting};
+use crate::yaml::{At, Setting};
 
 /// A sandbox profile: what the programs of a session see, may change, reach and use up.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]

@@ -6,9 +6,9 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
+use super::error::parse;
 use super::explain::{Act, Question, Surroundings, Verdict, explain};
 use super::load::Profiles;
-use super::parse::parse;
 use super::paths::{MADE_ANEW, in_workspace};
 use super::profile::{HostPath, Profile};
 use super::{show, syscall_table, syscalls};

@@ -1,20 +1,18 @@
 //! The profiles there are: five in the binary, and those of the operator's directory.
 //!
 //! The shipped ones are parsed when first asked for. The operator's are all read and checked at once: a mistake is
-//! found when the server starts, not when an agent asks. Whose directory may be trusted is [`super::trust`]'s business.
+//! found when the server starts, not when an agent asks. Whose directory may be trusted is [`crate::yaml`]'s business.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use super::bounds::MAX_DEPTH;
-use super::error::{Problem, ProfileError, nearest};
+use super::bounds::{MAX_DEPTH, MAX_FILES};
+use super::error::{Problem, ProfileError, invalid, parse};
 use super::file::ProfileFile;
-use super::parse::parse;
 use super::profile::Profile;
 use super::resolve::{is_name, resolve};
-use super::setting::{At, Setting};
-use super::trust;
+use crate::yaml::{self, At, Setting, nearest};
 
 /// The profiles that callers can be given.
 #[derive(Debug)]
@@ -37,14 +35,14 @@ impl Profiles {
     /// Those in the binary, and every `*.yaml` of a directory that only its owner may write.
     pub fn with_directory(directory: &Path) -> Result<Self, ProfileError> {
         let mut profiles = Self::embedded();
-        let files = trust::profiles_in(directory)?;
+        let files = profiles_in(directory)?;
         let mut names = Vec::new();
         for path in files {
             let stem = stem(&path)?;
             if is_shipped(&stem) {
                 return Err(ProfileError::ShippedName { path, name: stem });
             }
-            let text = trust::read_own(&path)?;
+            let text = yaml::read_own(&path)?;
             let source = Source::new(path.display().to_string(), Text::Operator(text));
             profiles.sources.insert(stem.clone(), source);
             names.push(stem);
@@ -75,7 +73,7 @@ impl Profiles {
 
     /// Reads one file as if it were in the operator's directory, wherever it is and whoever owns it.
     pub fn check_file(&self, path: &Path) -> Result<Profile, ProfileError> {
-        self.check_text(&stem(path)?, path, trust::read(path)?)
+        self.check_text(&stem(path)?, path, yaml::read(path)?)
     }
 
     /// The same with the text at hand.
@@ -102,13 +100,13 @@ impl Profiles {
 
     /// `trail` holds the names that extend this one, the first one first.
     fn read(&self, name: &str, source: &Source, trail: &mut Vec<String>) -> Result<Resolved, ProfileError> {
-        let file: ProfileFile = parse(source.text()).map_err(|fault| fault.of(&source.file))?;
+        let file: ProfileFile = parse(source.text()).map_err(|fault| invalid(fault, &source.file))?;
         if file.name.value != name && is_name(&file.name.value) {
             let fault = file.name.fault(Problem::NameDiffers {
                 stem: name.to_owned(),
                 name: file.name.value.clone(),
             });
-            return Err(fault.of(&source.file));
+            return Err(invalid(fault, &source.file));
         }
         trail.push(name.to_owned());
         let parent = match &file.extends {
@@ -118,7 +116,7 @@ impl Profiles {
         let profile = resolve(&file, parent.as_ref().map(|parent| &*parent.profile));
         Ok(Resolved {
             depth: parent.map_or(0, |parent| parent.depth + 1),
-            profile: Arc::new(profile.map_err(|fault| fault.of(&source.file))?),
+            profile: Arc::new(profile.map_err(|fault| invalid(fault, &source.file))?),
         })
     }
 
@@ -126,7 +124,7 @@ impl Profiles {
         let name = &extends.value;
         if trail.contains(name) {
             let chain = trail.iter().chain([name]).cloned().collect();
-            return Err(extends.fault(Problem::Cycle { chain }).of(&source.file));
+            return Err(invalid(extends.fault(Problem::Cycle { chain }), &source.file));
         }
         let Some(of) = self.sources.get(name) else {
             let problem = Problem::UnknownParent {
@@ -134,7 +132,7 @@ impl Profiles {
                 nearest: nearest(name, self.names()),
                 known: self.owned_names(),
             };
-            return Err(extends.fault(problem).of(&source.file));
+            return Err(invalid(extends.fault(problem), &source.file));
         };
         let parent = self.resolved(name, of, trail)?;
         if parent.depth >= MAX_DEPTH {
@@ -142,7 +140,7 @@ impl Profiles {
                 depth: parent.depth + 1,
                 limit: MAX_DEPTH,
             };
-            return Err(extends.fault(problem).of(&source.file));
+            return Err(invalid(extends.fault(problem), &source.file));
         }
         Ok(parent)
     }
@@ -189,6 +187,29 @@ impl Source {
 
 fn is_shipped(name: &str) -> bool {
     SHIPPED.iter().any(|(shipped, _)| *shipped == name)
+}
+
+/// Every `*.yaml` of a directory, sorted; hidden files are passed over, as editors leave them.
+fn profiles_in(directory: &Path) -> Result<Vec<PathBuf>, ProfileError> {
+    let mut files = Vec::new();
+    for path in yaml::directory_entries(directory)? {
+        let path = path?;
+        let hidden = path
+            .file_name()
+            .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if hidden || path.extension().is_none_or(|extension| extension != "yaml") {
+            continue;
+        }
+        files.push(path);
+        if files.len() > MAX_FILES {
+            return Err(ProfileError::TooMany {
+                path: directory.to_owned(),
+                limit: MAX_FILES,
+            });
+        }
+    }
+    files.sort();
+    Ok(files)
 }
 
 /// The name that a file gives its profile.
@@ -636,7 +657,7 @@ mod tests {
         assert_eq!(directory.error(), "x.yaml is not UTF-8 text");
         let directory = Directory::new();
         std::fs::create_dir(directory.0.join("x.yaml")).unwrap();
-        assert!(directory.error().starts_with("x.yaml cannot be a profile; hint: "));
+        assert_eq!(directory.error(), "x.yaml is no file");
         let hidden = Directory::new()
             .with(".x.yaml", "nonsense")
             .with("x.yaml~", "")

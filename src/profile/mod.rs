@@ -11,18 +11,14 @@ pub mod file;
 pub mod fuzz;
 mod load;
 mod numbers;
-mod parse;
 mod paths;
 #[expect(clippy::module_inception, reason = "the folder's main type has the folder's name")]
 mod profile;
 mod resolve;
 pub mod schema;
-mod setting;
 pub mod show;
 pub mod syscall_table;
 mod syscalls;
-mod trust;
-mod yaml;
 
 pub use error::ProfileError;
 pub use load::Profiles;

@@ -4,13 +4,12 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use super::bounds;
-use super::error::Problem;
+use super::error::{Fault, Problem};
 use super::file::{Count, SizeText, TimeText};
-use super::parse::Fault;
 use super::profile::{Home, Limits};
 use super::resolve::Reading;
-use super::setting::{At, Setting};
 use crate::model::{ByteCount, SizeError, Span};
+use crate::yaml::{At, Setting};
 
 impl Reading<'_> {
     pub(crate) fn limits(&self) -> Result<Limits, Fault> {

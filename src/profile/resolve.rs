@@ -6,17 +6,16 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::bounds;
-use super::error::Problem;
+use super::error::{Fault, Problem};
 use super::file::{Listed, PathEntry, ProfileFile, WorkspaceText};
-use super::parse::Fault;
 use super::paths;
 use super::profile::{
     Environment, Filesystem, HostPath, PathRule, Presence, Profile, SyscallAction, SyscallRule, Syscalls,
     WriteAndExecute,
 };
-use super::setting::{At, Setting};
 use super::syscalls;
 use crate::model::{EnvName, EnvValue};
+use crate::yaml::{At, Setting};
 
 /// What the file means.
 pub(crate) fn resolve(file: &ProfileFile, parent: Option<&Profile>) -> Result<Profile, Fault> {

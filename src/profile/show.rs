@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::profile::{Filesystem, Limits, PathRule, Presence, Profile, SyscallAction};
-use super::yaml;
+use crate::yaml;
 
 /// The profile as a value, in the words that its file would use.
 pub fn resolved(profile: &Profile) -> Value {

@@ -7,11 +7,10 @@ use std::sync::OnceLock;
 
 use serde::Deserialize;
 
-use super::error::{Problem, ProfileError, nearest};
-use super::parse::{Fault, parse};
+use super::error::{Fault, Problem, ProfileError, invalid, parse};
 use super::profile::{SyscallAction, SyscallRule};
-use super::setting::{At, Place};
 use super::syscall_table::{SYSCALLS, known};
+use crate::yaml::{At, Place, nearest};
 
 /// The rules of a base by the table's names.
 pub(crate) type Rules = BTreeMap<&'static str, SyscallRule>;
@@ -30,7 +29,7 @@ pub(crate) fn base(name: &str) -> Result<Option<&'static Rules>, ProfileError> {
         return Ok(Some(rules));
     }
     let file = format!("sandbox-profiles/syscalls/{name}.yaml");
-    let rules = read(base.text).map_err(|fault| fault.of(&file))?;
+    let rules = read(base.text).map_err(|fault| invalid(fault, &file))?;
     Ok(Some(base.rules.get_or_init(|| rules)))
 }
 

@@ -1,9 +1,9 @@
-//! Writes plain values as YAML that [`super::parse`] would read again.
+//! Writes plain values as YAML that [`super::parse()`] would read again.
 
 use serde_json::Value;
 
 /// The value as a YAML document.
-pub(crate) fn write(value: &Value) -> String {
+pub fn write(value: &Value) -> String {
     let mut text = String::new();
     nested(&mut text, value, 0);
     text
@@ -132,6 +132,6 @@ mod tests {
         let value = json!({"a": {"b": [], "c": {}, "d": ["x", "y"]}, "e": [{"path": "/usr", "optional": true}], "f": 3,
             "g": "a long text: with signs", "h": [{"reason": "r", "names": ["a"]}]});
         let text = write(&value);
-        assert_eq!(super::super::parse::parse::<Value>(&text).unwrap(), value, "{text}");
+        assert_eq!(super::super::parse::<Value>(&text).unwrap(), value, "{text}");
     }
 }
