@@ -4,11 +4,13 @@
 pub type Target = fn(&[u8]);
 
 /// All targets by name; each has its file in `fuzz/fuzz_targets` and its folder in `fuzz/corpus`.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("arguments", crate::tools::fuzz::arguments),
     ("frames", crate::sandbox::fuzz::frames),
+    ("matching", crate::policy::fuzz::matching),
     ("output", crate::session::fuzz::output),
     ("path", crate::profile::fuzz::path),
+    ("policy", crate::policy::fuzz::policy),
     ("profile", crate::profile::fuzz::profile),
     ("syscall_base", crate::profile::fuzz::syscall_base),
 ];

@@ -16,10 +16,12 @@
 //! * [`session`]: commands that run or ran, and their output.
 //! * [`tools`]: one file for each MCP tool, and the whole story of a call.
 //! * [`server`]: the protocol, in front of the tools.
+//! * [`config`]: `terrarium.yaml`, as written and as meant.
 //! * [`cli`]: the command line.
 
 pub mod audit;
 pub mod cli;
+pub mod config;
 pub mod confirm;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]

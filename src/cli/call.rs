@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use tokio::process::Child;
 
 use super::FAILED;
-use super::serve::Place;
+use super::place::Place;
 use crate::server::client::{self, CallError, Said};
 
 /// As `timeout` has it.
@@ -101,6 +101,7 @@ impl Call {
         for (name, value) in [
             ("--workspace", &self.place.workspace),
             ("--profiles", &self.place.profiles),
+            ("--config", &self.place.config),
         ] {
             if let Some(value) = value {
                 let mut option = OsString::from(format!("{name}="));

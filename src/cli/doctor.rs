@@ -140,7 +140,7 @@ async fn try_profile(launchers: &Launchers, request: LaunchRequest) -> Outcome {
     let caller = Caller::Operator {
         uid: rustix::process::geteuid().as_raw(),
     };
-    let grant = match Policy::embedded().judge(&caller, &Asked::by_operator(request), None) {
+    let grant = match Policy::without_rules().judge(&caller, &Asked::by_operator(request), None) {
         Judgement::Allowed(Grant::Launch(grant)) => grant,
         Judgement::Allowed(_) | Judgement::Confirm(_) => return Err("not a launch".to_owned()),
         Judgement::Denied(reason) => return Err(reason.to_string()),

@@ -1,8 +1,11 @@
 //! The command line: one file for each subcommand.
 
 mod call;
+mod config;
 mod doctor;
 mod filter;
+mod place;
+mod policy;
 mod profile;
 mod relay;
 mod run;
@@ -37,6 +40,12 @@ enum Command {
     Doctor(doctor::Doctor),
     /// Lists, shows, checks and explains sandbox profiles.
     Profile(profile::ProfileCommand),
+    /// Checks and shows the configuration.
+    Config(config::ConfigCommand),
+    /// Writes a configuration with comments.
+    Init(config::Init),
+    /// Checks, explains and tries the policy.
+    Policy(policy::PolicyCommand),
     /// The process that sandboxes are forked from; the server starts it.
     #[command(hide = true)]
     Zygote,
@@ -57,6 +66,10 @@ enum CliError {
     Doctor(#[from] doctor::Error),
     #[error(transparent)]
     Profile(#[from] profile::ProfileCliError),
+    #[error(transparent)]
+    Config(#[from] config::Error),
+    #[error(transparent)]
+    Policy(#[from] policy::Error),
     #[error("the zygote failed")]
     Zygote(#[from] std::io::Error),
 }
@@ -76,6 +89,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Run(run)) => run.run().map_err(CliError::from),
         Some(Command::Doctor(doctor)) => doctor.run().map_err(CliError::from),
         Some(Command::Profile(command)) => profile::run(command).map_err(CliError::from),
+        Some(Command::Config(command)) => command.run().map_err(CliError::from),
+        Some(Command::Init(init)) => init.run().map_err(CliError::from),
+        Some(Command::Policy(command)) => command.run().map_err(CliError::from),
         Some(Command::Zygote) => zygote::run().map(|()| ExitCode::SUCCESS).map_err(CliError::from),
         None => {
             let help = Arguments::command().render_help();

@@ -11,10 +11,11 @@ use std::time::Duration;
 use clap::Args;
 
 use super::relay::{OuterTerminal, Signals, outer_size, relay};
+use crate::config::{Config, ConfigError};
 use crate::model::{Argument, CommandError, Program, SizeError, Span, Workspace};
 use crate::policy::{Asked, Caller, Grant, Judgement, LaunchRequest, Policy, Reason, Terminal};
-use crate::profile::{Profile, ProfileError, Profiles};
-use crate::sandbox::workspace::{self, WorkspaceError};
+use crate::profile::{Profile, ProfileError};
+use crate::sandbox::workspace::WorkspaceError;
 use crate::sandbox::{Cause, Ending, LaunchError, LaunchOptions, Launchers, Limit, Status, Stop};
 use crate::tools::guess;
 
@@ -26,7 +27,7 @@ const FAILED: u8 = 125;
 #[derive(Debug, Args)]
 pub(super) struct Run {
     #[command(flatten)]
-    place: super::serve::Place,
+    place: super::place::Place,
     /// What it may do: see `terrarium profile list`.
     #[arg(long, value_name = "NAME", default_value = "default")]
     profile: String,
@@ -59,6 +60,8 @@ pub(super) enum Error {
     #[error("cannot relay input and output")]
     Relay(#[from] io::Error),
     #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
     Workspace(#[from] WorkspaceError),
     #[error(transparent)]
     Profile(#[from] ProfileError),
@@ -82,17 +85,15 @@ impl Run {
     }
 
     async fn go(self) -> Result<ExitCode, Error> {
-        let (workspace, _held) = match &self.place.workspace {
-            Some(directory) => (workspace::named(directory)?, None),
-            None => workspace::default()?,
-        };
-        let request = self.request(workspace)?;
+        let config = self.place.config()?;
+        let (workspace, _held) = self.place.workspace(&config)?;
+        let request = self.request(&config, workspace)?;
         let (profile, timeout) = (request.profile.clone(), request.timeout);
         let terminal = request.terminal != Terminal::None;
         let caller = Caller::Operator {
             uid: rustix::process::geteuid().as_raw(),
         };
-        let grant = match Policy::embedded().judge(&caller, &Asked::by_operator(request), None) {
+        let grant = match Policy::without_rules().judge(&caller, &Asked::by_operator(request), None) {
             Judgement::Allowed(Grant::Launch(grant)) => grant,
             Judgement::Allowed(_) | Judgement::Confirm(_) => return Ok(ExitCode::from(FAILED)),
             Judgement::Denied(reason) => return Err(Error::Denied(reason)),
@@ -117,11 +118,8 @@ impl Run {
         Ok(ExitCode::from(code))
     }
 
-    fn request(&self, workspace: Workspace) -> Result<LaunchRequest, Error> {
-        let profiles = match &self.place.profiles {
-            Some(directory) => Profiles::with_directory(directory)?,
-            None => Profiles::embedded(),
-        };
+    fn request(&self, config: &Config, workspace: Workspace) -> Result<LaunchRequest, Error> {
+        let profiles = self.place.profiles(config)?;
         let arguments = self.command.iter().map(Argument::new).collect::<Result<Vec<_>, _>>()?;
         let span = |text: &Option<String>| text.as_deref().map(str::parse::<Span>).transpose();
         Ok(LaunchRequest {

@@ -2,24 +2,26 @@
 
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+use super::place::Place;
 use crate::audit::Audit;
+use crate::config::{Config, ConfigError};
 use crate::confirm::Confirm;
-use crate::limits::Limits;
+use crate::limits::{Alerts, Budget, Limits};
 use crate::model::Workspace;
-use crate::policy::{Caller, Policy};
-use crate::profile::{ProfileError, Profiles};
-use crate::sandbox::workspace::{self, WorkspaceError};
-use crate::sandbox::{LaunchOptions, Launchers};
+use crate::policy::{Caller, Current};
+use crate::profile::ProfileError;
+use crate::sandbox::workspace::WorkspaceError;
+use crate::sandbox::{LaunchOptions, Launchers, private};
 use crate::server::{self, ServeError};
 use crate::session::Sessions;
-use crate::tools::Services;
+use crate::tools::{self, Services};
 
 /// What is logged unless somebody asks for more: what goes wrong, and no audit.
 const LOG: &str = "warn,audit=off";
@@ -38,17 +40,6 @@ pub(super) struct Serve {
     /// Treats a feature of this machine as missing, for tests of degraded modes.
     #[arg(long, value_name = "FEATURE", hide = true)]
     pretend: Vec<String>,
-}
-
-/// Where commands work and what they may do.
-#[derive(Debug, Args)]
-pub(super) struct Place {
-    /// The directory that commands work in. Default: the current directory.
-    #[arg(long, value_name = "DIR")]
-    pub(super) workspace: Option<PathBuf>,
-    /// A directory with profiles of your own, `NAME.yaml` each.
-    #[arg(long, value_name = "DIR")]
-    pub(super) profiles: Option<PathBuf>,
 }
 
 /// Why the server does not start, or ended by itself.
@@ -70,6 +61,13 @@ pub(super) enum Error {
         #[source]
         source: io::Error,
     },
+    #[error("cannot listen for signals")]
+    Signals {
+        #[source]
+        source: io::Error,
+    },
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     #[error(transparent)]
     Workspace(#[from] WorkspaceError),
     #[error(transparent)]
@@ -84,34 +82,34 @@ impl Serve {
         let uid = std::fs::metadata("/proc/self")
             .map_err(|source| Error::User { source })?
             .uid();
-        let (workspace, _held) = match &self.place.workspace {
-            Some(directory) => (workspace::named(directory)?, None),
-            None => workspace::default()?,
-        };
-        let services = Arc::new(self.services(workspace)?);
+        let config = self.place.config()?;
+        let (workspace, _held) = self.place.workspace(&config)?;
+        let services = Arc::new(self.services(&config, workspace)?);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()
             .map_err(|source| Error::Runtime { source })?;
-        let ended = runtime.block_on(server::serve(Arc::clone(&services), Caller::Local { uid }));
+        let ended = runtime.block_on(async {
+            self.reload_on_hangup(&services)?;
+            Ok(server::serve(Arc::clone(&services), Caller::Local { uid }).await?)
+        });
         // A thread that reads a terminal or a file must not hold us back.
         runtime.shutdown_background();
-        ended?;
-        Ok(ExitCode::SUCCESS)
+        ended.map(|()| ExitCode::SUCCESS)
     }
 
-    fn services(&self, workspace: Workspace) -> Result<Services, Error> {
-        let profiles = match &self.place.profiles {
-            Some(directory) => Profiles::with_directory(directory)?,
-            None => Profiles::embedded(),
-        };
+    fn services(&self, config: &Config, workspace: Workspace) -> Result<Services, Error> {
+        let profiles = self.place.profiles(config)?;
+        let policy = config.policy(&tools::known(&profiles))?;
         Ok(Services {
-            policy: Policy::embedded(),
-            limits: Limits::new(),
+            limits: Limits::new(config.caps, policy.rates()),
+            policy: Current::new(policy),
+            budget: Budget::in_directory(private::state_directory()),
+            alerts: Alerts::default(),
             audit: Audit::to_log(),
             confirm: Confirm,
-            sessions: Sessions::default(),
+            sessions: Sessions::new(config.memory),
             profiles,
             launchers: Launchers::new(LaunchOptions {
                 run_as: self.run_as,
@@ -121,6 +119,32 @@ impl Serve {
             workspace,
         })
     }
+
+    /// SIGHUP puts the policy in force that the configuration has then; one that cannot be read changes nothing.
+    fn reload_on_hangup(&self, services: &Arc<Services>) -> Result<(), Error> {
+        let mut hangup = signal(SignalKind::hangup()).map_err(|source| Error::Signals { source })?;
+        let (place, services) = (self.place.clone(), Arc::clone(services));
+        tokio::spawn(async move {
+            while hangup.recv().await.is_some() {
+                match reloaded(&place, &services) {
+                    Ok(revision) => tracing::warn!(revision, "the policy was read anew and is in force"),
+                    Err(error) => {
+                        let why = std::error::Error::source(&error).map(ToString::to_string);
+                        tracing::error!(%error, why, "the policy was not read anew; the old one stays in force");
+                    }
+                }
+            }
+        });
+        Ok(())
+    }
+}
+
+fn reloaded(place: &Place, services: &Services) -> Result<String, Error> {
+    let policy = place.config()?.policy(&tools::known(&services.profiles))?;
+    let revision = policy.revision().to_owned();
+    services.limits.set_rates(policy.rates());
+    services.policy.replace(policy);
+    Ok(revision)
 }
 
 fn log_to_stderr(filter: &str) -> Result<(), Error> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::question::RuleId;
+use super::quota::Quota;
 use super::request::{Asked, Caller, HfRequest, LaunchRequest, Request};
 
 /// A request that the policy allowed.
@@ -16,18 +17,27 @@ pub enum Grant {
     Hf(HfGrant),
 }
 
+/// What a grant rests on.
+#[derive(Clone, Debug)]
+pub struct Basis {
+    /// The rule that allowed it.
+    pub rule: RuleId,
+    /// What must be reserved of the bounds of rules before it is used.
+    pub quotas: Vec<Quota>,
+}
+
 /// Permission to run exactly one command in exactly one way.
 #[derive(Debug)]
 pub struct LaunchGrant {
     caller: Caller,
-    rule: RuleId,
+    basis: Basis,
     request: Arc<LaunchRequest>,
 }
 
 /// Permission for one act on one session, or for the list of them.
 #[derive(Debug)]
 pub struct SessionGrant {
-    rule: RuleId,
+    basis: Basis,
     request: Request,
 }
 
@@ -35,7 +45,7 @@ pub struct SessionGrant {
 #[derive(Debug)]
 pub struct HfGrant {
     caller: Caller,
-    rule: RuleId,
+    basis: Basis,
     request: Arc<HfRequest>,
 }
 
@@ -72,32 +82,37 @@ impl HfGrant {
 
 impl Grant {
     /// Only [`super::Policy::judge`] calls this.
-    pub(super) fn new(caller: &Caller, asked: &Asked, rule: RuleId) -> Self {
+    pub(super) fn new(caller: &Caller, asked: &Asked, basis: Basis) -> Self {
         let caller = caller.clone();
         match &asked.request {
             Request::Launch(request) => Self::Launch(LaunchGrant {
                 caller,
-                rule,
+                basis,
                 request: Arc::clone(request),
             }),
             Request::Hf(request) => Self::Hf(HfGrant {
                 caller,
-                rule,
+                basis,
                 request: Arc::clone(request),
             }),
             other => Self::Session(SessionGrant {
-                rule,
+                basis,
                 request: other.clone(),
             }),
         }
     }
 
+    /// What it rests on.
+    pub fn basis(&self) -> &Basis {
+        match self {
+            Self::Launch(grant) => &grant.basis,
+            Self::Session(grant) => &grant.basis,
+            Self::Hf(grant) => &grant.basis,
+        }
+    }
+
     /// The rule that allowed it.
     pub fn rule(&self) -> &RuleId {
-        match self {
-            Self::Launch(grant) => &grant.rule,
-            Self::Session(grant) => &grant.rule,
-            Self::Hf(grant) => &grant.rule,
-        }
+        &self.basis().rule
     }
 }

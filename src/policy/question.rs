@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::digest::{self, Digest, Fields};
+use super::grant::Basis;
+use super::quota::Quota;
 use super::request::{Asked, Caller};
 use crate::model::{InstanceId, QuestionId};
 
@@ -29,7 +31,7 @@ pub enum Channel {
 pub struct Question {
     caller: Caller,
     asked: Asked,
-    rule: RuleId,
+    basis: Basis,
     by: Vec<Channel>,
     within: Duration,
     subject: Digest,
@@ -55,7 +57,7 @@ pub struct Approval {
 }
 
 impl RuleId {
-    pub(super) fn new(id: &str) -> Self {
+    pub(crate) fn new(id: &str) -> Self {
         Self(id.into())
     }
 
@@ -90,7 +92,7 @@ impl Question {
     pub(super) fn new(
         caller: &Caller,
         asked: &Asked,
-        rule: RuleId,
+        basis: Basis,
         by: Vec<Channel>,
         within: Duration,
         policy: &Digest,
@@ -98,7 +100,7 @@ impl Question {
         Self {
             caller: caller.clone(),
             asked: asked.clone(),
-            rule,
+            basis,
             by,
             within,
             subject: digest::subject(caller, asked, policy),
@@ -117,7 +119,7 @@ impl Question {
 
     /// The rule that wants a person's yes.
     pub fn rule(&self) -> &RuleId {
-        &self.rule
+        &self.basis.rule
     }
 
     /// The channels whose yes counts; never empty.
@@ -128,6 +130,11 @@ impl Question {
     /// How long the answer may take.
     pub fn within(&self) -> Duration {
         self.within
+    }
+
+    /// What it will take of the bounds of rules.
+    pub fn quotas(&self) -> &[Quota] {
+        &self.basis.quotas
     }
 
     /// The digest of what is asked for, by whom and by which policy: the same for identical retries.

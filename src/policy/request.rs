@@ -1,5 +1,6 @@
 //! What a caller asks for, parsed and bounded.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +27,17 @@ pub enum Caller {
         /// The token's name.
         name: Name,
     },
+}
+
+impl Caller {
+    /// What a rule calls them.
+    pub(super) fn in_rules(&self) -> Cow<'static, str> {
+        match self {
+            Self::Local { .. } => Cow::Borrowed("local"),
+            Self::Operator { .. } => Cow::Borrowed("operator"),
+            Self::Token { name } => Cow::Owned(format!("token:{name}")),
+        }
+    }
 }
 
 impl std::fmt::Display for Caller {

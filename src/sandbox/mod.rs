@@ -24,7 +24,7 @@ mod landlock;
 mod launcher;
 mod places;
 mod plan;
-mod private;
+pub mod private;
 mod protect;
 mod resources;
 mod scope;

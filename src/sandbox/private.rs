@@ -157,7 +157,7 @@ pub(super) fn kept_home(caller: &Caller, workspace: &Workspace) -> io::Result<Pa
 }
 
 /// Where Terrarium keeps what outlives it: `$XDG_STATE_HOME/terrarium` (XDG base directories).
-pub(super) fn state_directory() -> Option<PathBuf> {
+pub fn state_directory() -> Option<PathBuf> {
     let given = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from);
     let state = given.filter(|path| path.is_absolute());
     let state = state.or_else(|| Some(super::workspace::home()?.join(".local/state")))?;

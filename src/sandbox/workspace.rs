@@ -119,6 +119,20 @@ pub fn named(directory: &Path) -> Result<Workspace, WorkspaceError> {
     })
 }
 
+/// Checks that none of our own files lies in a workspace, and that it lies in none of our directories.
+pub fn apart_from(workspace: &Workspace, ours: &[PathBuf]) -> Result<(), WorkspaceError> {
+    let path = workspace.path().to_owned();
+    for what in ours.iter().filter_map(|ours| ours.canonicalize().ok()) {
+        if what.starts_with(&path) {
+            return Err(WorkspaceError::Contains { path, what });
+        }
+        if path.starts_with(&what) {
+            return Err(WorkspaceError::Inside { path, what });
+        }
+    }
+    Ok(())
+}
+
 /// The current directory where that may be one, else a private one for as long as the second is held.
 pub fn default() -> Result<(Workspace, Option<Temporary>), WorkspaceError> {
     let here = std::env::current_dir().map_err(|source| WorkspaceError::Open {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rmcp::ErrorData;
 use rmcp::model::{CallToolRequestParams, CallToolResult, ContentBlock, Tool, ToolAnnotations};
 
-use crate::tools::{Definition, Hints, Reply, ToolCall, ToolError};
+use crate::tools::{Hints, Listed, Reply, ToolCall, ToolError};
 
 /// A call as it arrived.
 pub(super) fn call(request: CallToolRequestParams) -> ToolCall {
@@ -17,7 +17,7 @@ pub(super) fn call(request: CallToolRequestParams) -> ToolCall {
 }
 
 /// A tool as it is listed.
-pub(super) fn tool(definition: &Definition) -> Tool {
+pub(super) fn tool(Listed { definition, arguments }: Listed) -> Tool {
     let hints = ToolAnnotations::with_title(definition.title);
     let hints = match definition.hints {
         Hints::ReadOnly => hints.read_only(true).idempotent(true).open_world(false),
@@ -31,7 +31,7 @@ pub(super) fn tool(definition: &Definition) -> Tool {
     Tool::new(
         Cow::Borrowed(definition.name),
         Cow::Borrowed(definition.description),
-        Arc::new((definition.arguments)().clone()),
+        Arc::new(arguments),
     )
     .with_title(definition.title)
     .with_raw_output_schema(Arc::new((definition.result)()))

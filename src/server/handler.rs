@@ -1,6 +1,6 @@
 //! What MCP asks of a server, for both eras of the protocol.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rmcp::model::{
@@ -22,16 +22,11 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 pub(super) struct Handler {
     services: Arc<Services>,
     caller: Caller,
-    tools: OnceLock<Vec<Tool>>,
 }
 
 impl Handler {
     pub(super) fn new(services: Arc<Services>, caller: Caller) -> Self {
-        Self {
-            services,
-            caller,
-            tools: OnceLock::new(),
-        }
+        Self { services, caller }
     }
 
     /// Runs a call, telling the client about once a second that it goes on. A notification is never
@@ -80,10 +75,12 @@ impl ServerHandler for Handler {
         _page: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        let tools = self
-            .tools
-            .get_or_init(|| tools::definitions().iter().map(convert::tool).collect());
-        Ok(ListToolsResult::with_all_items(tools.clone())
+        // Anew each time: the policy may be another by now.
+        let tools: Vec<Tool> = tools::listed(&self.services, &self.caller)
+            .into_iter()
+            .map(convert::tool)
+            .collect();
+        Ok(ListToolsResult::with_all_items(tools)
             .with_ttl_ms(0)
             .with_cache_scope(CacheScope::Private))
     }

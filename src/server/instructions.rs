@@ -9,7 +9,11 @@ const MAX: usize = 2000;
 /// The instructions for one caller.
 pub(super) fn compose(services: &Services, caller: &Caller) -> String {
     let names = services.profiles.names();
-    let profiles = services.policy.profiles(caller, "terminal_run", &names).join(", ");
+    let profiles = services
+        .policy
+        .get()
+        .profiles(caller, "terminal_run", &names)
+        .join(", ");
     let workspace = services.workspace.path().display();
     let scratch = if services.workspace.is_scratch() {
         " (a private one that goes when the server ends)"

@@ -35,7 +35,7 @@ fn launch() -> LaunchRequest {
 }
 
 async fn start(sessions: &Sessions, caller: &Caller, launch: &LaunchRequest, stdin: &[u8]) -> (Session, Inside) {
-    let permit = Limits::new().command(caller, Duration::ZERO).await.unwrap();
+    let permit = Limits::default().command(caller, Duration::ZERO).await.unwrap();
     let room = sessions.room(launch.terminal).await.unwrap();
     let (sandbox, inside) = fake::sandbox();
     let session = sessions
@@ -206,7 +206,7 @@ async fn the_end_of_the_server_stops_all_and_starts_nothing() {
         grace_ms: 7,
     };
     assert_eq!(inside.orders.recv().await, Some(expected));
-    let permit = Limits::new().command(&LOCAL, Duration::ZERO).await.unwrap();
+    let permit = Limits::default().command(&LOCAL, Duration::ZERO).await.unwrap();
     let room = sessions.room(Wanted::None).await.unwrap();
     let refused = sessions.start(&LOCAL, &launch(), fake::sandbox().0, Manner::default(), room, permit);
     assert!(matches!(refused, Err(SessionError::Ending)));

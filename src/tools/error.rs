@@ -3,7 +3,7 @@
 use super::arguments::ArgumentError;
 use crate::audit::AuditError;
 use crate::confirm::Unapproved;
-use crate::limits::Refused;
+use crate::limits::{BudgetError, Refused};
 use crate::policy::Reason;
 use crate::sandbox::LaunchError;
 use crate::session::{ExecuteError, Gone, ResizeError, SessionError, TypeError};
@@ -26,6 +26,9 @@ pub enum ToolError {
         /// Why.
         reason: Reason,
     },
+    /// What a rule bounds cannot be counted.
+    #[error(transparent)]
+    Uncounted(BudgetError),
     /// Nobody said yes.
     #[error("not approved: {0}")]
     Unapproved(#[from] Unapproved),
@@ -76,6 +79,7 @@ impl ToolError {
             Self::UnknownTool { .. } => "unknown tool",
             Self::Argument(_) => "arguments",
             Self::Denied { .. } => "policy",
+            Self::Uncounted(_) => "counting",
             Self::Unapproved(_) => "confirmation",
             Self::Refused(_) => "limits",
             Self::Session(_) | Self::Gone(_) => "no such session",
@@ -85,6 +89,15 @@ impl ToolError {
             Self::Audit(_) => "audit",
             Self::Cancelled => "cancelled",
             Self::WrongGrant => "bug",
+        }
+    }
+}
+
+impl From<BudgetError> for ToolError {
+    fn from(error: BudgetError) -> Self {
+        match error {
+            BudgetError::Used { reason } => Self::Denied { reason },
+            other => Self::Uncounted(other),
         }
     }
 }

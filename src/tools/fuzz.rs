@@ -7,10 +7,10 @@ use serde_json::{Map, Value, from_slice};
 use super::{Parsed, Services, ToolCall, definitions, parse};
 use crate::audit::Audit;
 use crate::confirm::Confirm;
-use crate::limits::Limits;
+use crate::limits::{Alerts, Budget, Limits};
 use crate::model::workspace::{Keep, Owner};
 use crate::model::{Program, Workspace};
-use crate::policy::{Caller, Policy, Request};
+use crate::policy::{Caller, Current, Policy, Request};
 use crate::profile::Profiles;
 use crate::sandbox::{LaunchOptions, Launchers};
 use crate::session::Sessions;
@@ -51,8 +51,10 @@ pub fn arguments(bytes: &[u8]) {
 
 fn services() -> Services {
     Services {
-        policy: Policy::embedded(),
-        limits: Limits::new(),
+        policy: Current::new(Policy::without_rules()),
+        limits: Limits::default(),
+        budget: Budget::in_directory(None),
+        alerts: Alerts::default(),
         audit: Audit::to_log(),
         confirm: Confirm,
         sessions: Sessions::default(),

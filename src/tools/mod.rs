@@ -12,8 +12,10 @@ mod error;
 #[doc(hidden)]
 pub mod fuzz;
 pub(crate) mod guess;
+mod listed;
 mod picture;
 mod schema;
+mod tally;
 pub mod terminal_close;
 pub mod terminal_exec;
 pub mod terminal_list;
@@ -29,6 +31,7 @@ mod until;
 
 pub use definition::{Definition, Hints, definitions};
 pub use error::ToolError;
+pub use listed::{Listed, canonical, known, listed};
 
 use std::sync::Arc;
 
@@ -37,9 +40,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::audit::{Audit, Entry, Outcome};
 use crate::confirm::Confirm;
-use crate::limits::{CallPermit, Limits};
+use crate::limits::{Alerts, Budget, CallPermit, Limits};
 use crate::model::Workspace;
-use crate::policy::{Arguments, Asked, Caller, Grant, Judgement, Policy, Request, SessionGrant};
+use crate::policy::{Arguments, Asked, Caller, Current, Grant, Judgement, Request, SessionGrant};
 use crate::profile::Profiles;
 use crate::sandbox::Launchers;
 use crate::session::{Session, Sessions};
@@ -48,9 +51,13 @@ use crate::session::{Session, Sessions};
 #[derive(Debug)]
 pub struct Services {
     /// Who may ask for what.
-    pub policy: Policy,
+    pub policy: Current,
     /// How much may be going on.
     pub limits: Limits,
+    /// How often, and how much in all.
+    pub budget: Budget,
+    /// What notices a caller that is denied again and again.
+    pub alerts: Alerts,
     /// The record.
     pub audit: Audit,
     /// What asks a person.
@@ -125,14 +132,17 @@ pub async fn run(
         Ok(decided) => decided,
         Err(ToolError::Denied { reason }) => {
             entry.denied(&reason, profile);
+            tally::denied(services, caller, asked.request.tool(), &reason);
             return Err(ToolError::Denied { reason });
         }
         Err(error) => {
             entry.refused(error.kind());
+            tally::refused(services, caller, asked.request.tool(), &error);
             return Err(error);
         }
     };
     entry.allowed(profile)?;
+    tally::allowed(asked.request.tool());
     let reply = act.apply(services, caller, grant, cancelled).await;
     drop(permit);
     entry.done(match &reply {
@@ -152,19 +162,25 @@ async fn decide(
     entry: &mut Entry<'_>,
     cancelled: &CancellationToken,
 ) -> Result<(Grant, CallPermit), ToolError> {
+    services.limits.count(caller, asked.request.tool())?;
     let mut permit = services.limits.admit()?;
-    let mut judgement = services.policy.judge(caller, asked, None);
+    let mut judgement = services.policy.get().judge(caller, asked, None);
     if let Judgement::Confirm(question) = &judgement {
         drop(permit); // a person may think for minutes
+        services.budget.has_room(question.quotas()).await?;
+        tally::asked(asked.request.tool());
         let approval = tokio::select! {
             approval = services.confirm.ask(caller, question, entry) => approval?,
             () = cancelled.cancelled() => return Err(ToolError::Cancelled),
         };
         permit = services.limits.admit()?;
-        judgement = services.policy.judge(caller, asked, Some(approval));
+        judgement = services.policy.get().judge(caller, asked, Some(approval));
     }
     match judgement {
-        Judgement::Allowed(grant) => Ok((grant, permit)),
+        Judgement::Allowed(grant) => {
+            services.budget.reserve(&grant.basis().quotas).await?;
+            Ok((grant, permit))
+        }
         Judgement::Denied(reason) => Err(ToolError::Denied { reason }),
         Judgement::Confirm(_) => Err(ToolError::WrongGrant), // with an approval it is one of the others
     }

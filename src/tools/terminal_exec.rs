@@ -50,9 +50,11 @@ struct Arguments {
     command: String,
     /// Milliseconds to wait for its end. Default: 10000.
     #[schemars(range(min = 0, max = 50_000))]
+    #[schemars(extend("default" = 10_000))]
     yield_ms: Option<i64>,
     /// Bytes of output in the answer. Default: 40000.
     #[schemars(range(min = 1000, max = 200_000))]
+    #[schemars(extend("default" = 40_000))]
     max_output_bytes: Option<i64>,
 }
 

@@ -52,6 +52,7 @@ struct Arguments {
     name: Option<String>,
     /// The sandbox profile: default, read-only or build, unless the operator allows others. Default: default.
     #[schemars(length(min = 1, max = 64))]
+    #[schemars(extend("default" = "default"))]
     profile: Option<String>,
     /// The shell to open: bash, zsh, fish, sh or dash. Default: bash where there is one, else sh.
     shell: Option<ShellName>,
@@ -68,9 +69,11 @@ struct Arguments {
     env: Option<BTreeMap<String, String>>,
     /// Columns of the terminal. Default: 120.
     #[schemars(range(min = 20, max = 500))]
+    #[schemars(extend("default" = 120))]
     cols: Option<u16>,
     /// Rows of the terminal. Default: 40.
     #[schemars(range(min = 2, max = 300))]
+    #[schemars(extend("default" = 40))]
     rows: Option<u16>,
     /// Seconds after which the session is ended. Default: the profile's wall time.
     #[schemars(range(min = 1, max = 86_400))]

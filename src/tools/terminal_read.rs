@@ -49,13 +49,17 @@ struct Arguments {
     stream: Option<StreamName>,
     /// The position to read from. Default: 0, the start.
     #[schemars(range(min = 0))]
+    #[schemars(extend("default" = 0))]
     cursor: Option<i64>,
     /// Bytes to read at most. Default: 40000.
     #[schemars(range(min = 16, max = 200_000))]
+    #[schemars(extend("default" = 40_000))]
     max_bytes: Option<i64>,
     /// Leaves escape sequences and carriage returns in the text. Default: false.
+    #[schemars(extend("default" = false))]
     raw: Option<bool>,
     /// How the output is written. Default: text.
+    #[schemars(extend("default" = "text"))]
     encoding: Option<Encoding>,
     /// A regular expression (Rust's syntax, within lines): instead of the text, the lines that match, each with its number
     /// and its position. Of more than max_lines the first and the last are shown.
@@ -63,6 +67,7 @@ struct Arguments {
     grep: Option<String>,
     /// How many matching lines grep shows. Default: 100.
     #[schemars(range(min = 2, max = 1000))]
+    #[schemars(extend("default" = 100))]
     max_lines: Option<i64>,
 }
 

@@ -61,6 +61,7 @@ struct Arguments {
     argv: Option<Vec<String>>,
     /// The sandbox profile: default, read-only or build, unless the operator allows others. Default: default.
     #[schemars(length(min = 1, max = 64))]
+    #[schemars(extend("default" = "default"))]
     profile: Option<String>,
     /// Where the command starts: relative to the workspace, or absolute. Default: the workspace.
     #[schemars(length(min = 1, max = 4096))]
@@ -74,15 +75,18 @@ struct Arguments {
     #[schemars(length(max = 5_592_408))]
     stdin_base64: Option<String>,
     /// Gives the command a terminal of 120x40 instead of pipes; stdout and stderr are then one. Default: false.
+    #[schemars(extend("default" = false))]
     tty: Option<bool>,
     /// Seconds after which the command is ended. Default: the profile's wall time.
     #[schemars(range(min = 1, max = 86_400))]
     timeout_s: Option<i64>,
     /// Milliseconds to wait for the end before the command goes on as a session. Default: 10000.
     #[schemars(range(min = 0, max = 50_000))]
+    #[schemars(extend("default" = 10_000))]
     yield_ms: Option<i64>,
     /// Bytes of output in the answer, both streams together. Default: 40000.
     #[schemars(range(min = 1000, max = 200_000))]
+    #[schemars(extend("default" = 40_000))]
     max_output_bytes: Option<i64>,
 }
 

@@ -50,6 +50,7 @@ struct Arguments {
     wait: Option<Until>,
     /// Milliseconds to wait at most. Default: 10000.
     #[schemars(range(min = 0, max = 50_000))]
+    #[schemars(extend("default" = 10_000))]
     timeout_ms: Option<i64>,
     /// Shows the screen afterwards. Default: true with wait, else false.
     show: Option<bool>,

@@ -36,6 +36,7 @@ struct Arguments {
     /// Which one.
     signal: Name,
     /// Who gets it. Default: foreground.
+    #[schemars(extend("default" = "foreground"))]
     to: Option<To>,
 }
 

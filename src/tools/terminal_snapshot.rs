@@ -38,15 +38,18 @@ struct Arguments {
     session: String,
     /// How rows are written: text, ansi (with escape sequences for colours), or cells (JSON: runs of characters that look
     /// alike). Default: text.
+    #[schemars(extend("default" = "text"))]
     format: Option<Format>,
     /// The frame number of an earlier answer: only rows that are different since are shown.
     #[schemars(range(min = 0))]
     since: Option<i64>,
     /// Rows above the screen to show as well. Default: 0.
     #[schemars(range(min = 0, max = 2000))]
+    #[schemars(extend("default" = 0))]
     scrollback_lines: Option<i64>,
     /// How many of the rows right above the screen to leave out, to page further back. Default: 0.
     #[schemars(range(min = 0, max = 2000))]
+    #[schemars(extend("default" = 0))]
     scrollback_skip: Option<i64>,
     /// A part of the screen. Default: all of it.
     region: Option<Part>,

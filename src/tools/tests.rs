@@ -2,13 +2,20 @@ use serde_json::json;
 
 use super::*;
 use crate::model::workspace::{Keep, Owner};
+use crate::policy::{EMBEDDED, Policy};
 
 const LOCAL: Caller = Caller::Local { uid: 1 };
 
+fn policy() -> Current {
+    Current::new(Policy::parse(EMBEDDED, &known(&Profiles::embedded())).unwrap())
+}
+
 fn services() -> Services {
     Services {
-        policy: Policy::embedded(),
-        limits: Limits::new(),
+        policy: policy(),
+        limits: Limits::default(),
+        budget: Budget::in_directory(None),
+        alerts: Alerts::default(),
         audit: Audit::to_log(),
         confirm: Confirm,
         sessions: Sessions::default(),

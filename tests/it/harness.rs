@@ -42,11 +42,17 @@ impl Server {
 
     /// The same with further options.
     pub(crate) fn start_with(era: Era, options: &[&str]) -> Self {
+        Self::start_in(era, options, &[])
+    }
+
+    /// The same in another environment.
+    pub(crate) fn start_in(era: Era, options: &[&str], environment: &[(&str, &Path)]) -> Self {
         let workspace = fresh_directory();
         let mut child = program()
             .args(["serve", "--workspace"])
             .arg(&workspace)
             .args(options)
+            .envs(environment.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -13,6 +13,7 @@ mod faults;
 mod harness;
 mod limits;
 mod operating;
+mod policy;
 mod programs;
 mod protocol;
 mod run;

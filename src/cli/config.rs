@@ -1,0 +1,118 @@
+//! `terrarium config` and `terrarium init`: checks, shows and writes the configuration.
+
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use super::place::Place;
+use crate::config::{Config, ConfigError, INIT, schema, users_own};
+use crate::policy::Policy;
+use crate::profile::ProfileError;
+use crate::tools;
+
+/// Looks at the configuration.
+#[derive(Debug, Args)]
+pub(super) struct ConfigCommand {
+    #[command(subcommand)]
+    action: Action,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Whether the configuration in use is right, and if not, where it is wrong.
+    Check,
+    /// The configuration in use, with what was left out filled in.
+    Show,
+    /// The JSON Schema of a configuration.
+    Schema,
+}
+
+/// Writes a configuration with comments. Refuses to write over one.
+#[derive(Debug, Args)]
+pub(super) struct Init {
+    /// Where to. Default: $XDG_CONFIG_HOME/terrarium/terrarium.yaml.
+    #[arg(long, value_name = "FILE", env = "TERRARIUM_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+/// Why the command could not do it.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
+    #[error("cannot write the answer")]
+    Print(#[from] io::Error),
+    #[error("cannot write the schema as JSON")]
+    Json(#[from] serde_json::Error),
+}
+
+impl ConfigCommand {
+    pub(super) fn run(self) -> Result<ExitCode, Error> {
+        let mut out = io::stdout().lock();
+        match self.action {
+            Action::Check => {
+                let (config, policy) = understood(&self.place)?;
+                writeln!(
+                    out,
+                    "{} is right (policy revision {:?})",
+                    config.source(),
+                    policy.revision()
+                )?;
+            }
+            Action::Show => {
+                let (config, _) = understood(&self.place)?;
+                writeln!(out, "# {}", config.source())?;
+                out.write_all(config.show().as_bytes())?;
+            }
+            Action::Schema => writeln!(out, "{}", serde_json::to_string_pretty(&schema::schema())?)?,
+        }
+        out.flush()?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The configuration and its policy, as a server with these options would have them.
+pub(super) fn understood(place: &Place) -> Result<(Config, Policy), Error> {
+    let config = place.config()?;
+    let profiles = place.profiles(&config)?;
+    let policy = config.policy(&tools::known(&profiles))?;
+    Ok((config, policy))
+}
+
+impl Init {
+    pub(super) fn run(self) -> Result<ExitCode, Error> {
+        let path = self.config.or_else(users_own).ok_or(ConfigError::NoHome)?;
+        let failed = |source: io::Error| match source.kind() {
+            io::ErrorKind::AlreadyExists => ConfigError::Exists { path: path.clone() },
+            _ => ConfigError::Write {
+                path: path.clone(),
+                source,
+            },
+        };
+        if let Some(directory) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(directory)
+                .map_err(failed)?;
+        }
+        // A link that leads nowhere is something too: it is not followed.
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(failed)?;
+        file.write_all(INIT.as_bytes()).map_err(failed)?;
+        writeln!(io::stdout(), "wrote {}", path.display())?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

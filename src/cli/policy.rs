@@ -1,0 +1,214 @@
+//! `terrarium policy`: checks the policy, explains one decision, and tries a table of them.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::config::{self, understood};
+use super::place::Place;
+use crate::policy::file::RuleEffect;
+use crate::policy::{Caller, Explanation, Policy};
+use crate::tools::{self, ToolError};
+use crate::yaml::{self, At, Fault, FileError, Setting, Syntax};
+
+/// Looks at the policy.
+#[derive(Debug, Args)]
+pub(super) struct PolicyCommand {
+    #[command(subcommand)]
+    action: Action,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Whether the policy in use is right, and if not, where it is wrong.
+    Check,
+    /// What becomes of one call, by which rule and why. Ends with 0 if it is allowed, 1 if denied, 2 if a person is asked.
+    Explain(Explain),
+    /// Whether calls come out as a file says. Ends with 1 if one does not.
+    Test {
+        /// A YAML list of calls, each with caller, tool, arguments, decision and perhaps rule.
+        cases: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Explain {
+    /// Who asks: `local`, or `token:NAME`.
+    #[arg(long, value_name = "CALLER", default_value = "local")]
+    caller: String,
+    /// The tool.
+    #[arg(long, value_name = "TOOL")]
+    tool: String,
+    /// Its arguments as a JSON object.
+    #[arg(long, value_name = "JSON", default_value = "{}")]
+    arguments: String,
+    /// The profile of the session that the call is about.
+    #[arg(long, value_name = "PROFILE")]
+    session_profile: Option<String>,
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// One call and what should become of it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    caller: String,
+    tool: String,
+    #[serde(default)]
+    arguments: Map<String, Value>,
+    #[serde(default)]
+    session_profile: Setting<String>,
+    decision: RuleEffect,
+    #[serde(default)]
+    rule: Setting<String>,
+}
+
+/// Why the command could not answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    #[error(transparent)]
+    Config(#[from] config::Error),
+    #[error("no caller is called {name:?}; hint: write local or token:NAME")]
+    Caller { name: String },
+    #[error("the arguments are no JSON object; hint: quote them for the shell, as in '{{\"command\":\"make\"}}'")]
+    Arguments {
+        #[source]
+        source: serde_json::Error,
+    },
+    #[error(transparent)]
+    Tool(#[from] ToolError),
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error("{}:{}:{}: {}", path.display(), fault.place.line, fault.place.column, fault.problem)]
+    Cases { path: PathBuf, fault: Fault<Syntax> },
+    #[error("cannot write the answer")]
+    Print(#[from] io::Error),
+}
+
+impl PolicyCommand {
+    pub(super) fn run(self) -> Result<ExitCode, Error> {
+        let (config, policy) = understood(&self.place)?;
+        let mut out = io::stdout().lock();
+        let code = match self.action {
+            Action::Check => {
+                let (revision, digest) = (policy.revision(), policy.digest());
+                writeln!(
+                    out,
+                    "{} is right: policy revision {revision:?}, digest {digest}",
+                    config.source()
+                )?;
+                0
+            }
+            Action::Explain(explain) => explain.answer(&policy, &mut out)?,
+            Action::Test { cases } => test(&policy, cases, &mut out)?,
+        };
+        out.flush()?;
+        Ok(ExitCode::from(code))
+    }
+}
+
+impl Explain {
+    fn answer(&self, policy: &Policy, out: &mut dyn Write) -> Result<u8, Error> {
+        let arguments = serde_json::from_str(&self.arguments).map_err(|source| Error::Arguments { source })?;
+        let session = self.session_profile.as_deref();
+        let found = explain(policy, &self.caller, &self.tool, arguments, session)?;
+        match self.json {
+            true => writeln!(out, "{}", as_json(&found))?,
+            false => writeln!(out, "{}", as_text(&found))?,
+        }
+        Ok(match found.effect {
+            RuleEffect::Allow => 0,
+            RuleEffect::Deny => 1,
+            RuleEffect::Confirm => 2,
+        })
+    }
+}
+
+fn explain(
+    policy: &Policy,
+    caller: &str,
+    tool: &str,
+    arguments: Map<String, Value>,
+    session: Option<&str>,
+) -> Result<Explanation, Error> {
+    let name = || caller.chars().take(80).collect();
+    let caller = Caller::in_words(caller).ok_or_else(|| Error::Caller { name: name() })?;
+    let arguments = tools::canonical(tool, arguments)?;
+    Ok(policy.explain(&caller, tool, &arguments, session))
+}
+
+fn as_text(found: &Explanation) -> String {
+    let mut text = format!("{}, by rule {:?}", found.effect.name(), found.rule.as_str());
+    if let Some((by, seconds)) = &found.asks {
+        let names: Vec<&str> = by.iter().map(|channel| channel.name()).collect();
+        text.push_str(&format!(
+            "\nneeds the yes of: {}, within {seconds} s",
+            names.join(" or ")
+        ));
+    }
+    for quota in &found.takes {
+        text.push_str(&format!(
+            "\ntakes {} of rule {:?}: {quota}",
+            quota.takes,
+            quota.rule.as_str()
+        ));
+    }
+    if let Some(why) = &found.why {
+        text.push_str(&format!("\n{why}"));
+    }
+    text
+}
+
+fn as_json(found: &Explanation) -> Value {
+    let asks = found.asks.as_ref();
+    let quota = |quota: &crate::policy::Quota| json!({"rule": quota.rule.as_str(), "takes": quota.takes, "of": quota.to_string()});
+    json!({
+        "decision": found.effect.name(),
+        "rule": found.rule.as_str(),
+        "why": found.why.as_ref().map(ToString::to_string),
+        "by": asks.map(|(by, _)| by.iter().map(|channel| channel.name()).collect::<Vec<_>>()),
+        "within_s": asks.map(|(_, seconds)| seconds),
+        "takes": found.takes.iter().map(quota).collect::<Vec<_>>(),
+    })
+}
+
+fn test(policy: &Policy, path: PathBuf, out: &mut dyn Write) -> Result<u8, Error> {
+    let cases: Vec<At<Case>> = yaml::parse(&yaml::read(&path)?).map_err(|fault| Error::Cases {
+        path: path.clone(),
+        fault,
+    })?;
+    let mut wrong = 0;
+    for At { value: case, place } in &cases {
+        let session = case.session_profile.given().map(|at| at.value.as_str());
+        let (decision, rule) = match explain(policy, &case.caller, &case.tool, case.arguments.clone(), session) {
+            Ok(found) => (found.effect, found.rule.as_str().to_owned()),
+            // What no tool takes never reaches the policy, and nothing is done.
+            Err(Error::Tool(error)) => (RuleEffect::Deny, format!("the tool: {error}")),
+            Err(error) => return Err(error),
+        };
+        let wanted = case.rule.given().map(|at| at.value.as_str());
+        if decision != case.decision || wanted.is_some_and(|wanted| wanted != rule) {
+            wrong += 1;
+            let (is, should) = (decision.name(), case.decision.name());
+            let wanted = wanted.map(|rule| format!(" by {rule:?}")).unwrap_or_default();
+            let line = place.line;
+            writeln!(
+                out,
+                "{}:{line}: {} {}: {is} by {rule:?}, not {should}{wanted}",
+                path.display(),
+                case.caller,
+                case.tool
+            )?;
+        }
+    }
+    writeln!(out, "{} of {} as expected", cases.len() - wrong, cases.len())?;
+    Ok(u8::from(wrong > 0))
+}

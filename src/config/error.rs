@@ -1,0 +1,84 @@
+//! Why a configuration is not taken, with the place in its file.
+
+use std::path::PathBuf;
+
+use crate::model::ByteCount;
+use crate::policy::PolicyProblem;
+use crate::yaml::{FileError, Place, Syntax};
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be had, or is not trusted.
+    #[error("the configuration is not used")]
+    File(#[from] FileError),
+    /// What the file says is wrong.
+    #[error("{file}:{}:{}: {problem}", place.line, place.column)]
+    Invalid {
+        /// The file.
+        file: String,
+        /// Where in it.
+        place: Place,
+        /// What is wrong.
+        problem: Box<ConfigProblem>,
+    },
+    /// Where the user's configuration would be.
+    #[error("cannot tell where the configuration is; hint: name it with --config FILE, or set XDG_CONFIG_HOME")]
+    NoHome,
+    /// There is one.
+    #[error("{} exists, and nothing is written over it; hint: edit it, or name another with --config FILE", path.display())]
+    Exists {
+        /// Which.
+        path: PathBuf,
+    },
+    /// It cannot be written.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// What is wrong in a file.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigProblem {
+    /// Not the shape of a configuration.
+    #[error(transparent)]
+    Syntax(#[from] Syntax),
+    /// A policy that could not mean what it seems to.
+    #[error(transparent)]
+    Policy(#[from] PolicyProblem),
+    /// A number that is too small or too large.
+    #[error("{field} is {value}; hint: it must be between {least} and {most}")]
+    OutOfRange {
+        /// The field.
+        field: &'static str,
+        /// As written.
+        value: u64,
+        /// The lower bound.
+        least: u64,
+        /// The upper bound.
+        most: u64,
+    },
+    /// A size that is none, or too small or too large.
+    #[error("{field} is {value:?}; hint: write a size between {least} and {most}, as in 512MiB")]
+    Size {
+        /// The field.
+        field: &'static str,
+        /// As written.
+        value: String,
+        /// The lower bound.
+        least: ByteCount,
+        /// The upper bound.
+        most: ByteCount,
+    },
+    /// Not a path.
+    #[error("{field} is no path that can be meant; hint: write it absolute, from ~/, or relative to this file")]
+    Path {
+        /// The field.
+        field: &'static str,
+    },
+}

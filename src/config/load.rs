@@ -1,0 +1,239 @@
+//! Finds the configuration, reads it, and says what it means.
+//!
+//! `--config FILE` comes first, then `TERRARIUM_CONFIG`, then `$XDG_CONFIG_HOME/terrarium/terrarium.yaml`; without any of
+//! them the embedded one holds. A file that was named must be there. Options of the command line come before the file.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::error::{ConfigError, ConfigProblem};
+use super::file::{ConfigFile, LimitsFile, ServerFile};
+use crate::limits::Caps;
+use crate::model::ByteCount;
+use crate::policy::file::PolicyFile;
+use crate::policy::{self, Known, Policy};
+use crate::session;
+use crate::yaml::{self, At, Fault, Setting};
+
+/// A configuration as meant. The policy in it becomes one when it is known what there is.
+#[derive(Debug)]
+pub struct Config {
+    source: Source,
+    /// The directory that commands work in.
+    pub workspace: Option<PathBuf>,
+    /// A directory with profiles.
+    pub profiles: Option<PathBuf>,
+    /// Memory for the output and the screens of all sessions.
+    pub memory: ByteCount,
+    /// How much may be going on.
+    pub caps: Caps,
+    policy: PolicyFile,
+    /// The policy as plain JSON.
+    said: Value,
+}
+
+/// Where a configuration comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The binary.
+    Embedded,
+    /// This file.
+    File(PathBuf),
+}
+
+/// What the file is called.
+const NAME: &str = "terrarium/terrarium.yaml";
+
+impl Config {
+    /// The configuration in use: the one that was named, the user's own, or the embedded one.
+    pub fn find(named: Option<&Path>) -> Result<Self, ConfigError> {
+        match named {
+            Some(path) => Self::read(path),
+            None => match users_own().filter(|path| path.symlink_metadata().is_ok()) {
+                Some(path) => Self::read(&path),
+                None => Self::embedded(),
+            },
+        }
+    }
+
+    /// The one in the binary.
+    pub fn embedded() -> Result<Self, ConfigError> {
+        Self::parse(Source::Embedded, "{}")
+    }
+
+    fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = yaml::read_own(path)?;
+        Self::parse(Source::File(path.to_owned()), &text)
+    }
+
+    /// What a text means as the configuration of that name.
+    pub fn parse(source: Source, text: &str) -> Result<Self, ConfigError> {
+        let named = source.to_string();
+        let invalid = |fault: Fault<ConfigProblem>| ConfigError::Invalid {
+            file: named.clone(),
+            place: fault.place,
+            problem: Box::new(fault.problem),
+        };
+        let file: ConfigFile = yaml::parse(text).map_err(|fault| invalid(fault.map(ConfigProblem::from)))?;
+        let plain: Value = yaml::parse(text).map_err(|fault| invalid(fault.map(ConfigProblem::from)))?;
+        let (policy, said) = match (file.policy.given(), plain.get("policy")) {
+            (Some(at), Some(said)) => (at.value.clone(), said.clone()),
+            _ => policy::read(policy::EMBEDDED).map_err(|fault| invalid(fault.map(ConfigProblem::from)))?,
+        };
+        Ok(Self {
+            workspace: directory("workspace", &file.workspace, &source).map_err(invalid)?,
+            profiles: directory("profiles", &file.profiles, &source).map_err(invalid)?,
+            memory: memory(&file.server).map_err(invalid)?,
+            caps: caps(&file.limits).map_err(invalid)?,
+            policy,
+            said,
+            source,
+        })
+    }
+
+    /// Where it comes from.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// The policy, for what there is.
+    pub fn policy(&self, known: &Known) -> Result<Policy, ConfigError> {
+        Policy::load(&self.policy, &self.said, known).map_err(|fault| ConfigError::Invalid {
+            file: self.source.to_string(),
+            place: fault.place,
+            problem: Box::new(ConfigProblem::Policy(fault.problem)),
+        })
+    }
+
+    /// All of it with what was left out filled in, as YAML.
+    pub fn show(&self) -> String {
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+        let mut shown = serde_json::json!({
+            "server": {"memory": self.memory.to_string()},
+            "limits": {
+                "calls": self.caps.calls,
+                "commands": self.caps.commands,
+                "queue": self.caps.queue,
+                "sessions": self.caps.sessions,
+                "sessions_per_caller": self.caps.sessions_per_caller,
+            },
+            "policy": self.said,
+        });
+        if let Some(shown) = shown.as_object_mut() {
+            for (name, value) in [("workspace", path(&self.workspace)), ("profiles", path(&self.profiles))] {
+                shown.extend(value.map(|value| (name.to_owned(), Value::String(value))));
+            }
+        }
+        yaml::write(&shown)
+    }
+
+    /// What no workspace may be, contain or lie in because of this configuration.
+    pub fn own_paths(&self) -> Vec<PathBuf> {
+        let file = match &self.source {
+            Source::Embedded => None,
+            Source::File(path) => Some(path.clone()),
+        };
+        file.into_iter().chain(self.profiles.clone()).collect()
+    }
+}
+
+impl std::fmt::Display for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Embedded => f.write_str("the embedded configuration"),
+            Self::File(path) => path.display().fmt(f),
+        }
+    }
+}
+
+/// Where the user's own configuration is, if there is one.
+pub fn users_own() -> Option<PathBuf> {
+    let given = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from);
+    let directory = given.filter(|path| path.is_absolute());
+    let directory = directory.or_else(|| Some(std::env::home_dir()?.join(".config")));
+    directory.filter(|path| path.is_absolute()).map(|path| path.join(NAME))
+}
+
+fn directory(
+    field: &'static str,
+    setting: &Setting<String>,
+    source: &Source,
+) -> Result<Option<PathBuf>, Fault<ConfigProblem>> {
+    let Some(at) = setting.given() else { return Ok(None) };
+    let wrong = || at.fault(ConfigProblem::Path { field });
+    let text = at.value.as_str();
+    if text.is_empty() || text.chars().any(char::is_control) {
+        return Err(wrong());
+    }
+    if let Some(rest) = text.strip_prefix("~/") {
+        return std::env::home_dir().map(|home| Some(home.join(rest))).ok_or_else(wrong);
+    }
+    match (Path::new(text).is_absolute(), source) {
+        (true, _) => Ok(Some(text.into())),
+        (false, Source::File(file)) => Ok(file.parent().map(|parent| parent.join(text))),
+        (false, Source::Embedded) => Err(wrong()),
+    }
+}
+
+/// The least screens and outputs of some sessions; more than a server's machine would give it.
+const MEMORY: (ByteCount, ByteCount) = (ByteCount::new(16 << 20), ByteCount::new(64 << 30));
+
+fn memory(file: &ServerFile) -> Result<ByteCount, Fault<ConfigProblem>> {
+    let Some(at) = file.memory.given() else {
+        return Ok(session::MEMORY);
+    };
+    let (least, most) = MEMORY;
+    match at.value.parse() {
+        Ok(size) if (least..=most).contains(&size) => Ok(size),
+        _ => Err(at.fault(ConfigProblem::Size {
+            field: "server.memory",
+            value: at.value.chars().take(64).collect(),
+            least,
+            most,
+        })),
+    }
+}
+
+fn caps(file: &LimitsFile) -> Result<Caps, Fault<ConfigProblem>> {
+    let usual = Caps::default();
+    let sessions = number("limits.sessions", &file.sessions, usual.sessions, MAX_LIVE)?;
+    let share = sessions.saturating_sub(sessions / 8).max(1);
+    let caps = Caps {
+        calls: number("limits.calls", &file.calls, usual.calls, MAX_CALLS)?,
+        commands: number("limits.commands", &file.commands, usual.commands, MAX_LIVE)?,
+        queue: number("limits.queue", &file.queue, usual.queue, MAX_CALLS)?,
+        sessions,
+        sessions_per_caller: number("limits.sessions_per_caller", &file.sessions_per_caller, share, MAX_LIVE)?,
+    };
+    match file.sessions_per_caller.given() {
+        Some(at) if caps.sessions_per_caller > caps.sessions => Err(range(
+            "limits.sessions_per_caller",
+            at,
+            u64::try_from(caps.sessions).unwrap_or(u64::MAX),
+        )),
+        _ => Ok(caps),
+    }
+}
+
+/// Each call holds some kilobytes until it is answered.
+const MAX_CALLS: u64 = 65_536;
+/// Each live command is four processes and ten descriptors of the server's machine.
+const MAX_LIVE: u64 = 4096;
+
+fn number(field: &'static str, setting: &Setting<u64>, usual: usize, most: u64) -> Result<usize, Fault<ConfigProblem>> {
+    let Some(at) = setting.given() else { return Ok(usual) };
+    match usize::try_from(at.value) {
+        Ok(value) if (1..=most).contains(&at.value) => Ok(value),
+        _ => Err(range(field, at, most)),
+    }
+}
+
+fn range(field: &'static str, at: &At<u64>, most: u64) -> Fault<ConfigProblem> {
+    at.fault(ConfigProblem::OutOfRange {
+        field,
+        value: at.value,
+        least: 1,
+        most,
+    })
+}

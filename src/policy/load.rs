@@ -1,0 +1,386 @@
+//! Turns a policy as written into one as meant, and refuses what could not mean what it seems to.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use jsonschema::Validator;
+use serde_json::{Map, Value};
+
+use super::bypass;
+use super::checks::{confirm, count, in_range, list, unknown};
+use super::digest::Digest;
+use super::error::{MAX_NAME, MAX_RATES, MAX_RULES, PolicyProblem};
+use super::file::{AtMostFile, Others, PolicyFile, RateFile, RuleEffect, RuleFile, SpendFile};
+use super::judge::{Policy, ToolRules};
+use super::pattern::Pattern;
+use super::question::RuleId;
+use super::quota::Bound;
+use super::rate::Rate;
+use super::rule::{Arguments, Rule};
+use super::schema::{self, Strict};
+use crate::model::Name;
+use crate::yaml::{self, At, Fault, Setting};
+
+/// What rules can speak of.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// The tools that there are.
+    pub tools: Vec<Tool>,
+    /// The sandbox profiles that there are.
+    pub profiles: Vec<String>,
+    /// The bearer tokens that there are; none where that is not known here.
+    pub tokens: Option<Vec<Name>>,
+}
+
+/// A tool, as rules see it.
+#[derive(Clone, Debug)]
+pub struct Tool {
+    /// Its name.
+    pub name: &'static str,
+    /// The schema of its arguments.
+    pub arguments: &'static Map<String, Value>,
+}
+
+pub(super) type Result<T> = std::result::Result<T, Fault<PolicyProblem>>;
+
+/// The policy that holds where the operator wrote none: the local caller may use the terminal tools with three of the
+/// shipped profiles.
+pub const EMBEDDED: &str = include_str!("embedded.yaml");
+
+impl Policy {
+    /// What the text of a policy means.
+    pub fn parse(text: &str, known: &Known) -> Result<Self> {
+        let (file, said) = read(text)?;
+        Self::load(&file, &said, known)
+    }
+
+    /// What a policy means. `said` is the same policy as plain JSON, for its digest.
+    pub fn load(file: &PolicyFile, said: &Value, known: &Known) -> Result<Self> {
+        let line = |text: &str| !text.is_empty() && text.len() <= MAX_NAME && !text.chars().any(char::is_control);
+        if !line(&file.revision.value) {
+            return Err(file.revision.fault(PolicyProblem::Revision));
+        }
+        count(&file.rules, "rules", file.rules.value.len(), MAX_RULES)?;
+        let reading = Reading { known };
+        let mut rules: Vec<(Arc<Rule>, &At<RuleFile>)> = Vec::new();
+        let mut ids = BTreeSet::new();
+        for at in &file.rules.value {
+            let rule = reading.rule(&at.value)?;
+            if !ids.insert(rule.id.clone()) {
+                let id = at.value.id.value.clone();
+                return Err(at.value.id.fault(PolicyProblem::DuplicateRule { id }));
+            }
+            rules.push((Arc::new(rule), at));
+        }
+        for (rule, at) in &rules {
+            reading.can_match(rule, at, &rules)?;
+            bypass::check(rule, &rules).map_err(|problem| at.value.id.fault(problem))?;
+        }
+        let mut rates = Vec::new();
+        for at in &file.rates {
+            count(at, "rates", file.rates.len(), MAX_RATES)?;
+            rates.push(reading.rate(&at.value)?);
+        }
+        Ok(Self {
+            revision: file.revision.value.clone(),
+            digest: Digest::of_json(said),
+            tools: reading.by_tool(rules.into_iter().map(|(rule, _)| rule).collect()),
+            rates,
+        })
+    }
+}
+
+/// A policy as written, and the same as plain JSON.
+pub fn read(text: &str) -> Result<(PolicyFile, Value)> {
+    let file = yaml::parse(text).map_err(|fault| fault.map(PolicyProblem::from))?;
+    let said = yaml::parse(text).map_err(|fault| fault.map(PolicyProblem::from))?;
+    Ok((file, said))
+}
+
+struct Reading<'a> {
+    known: &'a Known,
+}
+
+impl Reading<'_> {
+    fn by_tool(&self, mut rules: Vec<Arc<Rule>>) -> HashMap<&'static str, ToolRules> {
+        rules.sort_by_key(|rule| rule.effect); // stable: the file's order within an effect
+        let of_tool = |tool: &Tool| {
+            let speaking = rules.iter().filter(|rule| rule.tools.contains(tool.name));
+            let of_tool = ToolRules {
+                rules: speaking.map(Arc::clone).collect(),
+                defaults: defaults(tool.arguments),
+            };
+            (tool.name, of_tool)
+        };
+        self.known.tools.iter().map(of_tool).collect()
+    }
+
+    fn rule(&self, file: &RuleFile) -> Result<Rule> {
+        let id = &file.id;
+        if Name::new(&id.value).is_err() {
+            let text = id.value.chars().take(MAX_NAME).collect();
+            return Err(id.fault(PolicyProblem::RuleName { text }));
+        }
+        let effect = file.effect.value;
+        let needs = |field, why| Err(id.fault(PolicyProblem::Needed { field, why }));
+        let tools = self.tools(&file.tools)?;
+        let callers = match file.callers.given() {
+            Some(at) => Some(self.callers(at)?),
+            None if effect == RuleEffect::Allow => {
+                return needs(
+                    "callers",
+                    "what is allowed without a question is allowed to somebody by name",
+                );
+            }
+            None => None,
+        };
+        let rule = Rule {
+            id: RuleId::new(&id.value),
+            effect,
+            callers,
+            profiles: self.profiles(file, &tools)?,
+            arguments: self.arguments(file, &tools)?,
+            bounds: self.bounds(file, &tools)?,
+            confirm: confirm(file)?,
+            tools,
+        };
+        if let (Setting::Given(at), RuleEffect::Deny) = (&file.at_most, effect) {
+            let why = "what is denied happens no times at all";
+            return Err(at.fault(PolicyProblem::Useless { field: "at_most", why }));
+        }
+        Ok(rule)
+    }
+
+    fn tools(&self, at: &At<Vec<At<String>>>) -> Result<BTreeSet<&'static str>> {
+        list("tools", at)?;
+        let mut tools = BTreeSet::new();
+        for entry in &at.value {
+            let pattern = Pattern::new(&entry.value);
+            let meant = self.known.tools.iter().filter(|tool| pattern.matches(tool.name));
+            let before = tools.len();
+            tools.extend(meant.map(|tool| tool.name));
+            let names = || self.known.tools.iter().map(|tool| tool.name);
+            if tools.len() == before && !names().any(|name| pattern.matches(name)) {
+                return Err(entry.fault(unknown("tool", &entry.value, names())));
+            }
+        }
+        Ok(tools)
+    }
+
+    fn callers(&self, at: &At<Vec<At<String>>>) -> Result<Vec<Pattern>> {
+        list("callers", at)?;
+        for entry in &at.value {
+            let pattern = Pattern::new(&entry.value);
+            let token = entry.value.strip_prefix("token:");
+            let exists = match (&self.known.tokens, token) {
+                (Some(tokens), Some(_)) => tokens.iter().any(|name| pattern.matches(&format!("token:{name}"))),
+                (None, Some(name)) => name.contains('*') || Name::new(name).is_ok(),
+                (_, None) => pattern.matches("local"),
+            };
+            if !exists {
+                let tokens = self.known.tokens.iter().flatten().map(|name| format!("token:{name}"));
+                let names: Vec<String> = ["local".to_owned(), "token:NAME".to_owned()]
+                    .into_iter()
+                    .chain(tokens)
+                    .collect();
+                return Err(entry.fault(unknown("caller", &entry.value, names.iter().map(String::as_str))));
+            }
+        }
+        Ok(at.value.iter().map(|entry| Pattern::new(&entry.value)).collect())
+    }
+
+    fn profiles(&self, file: &RuleFile, tools: &BTreeSet<&'static str>) -> Result<Option<Vec<String>>> {
+        let starts = tools.iter().any(|tool| self.argument(tool, "profile").is_some());
+        let Some(at) = file.profiles.given() else {
+            return match file.effect.value {
+                RuleEffect::Allow | RuleEffect::Confirm if starts => Err(file.id.fault(PolicyProblem::Needed {
+                    field: "profiles",
+                    why: "the rule lets sandboxes be started, and the profile says what is in their reach",
+                })),
+                _ => Ok(None),
+            };
+        };
+        if !starts && file.effect.value != RuleEffect::Deny {
+            let why = "none of the tools starts a sandbox";
+            return Err(at.fault(PolicyProblem::Useless { field: "profiles", why }));
+        }
+        list("profiles", at)?;
+        for entry in &at.value {
+            if !self.known.profiles.contains(&entry.value) {
+                let names = self.known.profiles.iter().map(String::as_str);
+                return Err(entry.fault(unknown("profile", &entry.value, names)));
+            }
+        }
+        Ok(Some(at.value.iter().map(|entry| entry.value.clone()).collect()))
+    }
+
+    fn arguments(&self, file: &RuleFile, tools: &BTreeSet<&'static str>) -> Result<Option<Arguments>> {
+        let useless = |field, why| PolicyProblem::Useless { field, why };
+        let Some(at) = file.arguments.given() else {
+            let alone = "there are no `arguments`";
+            return match (file.others.given(), file.optional.given()) {
+                (Some(at), _) => Err(at.fault(useless("others", alone))),
+                (_, Some(at)) => Err(at.fault(useless("optional", alone))),
+                _ => Ok(None),
+            };
+        };
+        let denies = file.effect.value == RuleEffect::Deny;
+        let others = match (denies, file.others.given()) {
+            (true, Some(at)) => {
+                let why = "one more argument would get around a deny rule, so others never matter to it";
+                return Err(at.fault(useless("others", why)));
+            }
+            (true, None) => Others::Allow,
+            (false, given) => given.map_or(Others::Refuse, |at| at.value),
+        };
+        let strict = if denies { Strict::Deny } else { Strict::Allow };
+        let mut listed = BTreeMap::new();
+        for (name, schema) in &at.value {
+            let mut of_tools = Vec::new();
+            for tool in tools {
+                let Some(of_tool) = self.argument(tool, name) else {
+                    let known = self.known.tools.iter().filter(|known| known.name == *tool);
+                    let names = known.flat_map(|tool| properties(tool.arguments).keys());
+                    let problem = unknown("argument of the tool", name, names.map(String::as_str));
+                    return Err(schema.fault(problem));
+                };
+                of_tools.push(of_tool);
+            }
+            let fault = |fault| {
+                let argument = name.clone();
+                schema.fault(PolicyProblem::Argument { argument, fault })
+            };
+            listed.insert(
+                name.clone(),
+                schema::compile(&schema.value, &of_tools, strict).map_err(fault)?,
+            );
+        }
+        if denies && listed.is_empty() {
+            return Err(at.fault(PolicyProblem::EmptyList { field: "arguments" }));
+        }
+        let optional = optional(file, &listed)?;
+        Ok(Some(Arguments {
+            listed,
+            optional,
+            others,
+        }))
+    }
+
+    fn bounds(&self, file: &RuleFile, tools: &BTreeSet<&'static str>) -> Result<Vec<Bound>> {
+        let mut bounds = Vec::new();
+        if let Some(at) = file.at_most.given() {
+            let AtMostFile { times, per } = &at.value;
+            in_range("at_most.times", times, (1, MAX_TIMES))?;
+            let most = times.value;
+            bounds.push(Bound::Times { most, per: *per });
+        }
+        if let Some(at) = file.spend.given() {
+            let SpendFile { field, at_most, per } = &at.value;
+            if file.effect.value == RuleEffect::Deny {
+                let why = "what is denied spends nothing";
+                return Err(at.fault(PolicyProblem::Useless { field: "spend", why }));
+            }
+            in_range("spend.at_most", at_most, (1, MAX_SPEND))?;
+            for tool in tools {
+                let is = self.argument(tool, &field.value).and_then(|schema| schema.get("type"));
+                if is.is_none_or(|is| is != "integer") {
+                    let known = self.known.tools.iter().filter(|known| known.name == *tool);
+                    let whole = |(_, schema): &(&String, &Value)| schema.get("type").is_some_and(|is| is == "integer");
+                    let names =
+                        known.flat_map(|tool| properties(tool.arguments).iter().filter(whole).map(|(name, _)| name));
+                    let problem = unknown("argument with a whole number", &field.value, names.map(String::as_str));
+                    return Err(field.fault(problem));
+                }
+            }
+            bounds.push(Bound::Sum {
+                field: field.value.clone(),
+                most: at_most.value,
+                per: *per,
+            });
+        }
+        Ok(bounds)
+    }
+
+    /// A rule that an unconditional deny rule covers in full says nothing.
+    fn can_match(&self, rule: &Rule, at: &At<RuleFile>, all: &[(Arc<Rule>, &At<RuleFile>)]) -> Result<()> {
+        if rule.effect == RuleEffect::Deny {
+            return Ok(());
+        }
+        let covers = |deny: &Rule| {
+            let callers = match (&deny.callers, &rule.callers) {
+                (None, _) => true,
+                (Some(denied), Some(allowed)) => allowed.iter().all(|caller| denied.contains(caller)),
+                (Some(_), None) => false,
+            };
+            deny.effect == RuleEffect::Deny
+                && deny.is_without_condition()
+                && callers
+                && rule.tools.is_subset(&deny.tools)
+        };
+        match all.iter().find(|(deny, _)| covers(deny)) {
+            None => Ok(()),
+            Some((deny, _)) => Err(at.value.id.fault(PolicyProblem::Shadowed {
+                by: deny.id.as_str().to_owned(),
+            })),
+        }
+    }
+
+    fn rate(&self, file: &RateFile) -> Result<Rate> {
+        let tools = self.tools(&file.tools)?;
+        let Some((calls, per)) = Rate::parse(&file.limit.value) else {
+            let text = file.limit.value.chars().take(MAX_NAME).collect();
+            return Err(file.limit.fault(PolicyProblem::Rate { text }));
+        };
+        if let Some(at) = file.at_once.given() {
+            in_range("at_once", at, (1, calls))?;
+        }
+        Ok(Rate {
+            tools,
+            calls,
+            per,
+            at_once: file.at_once.given().map_or(calls, |at| at.value),
+        })
+    }
+
+    fn argument(&self, tool: &str, name: &str) -> Option<&'static Value> {
+        let tool = self.known.tools.iter().find(|known| known.name == tool)?;
+        properties(tool.arguments).get(name)
+    }
+}
+
+/// Those of the listed arguments that may be left out.
+fn optional(file: &RuleFile, listed: &BTreeMap<String, Validator>) -> Result<BTreeSet<String>> {
+    let mut optional = BTreeSet::new();
+    let Some(at) = file.optional.given() else {
+        return Ok(optional);
+    };
+    if file.effect.value == RuleEffect::Deny {
+        let why = "a deny rule speaks of the arguments that are given";
+        return Err(at.fault(PolicyProblem::Useless { field: "optional", why }));
+    }
+    list("optional", at)?;
+    for entry in &at.value {
+        if !listed.contains_key(&entry.value) {
+            let names = listed.keys().map(String::as_str);
+            return Err(entry.fault(unknown("listed argument", &entry.value, names)));
+        }
+        optional.insert(entry.value.clone());
+    }
+    Ok(optional)
+}
+
+/// Each of them is kept until its period is over.
+const MAX_TIMES: u64 = 10_000;
+/// What can be added up without overflow, many times.
+const MAX_SPEND: u64 = 1 << 53;
+
+/// The arguments of a tool.
+fn properties(schema: &'static Map<String, Value>) -> &'static Map<String, Value> {
+    static NONE: std::sync::LazyLock<Map<String, Value>> = std::sync::LazyLock::new(Map::new);
+    schema.get("properties").and_then(Value::as_object).unwrap_or(&NONE)
+}
+
+fn defaults(schema: &'static Map<String, Value>) -> Map<String, Value> {
+    let default = |(name, schema): (&String, &Value)| Some((name.clone(), schema.get("default")?.clone()));
+    properties(schema).iter().filter_map(default).collect()
+}

@@ -1,0 +1,147 @@
+//! A rule as meant, and whether it speaks of a request.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use jsonschema::Validator;
+use serde_json::{Map, Value};
+
+use super::file::{Others, RuleEffect};
+use super::pattern::Pattern;
+use super::question::{Channel, RuleId};
+use super::quota::{Bound, Counts, Quota};
+use super::reason::Reason;
+
+/// What is asked, as rules see it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Matter<'a> {
+    /// The profile that would be started.
+    pub(super) starts: Option<&'a str>,
+    /// The profile of the session that is used.
+    pub(super) uses: Option<&'a str>,
+    pub(super) arguments: &'a Map<String, Value>,
+    /// What the tool takes for arguments that are left out.
+    pub(super) defaults: &'a Map<String, Value>,
+}
+
+/// A rule as meant.
+#[derive(Debug)]
+pub(super) struct Rule {
+    pub(super) id: RuleId,
+    pub(super) effect: RuleEffect,
+    /// None is everybody.
+    pub(super) callers: Option<Vec<Pattern>>,
+    pub(super) tools: BTreeSet<&'static str>,
+    pub(super) profiles: Option<Vec<String>>,
+    pub(super) arguments: Option<Arguments>,
+    pub(super) bounds: Vec<Bound>,
+    pub(super) confirm: Option<Confirm>,
+}
+
+/// The arguments that a rule speaks of.
+#[derive(Debug)]
+pub(super) struct Arguments {
+    pub(super) listed: BTreeMap<String, Validator>,
+    pub(super) optional: BTreeSet<String>,
+    pub(super) others: Others,
+}
+
+/// Who is asked, and for how long.
+#[derive(Clone, Debug)]
+pub(super) struct Confirm {
+    pub(super) by: Vec<Channel>,
+    pub(super) within: Duration,
+}
+
+/// Whether a rule speaks of a request.
+#[derive(Debug)]
+pub(super) enum Fit {
+    Fits,
+    /// It does not, for this reason; the higher, the closer it came.
+    Differs(u8, Reason),
+    /// All that it lists holds, and there is more than that.
+    More(Reason),
+}
+
+impl Rule {
+    /// Whether it speaks of a caller, as [`super::Caller::in_rules`] names it.
+    pub(super) fn speaks_of(&self, caller: &str) -> bool {
+        match &self.callers {
+            None => true,
+            Some(patterns) => patterns.iter().any(|pattern| pattern.matches(caller)),
+        }
+    }
+
+    /// Whether it speaks of all that a caller may do with a tool.
+    pub(super) fn is_without_condition(&self) -> bool {
+        self.profiles.is_none() && self.arguments.is_none()
+    }
+
+    pub(super) fn fits(&self, matter: &Matter<'_>) -> Fit {
+        if let Some(profiles) = &self.profiles {
+            let wanted = match self.effect {
+                RuleEffect::Deny => matter.starts.or(matter.uses),
+                RuleEffect::Allow | RuleEffect::Confirm => matter.starts,
+            };
+            let needed = wanted.is_some() || self.effect == RuleEffect::Deny;
+            if needed && !wanted.is_some_and(|wanted| profiles.iter().any(|name| name == wanted)) {
+                return Fit::Differs(1, Reason::profile(self, wanted.unwrap_or_default(), profiles));
+            }
+        }
+        match &self.arguments {
+            None => Fit::Fits,
+            Some(arguments) => arguments.fit(self, matter),
+        }
+    }
+
+    /// What a request takes of the bounds of this rule. A sum over something that is no whole number is refused.
+    pub(super) fn quotas(&self, arguments: &Map<String, Value>) -> Result<Vec<Quota>, Reason> {
+        let quota = |bound: &Bound| {
+            let (counts, takes, most, per) = match bound {
+                Bound::Times { most, per } => (Counts::Times, 1, *most, *per),
+                Bound::Sum { field, most, per } => {
+                    let amount = arguments.get(field).and_then(Value::as_u64);
+                    let takes = amount.ok_or_else(|| Reason::argument(self, field, "is no whole number"))?;
+                    let field = field.clone();
+                    (Counts::Sum { field }, takes, *most, *per)
+                }
+            };
+            Ok(Quota {
+                rule: self.id.clone(),
+                counts,
+                takes,
+                most,
+                per,
+            })
+        };
+        self.bounds.iter().map(quota).collect()
+    }
+}
+
+impl Arguments {
+    fn fit(&self, rule: &Rule, matter: &Matter<'_>) -> Fit {
+        for (name, validator) in &self.listed {
+            match matter.arguments.get(name) {
+                Some(value) if validator.is_valid(value) => {}
+                Some(value) => {
+                    let why = validator.validate(value).err();
+                    let why = why.map(|error| error.masked().to_string()).unwrap_or_default();
+                    return Fit::Differs(2, Reason::argument(rule, name, &why));
+                }
+                None if self.optional.contains(name) => {}
+                None => return Fit::Differs(2, Reason::argument(rule, name, "is missing")),
+            }
+        }
+        if self.others == Others::Allow {
+            return Fit::Fits;
+        }
+        let more = matter.arguments.iter().find(|(name, value)| {
+            let listed = self.listed.contains_key(*name);
+            !listed && matter.defaults.get(*name) != Some(*value)
+        });
+        match more {
+            None => Fit::Fits,
+            Some((name, _)) => Fit::More(Reason::argument(rule, name, "is not among those that the rule lists")),
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! What a caller is shown of the tools: those that some rule could allow, with the profiles that it could allow.
+
+use serde_json::{Map, Value, json};
+
+use super::definition::{self, Definition, definitions};
+use super::{Services, ToolError, arguments};
+use crate::policy::{Caller, Known, Tool};
+use crate::profile::Profiles;
+
+/// A tool as one caller sees it.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// The tool.
+    pub definition: Definition,
+    /// The schema of its arguments, as narrow as the policy makes it.
+    pub arguments: Map<String, Value>,
+}
+
+/// The tools of a caller, always in the same order.
+pub fn listed(services: &Services, caller: &Caller) -> Vec<Listed> {
+    let policy = services.policy.get();
+    let names = services.profiles.names();
+    let offered = definitions()
+        .into_iter()
+        .filter(|tool| policy.offers(caller, tool.name));
+    let narrow = |definition: Definition| {
+        let mut arguments = (definition.arguments)().clone();
+        let profile = arguments.get_mut("properties").and_then(|all| all.get_mut("profile"));
+        if let Some(Value::Object(profile)) = profile {
+            let allowed = policy.profiles(caller, definition.name, &names);
+            if allowed.is_empty() {
+                return None; // it starts a sandbox, and there is none to start
+            }
+            choose(profile, &services.profiles, &allowed);
+        }
+        Some(Listed { definition, arguments })
+    };
+    offered.filter_map(narrow).collect()
+}
+
+/// Makes a choice of the profile, with what each is for.
+fn choose(profile: &mut Map<String, Value>, profiles: &Profiles, allowed: &[&str]) {
+    let about = |name: &&str| match profiles.get(name) {
+        Ok(profile) => format!("{name}: {}", profile.summary),
+        Err(_) => (*name).to_owned(),
+    };
+    let choices: Vec<String> = allowed.iter().map(about).collect();
+    let default = match profile.get("default").and_then(Value::as_str) {
+        Some(default) if allowed.contains(&default) => format!(" Default: {default}."),
+        _ => {
+            profile.remove("default");
+            String::new()
+        }
+    };
+    let description = format!("The sandbox profile.{default} {}", choices.join(" "));
+    profile.insert("description".to_owned(), Value::String(description));
+    profile.insert("enum".to_owned(), json!(allowed));
+}
+
+/// What rules can speak of.
+pub fn known(profiles: &Profiles) -> Known {
+    let tool = |tool: Definition| Tool {
+        name: tool.name,
+        arguments: (tool.arguments)(),
+    };
+    Known {
+        tools: definitions().into_iter().map(tool).collect(),
+        profiles: profiles.names().into_iter().map(str::to_owned).collect(),
+        tokens: None,
+    }
+}
+
+/// The arguments of a call as rules see them: checked, with defaults filled in.
+pub fn canonical(name: &str, given: Map<String, Value>) -> Result<Map<String, Value>, ToolError> {
+    match definition::named(name) {
+        Some(tool) => Ok(arguments::canonical((tool.arguments)(), given)?),
+        None => Err(ToolError::UnknownTool {
+            name: name.chars().take(64).collect(),
+        }),
+    }
+}
