@@ -22,6 +22,13 @@ const GOODBYE: Duration = Duration::from_secs(2);
 
 /// The arguments of `terrarium call`.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  terrarium call terminal_run '{\"command\":\"uname -a; id\"}'
+  terrarium call terminal_run '{\"argv\":[\"make\",\"test\"],\"profile\":\"build\"}' --workspace ~/project
+  terrarium call terminal_list --json   # the whole result, as a client gets it
+
+Each call has a server of its own, so a session ends with the call that opened it. Exit status as of
+`terrarium run`; 124 also when the command still runs at the end of the call, 130 after Ctrl-C.")]
 pub(super) struct Call {
     /// The tool's name, as in terminal_run.
     tool: String,

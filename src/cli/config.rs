@@ -16,6 +16,9 @@ use crate::tools;
 
 /// Looks at the configuration.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  terrarium config check
+  terrarium config show     # docs/configuration.md says what each setting means")]
 pub(super) struct ConfigCommand {
     #[command(subcommand)]
     action: Action,
@@ -26,15 +29,19 @@ pub(super) struct ConfigCommand {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Whether the configuration in use is right, and if not, where it is wrong.
+    #[command(after_help = "Example:\n  terrarium config check --config ./terrarium.yaml")]
     Check,
     /// The configuration in use, with what was left out filled in.
+    #[command(after_help = "Example:\n  terrarium config show")]
     Show,
     /// The JSON Schema of a configuration.
+    #[command(after_help = "Example:\n  terrarium config schema > terrarium.schema.json")]
     Schema,
 }
 
 /// Writes a configuration with comments. Refuses to write over one.
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  terrarium init --config ./terrarium.yaml")]
 pub(super) struct Init {
     /// Where to. Default: $XDG_CONFIG_HOME/terrarium/terrarium.yaml.
     #[arg(long, value_name = "FILE", env = "TERRARIUM_CONFIG")]

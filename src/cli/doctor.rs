@@ -13,6 +13,12 @@ use crate::sandbox::{LaunchOptions, Launchers, Protection, State};
 
 /// The arguments of `terrarium doctor`.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  terrarium doctor                                # what holds, why the rest does not, what to do
+  terrarium doctor --json | jq '.strict.result'   # for scripts
+  terrarium doctor --clean                        # after a crash or kill -9
+
+Exit status: 1 when a profile is refused on this machine, 0 otherwise. docs/operating.md says more.")]
 pub(super) struct Doctor {
     /// As JSON.
     #[arg(long)]

@@ -1,9 +1,12 @@
 //! The command line: one file for each subcommand.
 
 mod call;
+mod completions;
 mod config;
 mod doctor;
 mod filter;
+mod install;
+mod man;
 mod place;
 mod policy;
 mod profile;
@@ -25,6 +28,12 @@ const FAILED: u8 = 125;
 /// Real terminals for AI agents, inside a sandbox that the Linux kernel enforces.
 #[derive(Debug, Parser)]
 #[command(name = "terrarium", version, max_term_width = 100)]
+#[command(after_help = "Examples:
+  terrarium run -- bash                                       # a shell in a sandbox, right here
+  terrarium doctor                                            # what protects you on this machine
+  claude mcp add terrarium -- terrarium serve --workspace .   # to an agent; see docs/clients.md
+
+Exit status: 0, or what the subcommand's own help says; 125 when Terrarium itself failed.")]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
@@ -51,6 +60,14 @@ enum Command {
     Zygote,
     /// Calls one tool through a server of its own and prints the answer.
     Call(call::Call),
+    /// Prints a script that completes this command line in a shell.
+    Completions(completions::Completions),
+    /// Prints the manual page, or writes all of them into a directory.
+    Man(man::Man),
+    /// Makes Terrarium a service of the system that members of a group may connect to.
+    Install(install::Install),
+    /// Takes away what `install` brought, if it was not changed.
+    Uninstall(install::Install),
 }
 
 /// Why a subcommand failed.
@@ -70,6 +87,12 @@ enum CliError {
     Config(#[from] config::Error),
     #[error(transparent)]
     Policy(#[from] policy::Error),
+    #[error("cannot write the script")]
+    Completions(#[source] std::io::Error),
+    #[error(transparent)]
+    Man(#[from] man::Error),
+    #[error(transparent)]
+    Install(#[from] install::Error),
     #[error("the zygote failed")]
     Zygote(#[from] std::io::Error),
 }
@@ -92,6 +115,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Config(command)) => command.run().map_err(CliError::from),
         Some(Command::Init(init)) => init.run().map_err(CliError::from),
         Some(Command::Policy(command)) => command.run().map_err(CliError::from),
+        Some(Command::Completions(completions)) => {
+            completions.run(&Arguments::command()).map_err(CliError::Completions)
+        }
+        Some(Command::Man(man)) => man.run(Arguments::command()).map_err(CliError::from),
+        Some(Command::Install(install)) => install.install().map_err(CliError::from),
+        Some(Command::Uninstall(install)) => install.uninstall().map_err(CliError::from),
         Some(Command::Zygote) => zygote::run().map(|()| ExitCode::SUCCESS).map_err(CliError::from),
         None => {
             let help = Arguments::command().render_help();
@@ -118,4 +147,38 @@ fn say(error: &dyn std::error::Error) {
         cause = error.source();
     }
     writeln!(std::io::stderr(), "{text}").ok(); // nowhere left to say it
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The subcommands that are shown, with how they are called.
+    fn shown(command: &clap::Command, called: &str, all: &mut Vec<(String, clap::Command)>) {
+        all.push((called.to_owned(), command.clone()));
+        for below in command.get_subcommands().filter(|c| !c.is_hide_set()) {
+            shown(below, &format!("{called} {}", below.get_name()), all);
+        }
+    }
+
+    #[test]
+    fn the_help_of_each_subcommand_shows_how_it_is_used() {
+        let mut all = Vec::new();
+        shown(&Arguments::command(), "terrarium", &mut all);
+        assert!(all.len() > 10, "only {} were found", all.len());
+        for (called, mut command) in all {
+            let help = command.render_long_help().to_string();
+            let (_, examples) = help
+                .split_once("\nExample")
+                .unwrap_or_else(|| panic!("{called}: no example"));
+            assert!(examples.contains(&called), "{called}: {examples}");
+            let longest = examples.lines().map(str::len).max().unwrap();
+            assert!(longest <= 100, "{called}: a line of {longest}");
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_defined_without_contradictions() {
+        Arguments::command().debug_assert();
+    }
 }

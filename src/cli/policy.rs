@@ -17,6 +17,10 @@ use crate::yaml::{self, At, Fault, FileError, Setting, Syntax};
 
 /// Looks at the policy.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  terrarium policy check
+  terrarium policy explain --tool terminal_run --arguments '{\"command\":\"make\"}'
+  terrarium policy test cases.yaml   # docs/policy.md says how to write them")]
 pub(super) struct PolicyCommand {
     #[command(subcommand)]
     action: Action,
@@ -27,10 +31,15 @@ pub(super) struct PolicyCommand {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Whether the policy in use is right, and if not, where it is wrong.
+    #[command(after_help = "Example:\n  terrarium policy check --config ./terrarium.yaml")]
     Check,
     /// What becomes of one call, by which rule and why. Ends with 0 if it is allowed, 1 if denied, 2 if a person is asked.
+    #[command(
+        after_help = "Example:\n  terrarium policy explain --tool terminal_run --arguments '{\"command\":\"make\"}'"
+    )]
     Explain(Explain),
     /// Whether calls come out as a file says. Ends with 1 if one does not.
+    #[command(after_help = "Example:\n  terrarium policy test cases.yaml")]
     Test {
         /// A YAML list of calls, each with caller, tool, arguments, decision and perhaps rule.
         cases: PathBuf,

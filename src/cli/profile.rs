@@ -14,6 +14,10 @@ use crate::profile::{ProfileError, Profiles, schema, show};
 
 /// Looks at sandbox profiles.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  terrarium profile list
+  terrarium profile explain default --read /etc/shadow     # by which rule, and why
+  terrarium profile check my-tests.yaml                    # docs/profiles.md says how to write one")]
 pub(super) struct ProfileCommand {
     /// A directory with profiles of your own, `NAME.yaml` each.
     #[arg(long, value_name = "DIR", global = true)]
@@ -25,8 +29,10 @@ pub(super) struct ProfileCommand {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// The profiles there are.
+    #[command(after_help = "Example:\n  terrarium profile list --profiles ~/.config/terrarium/profiles")]
     List,
     /// A profile with everything that it inherits filled in.
+    #[command(after_help = "Example:\n  terrarium profile show build")]
     Show {
         /// Its name.
         name: String,
@@ -35,13 +41,16 @@ enum Action {
         json: bool,
     },
     /// Whether a file is a profile, and if not, why.
+    #[command(after_help = "Example:\n  terrarium profile check my-tests.yaml   # file, line and column of a mistake")]
     Check {
         /// The file.
         file: PathBuf,
     },
     /// The JSON Schema of a profile file.
+    #[command(after_help = "Example:\n  terrarium profile schema > profile.schema.json   # for an editor")]
     Schema,
     /// What differs between two profiles. Ends with 1 if anything does.
+    #[command(after_help = "Example:\n  terrarium profile diff default build")]
     Diff {
         /// The first.
         first: String,
@@ -53,6 +62,10 @@ enum Action {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  terrarium profile explain default --write /etc/passwd
+  terrarium profile explain build --syscall ptrace
+  terrarium profile explain network --connect example.org:443")]
 #[command(group = ArgGroup::new("question").required(true))]
 struct Explain {
     /// The profile's name.

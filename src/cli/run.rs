@@ -25,6 +25,14 @@ const FAILED: u8 = 125;
 
 /// The arguments of `terrarium run`.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  terrarium run -- bash                                       # a shell, in the current directory
+  terrarium run --profile build --timeout 10min -- make -j4   # larger limits, and no network
+  terrarium run --profile read-only --workspace ~/notes -- ls -l
+  curl -s https://example.org/data | terrarium run --profile strict -- wc -l
+
+Exit status: the command's own; 124 when time ran out; 125 when Terrarium failed or refused; 126 or
+127 when the program could not be executed or was not found; 128 and the number for a signal.")]
 pub(super) struct Run {
     #[command(flatten)]
     place: super::place::Place,

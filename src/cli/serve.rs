@@ -28,6 +28,12 @@ const LOG: &str = "warn,audit=off";
 
 /// The arguments of `terrarium serve`.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  terrarium serve --workspace ~/project                     # for a client: docs/clients.md
+  terrarium serve --workspace ~/project --log warn,audit=info 2>audit.log
+  terrarium serve --profiles ~/.config/terrarium/profiles   # with profiles of your own
+
+It ends when its input does, and with it all that it started.")]
 pub(super) struct Serve {
     #[command(flatten)]
     pub(super) place: Place,

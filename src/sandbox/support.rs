@@ -1,5 +1,7 @@
 //! Which protections a sandbox has, and what the machine lacks.
 
+use std::sync::LazyLock;
+
 use serde::{Deserialize, Serialize};
 
 use super::plan::Modes;
@@ -36,7 +38,25 @@ pub enum State {
     Unavailable,
 }
 
-const USERNS: &str = "allow unprivileged user namespaces, or run as root";
+const USERNS: &str = "allow unprivileged user namespaces, or run as root: docs/operating.md";
+const APPARMOR: &str = "install the AppArmor profile in packaging/apparmor (Ubuntu wants one for user namespaces), or run as root: docs/operating.md";
+
+/// What to do about user namespaces that are missing here.
+fn userns_fix() -> &'static str {
+    static FIX: LazyLock<&str> = LazyLock::new(|| {
+        let restricted = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns";
+        fix_for(std::fs::read_to_string(restricted).ok().as_deref())
+    });
+    *FIX
+}
+
+/// The same, from the setting that Ubuntu's kernels have.
+fn fix_for(restricted: Option<&str>) -> &'static str {
+    match restricted.map(str::trim) {
+        None | Some("0") => USERNS,
+        Some(_) => APPARMOR,
+    }
+}
 
 /// Says for each protection of a planned sandbox whether it holds.
 pub(super) fn protections(
@@ -70,7 +90,7 @@ pub(super) fn protections(
             "file attributes",
             State::Degraded,
             "chmod, chown, utime and extended attributes are refused: git init, linkers and archivers fail",
-            Some(USERNS),
+            Some(userns_fix()),
         ));
     }
     all.push(protected_paths(modes));
@@ -80,8 +100,13 @@ pub(super) fn protections(
 fn namespace(name: &str, there: bool, found: &Found, what: &str) -> Protection {
     match found {
         Ok(()) if there => active(name, what),
-        Err(why) => protection(name, State::Unavailable, why, Some(USERNS)),
-        Ok(()) => protection(name, State::Unavailable, "user namespaces are missing", Some(USERNS)),
+        Err(why) => protection(name, State::Unavailable, why, Some(userns_fix())),
+        Ok(()) => protection(
+            name,
+            State::Unavailable,
+            "user namespaces are missing",
+            Some(userns_fix()),
+        ),
     }
 }
 
@@ -93,7 +118,7 @@ fn network(network: Network, modes: &Modes) -> Protection {
             "network namespace",
             State::Degraded,
             "no IP sockets at all instead",
-            Some(USERNS),
+            Some(userns_fix()),
         ),
     }
 }
@@ -117,7 +142,7 @@ fn proc(modes: &Modes) -> Protection {
             "/proc",
             State::Degraded,
             "empty or out of reach; ps and top do not work",
-            Some(USERNS),
+            Some(userns_fix()),
         ),
     }
 }
@@ -162,7 +187,7 @@ fn protected_paths(modes: &Modes) -> Protection {
             "protected paths",
             State::Degraded,
             "changes are reported at the end",
-            Some(USERNS),
+            Some(userns_fix()),
         )
     }
 }
@@ -177,5 +202,17 @@ fn protection(name: &str, state: State, why: &str, fix: Option<&str>) -> Protect
         state,
         why: why.to_owned(),
         fix: fix.map(str::to_owned),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ubuntus_rule_is_named_where_it_is_in_force() {
+        assert_eq!(fix_for(None), USERNS);
+        assert_eq!(fix_for(Some("0\n")), USERNS);
+        assert_eq!(fix_for(Some("1\n")), APPARMOR);
     }
 }

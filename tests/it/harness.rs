@@ -47,8 +47,19 @@ impl Server {
 
     /// The same in another environment.
     pub(crate) fn start_in(era: Era, options: &[&str], environment: &[(&str, &Path)]) -> Self {
+        Self::start_as(program(), era, options, environment)
+    }
+
+    /// The same, executed by another program that becomes it.
+    pub(crate) fn start_under(wrapper: &[&str], era: Era) -> Self {
+        let mut command = host_program(wrapper[0]);
+        command.args(&wrapper[1..]).arg(program().get_program());
+        Self::start_as(command, era, &[], &[])
+    }
+
+    fn start_as(mut command: Command, era: Era, options: &[&str], environment: &[(&str, &Path)]) -> Self {
         let workspace = fresh_directory();
-        let mut child = program()
+        let mut child = command
             .args(["serve", "--workspace"])
             .arg(&workspace)
             .args(options)
@@ -232,6 +243,15 @@ impl Reply {
 )]
 pub(crate) fn program() -> Command {
     Command::new(std::env::var_os("TERRARIUM_TEST_BINARY").unwrap_or(env!("CARGO_BIN_EXE_terrarium").into()))
+}
+
+/// A program of the host.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that starts the host's programs for tests"
+)]
+pub(crate) fn host_program(name: &str) -> Command {
+    Command::new(name)
 }
 
 /// An empty directory that nothing else uses.
