@@ -6,7 +6,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use serde_json::{Map, Value, json};
-use terrarium::limits::{Alerts, Budget, Caps, Limits};
+use terrarium::limits::{Alerts, Among, Budget, Caps, Limits};
 use terrarium::policy::{Caller, Current, Policy};
 use terrarium::profile::Profiles;
 use terrarium::sandbox::{LaunchOptions, Launchers};
@@ -58,7 +58,7 @@ fn gate(c: &mut Criterion) {
         let Ok(policy) = Policy::parse(&policy(rules), &known) else {
             continue;
         };
-        let limits = Limits::new(Caps::default(), &[]);
+        let limits = Limits::new(Caps::default(), Among::One, &[]);
         for (name, arguments) in [
             call("terminal_run", json!({"command": "make -j2 test", "cwd": "src"})),
             call("terminal_read", json!({"session": "s1"})),
@@ -69,7 +69,7 @@ fn gate(c: &mut Criterion) {
                     b.iter(|| {
                         let arguments = tools::canonical(&name, black_box(arguments.clone())).unwrap_or_default();
                         limits.count(&LOCAL, &name).ok(); // there are no rates
-                        let permit = limits.admit();
+                        let permit = limits.admit(&LOCAL);
                         let found = policy.explain(&LOCAL, &name, &arguments, Some("default"));
                         black_box((found, permit.is_ok()))
                     });

@@ -13,7 +13,7 @@ use super::place::Place;
 use crate::audit::Audit;
 use crate::config::{Config, ConfigError};
 use crate::confirm::Confirm;
-use crate::limits::{Alerts, Budget, Limits};
+use crate::limits::{Alerts, Among, Budget, Limits};
 use crate::model::Workspace;
 use crate::policy::{Caller, Current};
 use crate::profile::ProfileError;
@@ -109,7 +109,7 @@ impl Serve {
         let profiles = self.place.profiles(config)?;
         let policy = config.policy(&tools::known(&profiles))?;
         Ok(Services {
-            limits: Limits::new(config.caps, policy.rates()),
+            limits: Limits::new(config.caps, Among::One, policy.rates()),
             policy: Current::new(policy),
             budget: Budget::in_directory(private::state_directory()),
             alerts: Alerts::default(),

@@ -2,44 +2,84 @@
 
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::OwnedSemaphorePermit;
-
-use super::Sessions;
+use super::lock;
+use super::table::{Table, What};
 use crate::policy::Caller;
 
 /// Held by a call until it is answered.
 #[derive(Debug)]
 pub struct CallPermit {
-    _call: OwnedSemaphorePermit,
+    _call: Held,
 }
 
 /// Held by a command until it has ended.
 #[derive(Debug)]
 pub struct CommandPermit {
-    _command: Option<OwnedSemaphorePermit>,
-    sessions: Arc<Mutex<Sessions>>,
+    _command: Option<Held>,
+    _session: Held,
+}
+
+/// One of something, counted.
+#[derive(Debug)]
+pub(super) struct Held {
+    table: Arc<Mutex<Table>>,
+    what: What,
     caller: Caller,
 }
 
+/// A place in the queue.
+pub(super) struct Place {
+    table: Arc<Mutex<Table>>,
+    place: u64,
+}
+
 impl CallPermit {
-    pub(super) fn new(call: OwnedSemaphorePermit) -> Self {
+    pub(super) fn new(call: Held) -> Self {
         Self { _call: call }
     }
 }
 
 impl CommandPermit {
-    /// For a session that has been counted already.
-    pub(super) fn new(command: Option<OwnedSemaphorePermit>, sessions: Arc<Mutex<Sessions>>, caller: Caller) -> Self {
+    pub(super) fn new(command: Option<Held>, session: Held) -> Self {
         Self {
             _command: command,
-            sessions,
-            caller,
+            _session: session,
         }
     }
 }
 
-impl Drop for CommandPermit {
+impl Held {
+    /// For what has been counted already.
+    pub(super) fn new(table: Arc<Mutex<Table>>, what: What, caller: Caller) -> Self {
+        Self { table, what, caller }
+    }
+}
+
+impl Drop for Held {
     fn drop(&mut self) {
-        Sessions::give_back(&self.sessions, &self.caller);
+        let next = {
+            let mut table = lock(&self.table);
+            table.give_back(self.what, &self.caller);
+            match self.what {
+                What::Command => table.next(),
+                What::Call | What::Session => None,
+            }
+        };
+        if let Some((caller, come)) = next {
+            let held = Self::new(Arc::clone(&self.table), What::Command, caller);
+            come.send(held).ok(); // whoever stopped waiting just now drops it, and the next has it
+        }
+    }
+}
+
+impl Place {
+    pub(super) fn new(table: Arc<Mutex<Table>>, place: u64) -> Self {
+        Self { table, place }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        lock(&self.table).leave(self.place);
     }
 }

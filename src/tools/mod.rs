@@ -163,7 +163,7 @@ async fn decide(
     cancelled: &CancellationToken,
 ) -> Result<(Grant, CallPermit), ToolError> {
     services.limits.count(caller, asked.request.tool())?;
-    let mut permit = services.limits.admit()?;
+    let mut permit = services.limits.admit(caller)?;
     let mut judgement = services.policy.get().judge(caller, asked, None);
     if let Judgement::Confirm(question) = &judgement {
         drop(permit); // a person may think for minutes
@@ -173,7 +173,7 @@ async fn decide(
             approval = services.confirm.ask(caller, question, entry) => approval?,
             () = cancelled.cancelled() => return Err(ToolError::Cancelled),
         };
-        permit = services.limits.admit()?;
+        permit = services.limits.admit(caller)?;
         judgement = services.policy.get().judge(caller, asked, Some(approval));
     }
     match judgement {
