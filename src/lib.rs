@@ -14,6 +14,7 @@
 //! * [`limits`]: permits, handed out before work and returned after it.
 //! * [`sandbox`]: a grant becomes a running sandbox.
 //! * [`session`]: commands that run or ran, and their output.
+//! * [`tokens`]: who is on the other end of an HTTP connection.
 //! * [`tools`]: one file for each MCP tool, and the whole story of a call.
 //! * [`server`]: the protocol, in front of the tools.
 //! * [`config`]: `terrarium.yaml`, as written and as meant.
@@ -34,5 +35,6 @@ pub mod profile;
 pub mod sandbox;
 pub mod server;
 pub mod session;
+pub mod tokens;
 pub mod tools;
 pub mod yaml;

@@ -5,6 +5,7 @@ mod completions;
 mod config;
 mod doctor;
 mod filter;
+mod http;
 mod install;
 mod man;
 mod place;
@@ -13,6 +14,7 @@ mod profile;
 mod relay;
 mod run;
 mod serve;
+mod token;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -41,7 +43,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Speaks MCP on standard input and output until the client is gone.
+    /// Speaks MCP: on standard input and output until the client is gone, or over HTTP.
     Serve(serve::Serve),
     /// Runs one command in a sandbox.
     Run(run::Run),
@@ -55,6 +57,8 @@ enum Command {
     Init(config::Init),
     /// Checks, explains and tries the policy.
     Policy(policy::PolicyCommand),
+    /// Makes, lists and revokes the bearer tokens of HTTP callers.
+    Token(token::TokenCommand),
     /// The process that sandboxes are forked from; the server starts it.
     #[command(hide = true)]
     Zygote,
@@ -93,6 +97,8 @@ enum CliError {
     Man(#[from] man::Error),
     #[error(transparent)]
     Install(#[from] install::Error),
+    #[error(transparent)]
+    Token(#[from] token::Error),
     #[error("the zygote failed")]
     Zygote(#[from] std::io::Error),
 }
@@ -121,6 +127,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Man(man)) => man.run(Arguments::command()).map_err(CliError::from),
         Some(Command::Install(install)) => install.install().map_err(CliError::from),
         Some(Command::Uninstall(install)) => install.uninstall().map_err(CliError::from),
+        Some(Command::Token(command)) => command.run().map_err(CliError::from),
         Some(Command::Zygote) => zygote::run().map(|()| ExitCode::SUCCESS).map_err(CliError::from),
         None => {
             let help = Arguments::command().render_help();

@@ -1,4 +1,4 @@
-//! `terrarium serve`: the MCP server.
+//! `terrarium serve`: the MCP server, on standard input and output or over HTTP.
 
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
@@ -9,6 +9,7 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+use super::http::{self, Http};
 use super::place::Place;
 use crate::audit::Audit;
 use crate::config::{Config, ConfigError};
@@ -37,6 +38,8 @@ It ends when its input does, and with it all that it started.")]
 pub(super) struct Serve {
     #[command(flatten)]
     pub(super) place: Place,
+    #[command(flatten)]
+    http: Http,
     /// What to log to standard error, as in `info` or `warn,audit=info`.
     #[arg(long, value_name = "FILTER", env = "TERRARIUM_LOG", default_value = LOG)]
     log: String,
@@ -80,6 +83,8 @@ pub(super) enum Error {
     Profile(#[from] ProfileError),
     #[error(transparent)]
     Server(#[from] ServeError),
+    #[error(transparent)]
+    Http(#[from] http::Error),
 }
 
 impl Serve {
@@ -90,7 +95,9 @@ impl Serve {
             .uid();
         let config = self.place.config()?;
         let (workspace, _held) = self.place.workspace(&config)?;
-        let services = Arc::new(self.services(&config, workspace)?);
+        let http = self.http.options()?;
+        let among = if http.is_some() { Among::Many } else { Among::One };
+        let services = Arc::new(self.services(&config, workspace, among)?);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -98,18 +105,22 @@ impl Serve {
             .map_err(|source| Error::Runtime { source })?;
         let ended = runtime.block_on(async {
             self.reload_on_hangup(&services)?;
-            Ok(server::serve(Arc::clone(&services), Caller::Local { uid }).await?)
+            match http {
+                Some(options) => http::serve(Arc::clone(&services), options).await?,
+                None => server::serve(Arc::clone(&services), Caller::Local { uid }).await?,
+            }
+            Ok(())
         });
         // A thread that reads a terminal or a file must not hold us back.
         runtime.shutdown_background();
         ended.map(|()| ExitCode::SUCCESS)
     }
 
-    fn services(&self, config: &Config, workspace: Workspace) -> Result<Services, Error> {
+    fn services(&self, config: &Config, workspace: Workspace, among: Among) -> Result<Services, Error> {
         let profiles = self.place.profiles(config)?;
         let policy = config.policy(&tools::known(&profiles))?;
         Ok(Services {
-            limits: Limits::new(config.caps, Among::One, policy.rates()),
+            limits: Limits::new(config.caps, among, policy.rates()),
             policy: Current::new(policy),
             budget: Budget::in_directory(private::state_directory()),
             alerts: Alerts::default(),

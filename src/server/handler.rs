@@ -11,6 +11,7 @@ use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use tokio::time::{Instant, MissedTickBehavior};
 
+use super::http::Metrics;
 use super::{convert, instructions};
 use crate::policy::Caller;
 use crate::tools::{self, Reply, Services, ToolCall, ToolError};
@@ -22,11 +23,33 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 pub(super) struct Handler {
     services: Arc<Services>,
     caller: Caller,
+    metrics: Option<Arc<Metrics>>,
 }
 
 impl Handler {
     pub(super) fn new(services: Arc<Services>, caller: Caller) -> Self {
-        Self { services, caller }
+        Self {
+            services,
+            caller,
+            metrics: None,
+        }
+    }
+
+    /// The same, and counts calls.
+    pub(super) fn counting(self, metrics: Arc<Metrics>) -> Self {
+        Self {
+            metrics: Some(metrics),
+            ..self
+        }
+    }
+
+    /// Counts a call that ended. What a caller wrote is never a name in the metrics.
+    fn count(&self, name: &str, reply: &Result<Reply, ToolError>, since: Instant) {
+        if let Some(metrics) = &self.metrics {
+            let known = tools::definitions().into_iter().find(|tool| tool.name == name);
+            let outcome = reply.as_ref().map_or_else(ToolError::kind, |_| "done");
+            metrics.called(known.map_or("unknown", |tool| tool.name), outcome, since.elapsed());
+        }
     }
 
     /// Runs a call, telling the client about once a second that it goes on. A notification is never
@@ -91,7 +114,9 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let token = context.meta.get_progress_token();
+        let (name, since) = (request.name.clone(), Instant::now());
         let reply = self.run(convert::call(request), &context, token).await;
+        self.count(&name, &reply, since);
         convert::result(reply).map(CallToolResponse::Complete)
     }
 }

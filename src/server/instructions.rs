@@ -14,6 +14,11 @@ pub(super) fn compose(services: &Services, caller: &Caller) -> String {
         .get()
         .profiles(caller, "terminal_run", &names)
         .join(", ");
+    let profiles = if profiles.is_empty() {
+        format!("none yet (no rule of the policy speaks of {caller}; ask the operator for one)")
+    } else {
+        profiles
+    };
     let workspace = services.workspace.path().display();
     let scratch = if services.workspace.is_scratch() {
         " (a private one that goes when the server ends)"

@@ -1,12 +1,16 @@
-//! The protocol in front of the tools. The only home of `rmcp`.
+//! The protocol in front of the tools. The only home of `rmcp` and `hyper`.
 //!
 //! What a call does is decided in [`crate::tools`]; here it arrives and its answer leaves.
 
 pub mod client;
 mod convert;
 mod handler;
+pub mod http;
 mod instructions;
+mod signals;
 mod stdio;
 mod streams;
+mod terminals;
 
 pub use stdio::{ServeError, serve};
+pub use terminals::{ServeHttpError, serve_terminals};

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use rmcp::ServiceExt as _;
 use rmcp::service::ServerInitializeError;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::handler::Handler;
+use super::signals;
 use super::streams::{self, Watched};
 use crate::policy::Caller;
 use crate::tools::Services;
@@ -47,7 +47,7 @@ pub enum ServeError {
 /// all sessions with us.
 pub async fn serve(services: Arc<Services>, caller: Caller) -> Result<(), ServeError> {
     let over = CancellationToken::new();
-    end_on_signals(&over)?;
+    signals::end_on(&over, &CancellationToken::new()).map_err(|source| ServeError::Signals { source })?;
     let transport = (Watched::new(streams::input(), over.clone()), streams::output());
     let handler = Handler::new(Arc::clone(&services), caller);
     let connection = async {
@@ -75,18 +75,4 @@ pub async fn serve(services: Arc<Services>, caller: Caller) -> Result<(), ServeE
         // Answers of calls that ended just now are still on their way.
         None => tokio::time::timeout_at(deadline, connection).await.unwrap_or(Ok(())),
     }
-}
-
-fn end_on_signals(over: &CancellationToken) -> Result<(), ServeError> {
-    let listen = |kind| signal(kind).map_err(|source| ServeError::Signals { source });
-    let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
-    let over = over.clone();
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        over.cancel();
-    });
-    Ok(())
 }

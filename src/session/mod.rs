@@ -241,6 +241,21 @@ impl Sessions {
         }
     }
 
+    /// Ends the caller's sessions and forgets them.
+    pub async fn end_of(&self, caller: &Caller, grace: Duration) {
+        for session in self.list(caller) {
+            session.stop(Stop::Closed, grace).await.ok(); // gone is as good
+            self.forget(caller, session.about().id);
+        }
+    }
+
+    /// Sessions with a live command, all callers together.
+    pub fn live(&self) -> usize {
+        let table = self.table();
+        let all = table.of.values().flat_map(|own| own.sessions.values());
+        all.filter(|session| session.progress().finished.is_none()).count()
+    }
+
     /// Ends every session and lets no new one start; waits for the ends at most `patience`.
     pub async fn end(&self, grace: Duration, patience: Duration) {
         let all: Vec<Session> = {

@@ -74,7 +74,7 @@ pub enum ToolError {
 
 impl ToolError {
     /// One word for the record.
-    pub(super) fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::UnknownTool { .. } => "unknown tool",
             Self::Argument(_) => "arguments",

@@ -217,6 +217,11 @@ impl Services {
         self.sessions.end(grace, patience).await;
     }
 
+    /// Ends what one caller has running, and forgets it.
+    pub async fn end_of(&self, caller: &Caller, grace: std::time::Duration) {
+        self.sessions.end_of(caller, grace).await;
+    }
+
     /// The session that a grant is for.
     fn granted(&self, caller: &Caller, grant: &SessionGrant) -> Result<Session, ToolError> {
         match grant.request() {

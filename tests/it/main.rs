@@ -12,6 +12,7 @@ mod ends;
 mod escape;
 mod faults;
 mod harness;
+mod http;
 mod limits;
 mod operating;
 mod packaging;

@@ -1,0 +1,104 @@
+//! The HTTP half of `terrarium serve`: its options, and where it listens.
+
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use rustix::process::{Resource, getrlimit, setrlimit};
+
+use super::token::TokensPlace;
+use crate::server::http::{Exposure, HostName, HttpOptions, TlsFiles};
+use crate::server::{ServeHttpError, serve_terminals};
+use crate::tokens::{TokenFileError, Tokens};
+use crate::tools::Services;
+
+/// The arguments.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "HTTP")]
+pub(super) struct Http {
+    /// Serves many callers over HTTP at http://ADDRESS/mcp instead of one on standard input and output.
+    ///
+    /// Port 0 lets the kernel choose; the address is printed to standard error. Each caller needs a token from
+    /// `terrarium token create NAME`, sent as `Authorization: Bearer TOKEN`, and a rule of the policy that names it.
+    /// SIGTERM lets running calls end for 3 s, then ends all.
+    #[arg(long, value_name = "ADDRESS")]
+    http: Option<SocketAddr>,
+    /// A name that the server is reached by, with or without a port; may be given again. Its own address and localhost
+    /// always count; requests under other names, and from pages of other origins, are refused.
+    #[arg(long, value_name = "NAME", requires = "http")]
+    allow_host: Vec<HostName>,
+    /// The certificate for TLS and those that vouch for it, in PEM. Read again when it changes.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The key of the certificate, in PEM, for nobody else to read.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Listens without TLS also where other machines could connect, because a proxy that speaks TLS stands in front and
+    /// nobody else can reach the address. Connections then count as the proxy's, not as a caller's.
+    #[arg(long, requires = "http", conflicts_with = "tls_cert")]
+    behind_proxy: bool,
+    #[command(flatten)]
+    tokens: TokensPlace,
+}
+
+/// Why there is no HTTP front end.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    #[error("--tls-cert and --tls-key say how HTTP is served; hint: give --http ADDRESS too")]
+    TlsAlone,
+    #[error("there is no place for tokens; hint: set HOME or XDG_STATE_HOME, or give --tokens FILE")]
+    NoPlace,
+    #[error(transparent)]
+    Tokens(#[from] TokenFileError),
+    #[error(transparent)]
+    Serve(#[from] ServeHttpError),
+}
+
+impl Http {
+    /// What is to be served, if it is.
+    pub(super) fn options(&self) -> Result<Option<HttpOptions>, Error> {
+        let tls = self.tls_cert.clone().zip(self.tls_key.clone());
+        let Some(address) = self.http else {
+            return match tls {
+                Some(_) => Err(Error::TlsAlone),
+                None => Ok(None),
+            };
+        };
+        let exposure = match tls {
+            Some((certificate, key)) => Exposure::Tls(TlsFiles { certificate, key }),
+            None if self.behind_proxy => Exposure::BehindProxy,
+            None => Exposure::Loopback,
+        };
+        Ok(Some(HttpOptions {
+            address,
+            hosts: self.allow_host.clone(),
+            exposure,
+            tokens: Tokens::open(self.tokens.path().ok_or(Error::NoPlace)?)?,
+        }))
+    }
+}
+
+/// Serves until a signal ends us.
+pub(super) async fn serve(services: Arc<Services>, options: HttpOptions) -> Result<(), Error> {
+    if let Err(error) = allow_many_files() {
+        tracing::warn!(%error, "the limit on open files stays low; connections may be refused");
+    }
+    let scheme = match options.exposure {
+        Exposure::Tls(_) => "https",
+        Exposure::Loopback | Exposure::BehindProxy => "http",
+    };
+    let say = |address: SocketAddr| {
+        writeln!(io::stderr(), "terrarium: listening on {scheme}://{address}/mcp").ok(); // nowhere left to say it
+    };
+    Ok(serve_terminals(services, options, say).await?)
+}
+
+/// Each connection and each session takes descriptors: as many as the hard limit has, which shells leave high and the
+/// soft limit at 1024.
+fn allow_many_files() -> io::Result<()> {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    Ok(setrlimit(Resource::Nofile, limit)?)
+}

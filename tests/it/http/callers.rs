@@ -1,0 +1,148 @@
+//! Callers that a policy lets use terminals: none sees, hinders or outlives another. Needs a working sandbox.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::bearer;
+use super::client::{Caller, Server};
+
+const POLICY: &str = r#"
+policy:
+  revision: "1"
+  rules:
+    - id: tokens
+      effect: allow
+      callers: ["token:one", "token:other"]
+      tools: ["terminal_*"]
+      profiles: [default]
+"#;
+
+fn start() -> Server {
+    Server::start_with(&[], Some(POLICY))
+}
+
+/// A session of a caller that runs until somebody ends it: its handle and its short name.
+fn runs_on(caller: &mut Caller) -> (String, String) {
+    let reply = caller.call(
+        "terminal_run",
+        json!({"command": "echo begun; sleep 600", "yield_ms": 0}),
+    );
+    assert!(!reply.is_error, "{}", reply.text);
+    let text = |name: &str| reply.facts[name].as_str().unwrap().to_owned();
+    (text("session"), text("alias"))
+}
+
+#[test]
+fn a_callers_terminals_do_not_exist_for_another() {
+    let server = start();
+    let (mut one, mut other) = (server.caller("one"), server.caller("other"));
+    let (session, alias) = runs_on(&mut one);
+    assert_eq!(other.call("terminal_list", json!({})).facts["sessions"], json!([]));
+    let invented = "0123456789abcdef0123456789abcdef";
+    for tool in ["terminal_read", "terminal_wait", "terminal_snapshot", "terminal_close"] {
+        let refusal = |caller: &mut Caller, name: &str| {
+            let reply = caller.call(tool, json!({"session": name}));
+            assert!(reply.is_error, "{}", reply.text);
+            reply.text.replace(name, "NAME")
+        };
+        assert_eq!(refusal(&mut other, &session), refusal(&mut other, invented), "{tool}");
+        assert!(refusal(&mut other, &alias).contains("no such session"), "{tool}");
+    }
+    // The short name is each caller's own.
+    let (own, own_alias) = runs_on(&mut other);
+    assert_eq!((own_alias.as_str(), own == session), (alias.as_str(), false));
+    for caller in [&mut one, &mut other] {
+        assert!(!caller.call("terminal_close", json!({"session": alias})).is_error);
+    }
+}
+
+#[test]
+fn a_revoked_tokens_terminals_end() {
+    let server = start();
+    let reader = server.token(&["create", "reader", "--metrics"]);
+    let mut one = server.caller("one");
+    runs_on(&mut one);
+    assert_eq!(server.metric(&reader, "terrarium_sessions "), 1.0);
+    server.token(&["revoke", "one"]);
+    while server.metric(&reader, "terrarium_sessions ") > 0.0 {
+        std::thread::yield_now(); // it looks once a second
+    }
+    let mut again = server.caller("one");
+    assert_eq!(again.call("terminal_list", json!({})).facts["sessions"], json!([]));
+}
+
+#[test]
+fn a_call_whose_client_leaves_is_cancelled_and_its_command_ends() {
+    let server = start();
+    let reader = server.token(&["create", "reader", "--metrics"]);
+    let mut one = server.caller("one");
+    one.begin_call("terminal_run", json!({"command": "sleep 600", "yield_ms": 50_000}));
+    while server.metric(&reader, "terrarium_sessions ") < 1.0 {
+        std::thread::yield_now();
+    }
+    drop(one);
+    while server.metric(&reader, "terrarium_sessions ") > 0.0 {
+        std::thread::yield_now();
+    }
+    assert_eq!(server.metric(&reader, "terrarium_http_calls_in_flight "), 0.0);
+}
+
+#[test]
+fn a_greedy_caller_leaves_commands_to_another() {
+    let server = start();
+    let (mut one, mut other) = (server.caller("one"), server.caller("other"));
+    for _ in 0..8 {
+        runs_on(&mut one);
+    }
+    let refused = one.call("terminal_run", json!({"command": "true", "yield_ms": 100}));
+    assert!(
+        refused.is_error && refused.text.contains("8 commands of yours are running"),
+        "{}",
+        refused.text
+    );
+    let ran = other.call("terminal_run", json!({"command": "echo mine"}));
+    assert_eq!(ran.facts["exit_code"], 0, "{}", ran.text);
+}
+
+#[test]
+fn a_running_call_is_answered_when_the_server_ends() {
+    for legacy in [false, true] {
+        let mut server = start();
+        let reader = server.token(&["create", "reader", "--metrics"]);
+        let mut one = server.caller("one");
+        if legacy {
+            one.shake_hands();
+        }
+        one.begin_call("terminal_run", json!({"command": "sleep 600", "yield_ms": 50_000}));
+        while server.metric(&reader, "terrarium_sessions ") < 1.0 {
+            std::thread::yield_now();
+        }
+        let since = Instant::now();
+        server.terminate();
+        let answer = one.connection().answer().expect("an answer, and not only an end");
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let said = super::client::reply(&answer);
+        assert!(!said.text.is_empty(), "{said:?}");
+        let (status, _) = server.ended();
+        assert!(
+            status.success() && since.elapsed() < Duration::from_secs(9),
+            "{:?}",
+            since.elapsed()
+        );
+    }
+}
+
+#[test]
+fn a_token_of_another_name_has_none_of_the_rules() {
+    let server = start();
+    let mut stranger = server.caller("stranger");
+    let refused = stranger.call("terminal_run", json!({"command": "true"}));
+    assert!(
+        refused.is_error && refused.text.contains("token:stranger"),
+        "{}",
+        refused.text
+    );
+    let token = bearer(&stranger.token);
+    assert_eq!(server.get("/metrics", &[("Authorization", &token)]).status, 403);
+}
