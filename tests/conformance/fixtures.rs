@@ -10,7 +10,7 @@ use rmcp::model::{
 use rmcp::service::RequestContext;
 use serde_json::{Value, json};
 
-use super::{meant, string, texts};
+use super::{meant, string, texts, whole};
 
 /// One red pixel.
 const PNG: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==";
@@ -271,7 +271,7 @@ pub(super) fn prompt(request: &GetPromptRequestParams) -> Result<GetPromptRespon
         ],
         other => return Err(ErrorData::invalid_params(format!("no prompt {other}"), None)),
     };
-    meant::<GetPromptResult>(json!({"messages": messages})).map(Into::into)
+    whole::<GetPromptResult>(json!({"messages": messages})).map(Into::into)
 }
 
 /// Every resource.

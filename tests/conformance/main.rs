@@ -66,8 +66,14 @@ fn meant<T: DeserializeOwned>(value: Value) -> Result<T, ErrorData> {
     serde_json::from_value(value).map_err(|error| ErrorData::internal_error(error.to_string(), None))
 }
 
+/// JSON as a result, which 2026-07-28 wants marked as a whole one; for older clients the SDK takes the mark away.
+fn whole<T: DeserializeOwned>(mut value: Value) -> Result<T, ErrorData> {
+    value["resultType"] = "complete".into();
+    meant(value)
+}
+
 fn complete(value: Value) -> Result<CallToolResponse, ErrorData> {
-    meant::<CallToolResult>(value).map(CallToolResponse::Complete)
+    whole::<CallToolResult>(value).map(CallToolResponse::Complete)
 }
 
 fn texts(text: impl Into<String>) -> Value {
@@ -97,7 +103,7 @@ impl ServerHandler for Handler {
         _page: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        meant(json!({"tools": fixtures::tools()}))
+        whole(json!({"tools": fixtures::tools()}))
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
@@ -124,7 +130,7 @@ impl ServerHandler for Handler {
         _page: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, ErrorData> {
-        meant(json!({"prompts": fixtures::prompts()}))
+        whole(json!({"prompts": fixtures::prompts()}))
     }
 
     async fn get_prompt(
@@ -143,7 +149,7 @@ impl ServerHandler for Handler {
         _request: CompleteRequestParams,
         _context: RequestContext<RoleServer>,
     ) -> Result<CompleteResult, ErrorData> {
-        meant(json!({"completion": {"values": ["paris", "park"], "total": 2, "hasMore": false}}))
+        whole(json!({"completion": {"values": ["paris", "park"], "total": 2, "hasMore": false}}))
     }
 
     async fn list_resources(
@@ -151,7 +157,7 @@ impl ServerHandler for Handler {
         _page: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
-        meant(json!({"resources": fixtures::resources()}))
+        whole(json!({"resources": fixtures::resources()}))
     }
 
     async fn list_resource_templates(
@@ -159,7 +165,7 @@ impl ServerHandler for Handler {
         _page: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
-        meant(json!({"resourceTemplates": [{
+        whole(json!({"resourceTemplates": [{
             "uriTemplate": "test://template/{id}/data", "name": "template", "mimeType": "application/json",
         }]}))
     }
@@ -171,7 +177,7 @@ impl ServerHandler for Handler {
     ) -> Result<ReadResourceResponse, ErrorData> {
         let uri = request.uri;
         match fixtures::resource(&uri) {
-            Some(contents) => meant::<ReadResourceResult>(json!({"contents": [contents]})).map(Into::into),
+            Some(contents) => whole::<ReadResourceResult>(json!({"contents": [contents]})).map(Into::into),
             None => Err(ErrorData::resource_not_found(
                 "no such resource",
                 Some(json!({"uri": uri})),

@@ -9,7 +9,7 @@ use rmcp::service::RequestContext;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{complete, meant, texts};
+use super::{complete, meant, texts, whole};
 
 /// What stands for a sealed state: nobody who was not given it knows it, and a changed one is another.
 const STATES: [&str; 2] = ["round-1.9c1f6b5a", "round-2.51d0e7aa"];
@@ -72,7 +72,7 @@ pub(super) fn prompt(request: &GetPromptRequestParams) -> Result<GetPromptRespon
         return required(all, None).map(GetPromptResponse::InputRequired);
     }
     let content = json!({"type": "text", "text": Value::Object(given).to_string()});
-    meant::<GetPromptResult>(json!({"messages": [{"role": "user", "content": content}]})).map(Into::into)
+    whole::<GetPromptResult>(json!({"messages": [{"role": "user", "content": content}]})).map(Into::into)
 }
 
 fn rounds(given: &Map<String, Value>, state: Option<&str>) -> Result<CallToolResponse, ErrorData> {

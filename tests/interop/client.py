@@ -1,4 +1,7 @@
-"""Drives `terrarium serve` with the Python MCP SDK, in each era of the protocol. Usage: client.py PROGRAM WORKSPACE"""
+"""Drives `terrarium serve` with the Python MCP SDK, in each era of the protocol.
+
+Usage: client.py PROGRAM WORKSPACE, or client.py URL WORKSPACE TOKEN [may-do-nothing]
+"""
 
 import asyncio
 import sys
@@ -7,6 +10,8 @@ from pathlib import Path
 from mcp import Client, MCPError, StdioServerParameters
 
 PROGRAM, WORKSPACE = sys.argv[1], Path(sys.argv[2])
+OVER_HTTP = PROGRAM.startswith("http://")
+MAY_DO_NOTHING = "may-do-nothing" in sys.argv
 TOOLS = {"terminal_run", "terminal_wait", "terminal_read", "terminal_list", "terminal_close"}
 
 
@@ -87,21 +92,21 @@ async def goes_on_as_a_session(c):
 
 
 async def types_into_a_shell(c):
-    text, opened = await c.call("terminal_open", {"name": "work", "columns": 80, "rows": 24})
+    text, opened = await c.call("terminal_open", {"name": "work", "cols": 80, "rows": 24})
     assert opened["takes_commands"] and "screen 80x24" in text, (text, opened)
     text, ended = await c.call("terminal_exec", {"session": "work", "command": "cd /tmp\nfalse"})
     assert (ended["outcome"], ended["exit_code"]) == ("ended", 1), (text, ended)
     typed = {"session": "work", "input": [{"text": "pwd"}, {"key": "Enter"}], "wait": {"command": True}}
     text, sent = await c.call("terminal_send", typed)
     assert (sent["fired"], sent["exit_code"]) == ("command", 0) and "\n/tmp\n" in text, (text, sent)
-    _, resized = await c.call("terminal_resize", {"session": "work", "columns": 100, "rows": 30})
-    assert resized["old_columns"] == 80, resized
+    _, resized = await c.call("terminal_resize", {"session": "work", "cols": 100, "rows": 30})
+    assert resized["old_cols"] == 80, resized
     await c.call("terminal_exec", {"session": "work", "command": "sleep 600", "yield_ms": 0})
     await c.call("terminal_signal", {"session": "work", "signal": "INT"})
     _, waited = await c.call("terminal_wait", {"session": "work", "until": {"command": True}})
     assert waited["fired"] == "command", waited
     text, shown = await c.call("terminal_snapshot", {"session": "work"})
-    assert (shown["columns"], shown["rows"]) == (100, 30) and "sleep 600" in text, (text, shown)
+    assert (shown["cols"], shown["rows"]) == (100, 30) and "sleep 600" in text, (text, shown)
     await c.call("terminal_close", {"session": "work"})
 
 
@@ -118,6 +123,15 @@ async def explains_what_is_wrong(c):
         raise AssertionError("an unknown tool was called")
 
 
+async def may_do_nothing_without_a_rule(c):
+    assert (await c.client.list_tools()).tools == []
+    for tool, arguments in [("terminal_run", {"command": "true"}), ("terminal_open", {}), ("terminal_list", {})]:
+        text, _ = await c.call(tool, arguments, is_error=True)
+        assert "no rule" in text, text
+    text, _ = await c.call("terminal_run", {"comand": "true"}, is_error=True)
+    assert 'did you mean "command"' in text, text
+
+
 STORIES = [
     lists_tools,
     runs_a_line_and_an_argv,
@@ -130,12 +144,20 @@ STORIES = [
 ]
 
 
+def over_http():
+    import httpx2
+    from mcp.client.streamable_http import streamable_http_client
+
+    authorized = httpx2.AsyncClient(headers={"Authorization": f"Bearer {sys.argv[3]}"})
+    return streamable_http_client(PROGRAM, http_client=authorized)
+
+
 async def main():
     server = StdioServerParameters(command=PROGRAM, args=["serve", "--workspace", str(WORKSPACE)])
     for mode, era in [("auto", "2026-07-28"), ("2026-07-28", "2026-07-28"), ("legacy", "2025-11-25")]:
-        async with Client(server, mode=mode) as client:
+        async with Client(over_http() if OVER_HTTP else server, mode=mode) as client:
             assert client.protocol_version == era, (mode, client.protocol_version)
-            for story in STORIES:
+            for story in [may_do_nothing_without_a_rule] if MAY_DO_NOTHING else STORIES:
                 await story(Conversation(client))
                 print(f"python {mode}: {story.__name__}")
 
