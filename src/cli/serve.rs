@@ -22,7 +22,7 @@ use crate::sandbox::workspace::WorkspaceError;
 use crate::sandbox::{LaunchOptions, Launchers, private};
 use crate::server::{self, ServeError};
 use crate::session::Sessions;
-use crate::tools::{self, Services};
+use crate::tools::{self, Compat, Services};
 
 /// What is logged unless somebody asks for more: what goes wrong, and no audit.
 const LOG: &str = "warn,audit=off";
@@ -43,12 +43,22 @@ pub(super) struct Serve {
     /// What to log to standard error, as in `info` or `warn,audit=info`.
     #[arg(long, value_name = "FILTER", env = "TERRARIUM_LOG", default_value = LOG)]
     log: String,
+    /// Offers the tools of another server besides ours, for clients that were written for it.
+    #[arg(long, value_name = "SERVER", value_enum)]
+    compat: Option<CompatName>,
     /// The user whom commands run as, when the server runs as root.
     #[arg(long, value_name = "UID")]
     run_as: Option<u32>,
     /// Treats a feature of this machine as missing, for tests of degraded modes.
     #[arg(long, value_name = "FEATURE", hide = true)]
     pretend: Vec<String>,
+}
+
+/// A server that clients may have been written for.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum CompatName {
+    /// ht-mcp 0.1.3: the six ht_* tools.
+    HtMcp,
 }
 
 /// Why the server does not start, or ended by itself.
@@ -134,6 +144,7 @@ impl Serve {
                 ahead: true,
             }),
             workspace,
+            compat: self.compat.map(|CompatName::HtMcp| Compat::HtMcp),
         })
     }
 

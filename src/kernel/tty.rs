@@ -71,6 +71,25 @@ pub(crate) fn foreground_name(master: &impl AsFd) -> Option<String> {
     Some(String::from_utf8_lossy(name.strip_suffix(b"\n").unwrap_or(&name)).into_owned())
 }
 
+/// Whether the leader of a terminal's foreground group is stopped by a signal (state T, proc_pid_stat(5)).
+pub(crate) fn foreground_is_stopped(master: &impl AsFd) -> bool {
+    let state = || {
+        let leader = rustix::termios::tcgetpgrp(master).ok()?;
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", leader.as_raw_nonzero())).ok()?;
+        // The name before it may hold anything, also parentheses.
+        stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next())
+    };
+    state() == Some('T')
+}
+
+/// The arguments of the leader of a terminal's session, as it was started or has last executed itself
+/// (proc_pid_cmdline(5)).
+pub(crate) fn leader_arguments(master: &impl AsFd) -> Option<Vec<u8>> {
+    let leader = rustix::termios::tcgetsid(master).ok()?;
+    let arguments = std::fs::read(format!("/proc/{}/cmdline", leader.as_raw_nonzero())).ok()?;
+    (!arguments.is_empty()).then_some(arguments)
+}
+
 /// Makes `tty` the controlling terminal of this process's new session.
 pub(crate) fn make_controlling(tty: &impl AsFd) -> io::Result<()> {
     Ok(rustix::process::ioctl_tiocsctty(tty)?)

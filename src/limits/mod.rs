@@ -13,9 +13,10 @@ mod table;
 pub use alert::{Alert, Alerts};
 pub use bounds::{Among, Caps};
 pub use budget::{Budget, BudgetError};
-pub use permit::{CallPermit, CommandPermit};
+pub use permit::{CallPermit, CommandPermit, SubscriptionPermit};
 pub use table::Full;
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -25,11 +26,15 @@ use self::rate::Rates;
 use self::table::{Table, What};
 use crate::policy::{Caller, Rate};
 
+/// Subscriptions of one caller: each costs a task, and up to two records a second.
+pub const SUBSCRIPTIONS_PER_CALLER: usize = 64;
+
 /// Hands out permits.
 #[derive(Clone, Debug)]
 pub struct Limits {
     table: Arc<Mutex<Table>>,
     rates: Arc<RwLock<Arc<Rates>>>,
+    subscriptions: Arc<Mutex<HashMap<Caller, usize>>>,
 }
 
 /// Why there is no permit.
@@ -100,6 +105,9 @@ pub enum Refused {
         /// How many.
         limit: usize,
     },
+    /// As many subscriptions as this caller may have.
+    #[error("{SUBSCRIPTIONS_PER_CALLER} subscriptions of yours are open, which is the limit; hint: end one first")]
+    Subscriptions,
     /// The server ends.
     #[error("the server is ending and starts nothing more")]
     Ending,
@@ -119,6 +127,7 @@ impl Limits {
     pub fn new(caps: Caps, among: Among, rates: &[Rate]) -> Self {
         Self {
             table: Arc::new(Mutex::new(Table::new(Bounds::of(&caps, among)))),
+            subscriptions: Arc::default(),
             rates: Arc::new(RwLock::new(Arc::new(Rates::new(rates)))),
         }
     }
@@ -165,6 +174,17 @@ impl Limits {
             return Err(Refused::Ending);
         }
         Ok(CommandPermit::new(None, self.take_session(caller)?))
+    }
+
+    /// Admits a subscription, at once or not at all.
+    pub fn subscription(&self, caller: &Caller) -> Result<SubscriptionPermit, Refused> {
+        let mut all = self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = all.entry(caller.clone()).or_default();
+        if *own >= SUBSCRIPTIONS_PER_CALLER {
+            return Err(Refused::Subscriptions);
+        }
+        *own += 1;
+        Ok(SubscriptionPermit::new(Arc::clone(&self.subscriptions), caller.clone()))
     }
 
     /// Refuses everything from now on, also to those who wait.

@@ -1,6 +1,7 @@
 //! What is held while work lasts. Dropping it gives it back.
 
-use std::sync::{Arc, Mutex};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::lock;
 use super::table::{Table, What};
@@ -81,5 +82,31 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         lock(&self.table).leave(self.place);
+    }
+}
+
+/// Held by a subscription until it ends.
+#[derive(Debug)]
+pub struct SubscriptionPermit {
+    all: Arc<Mutex<HashMap<Caller, usize>>>,
+    caller: Caller,
+}
+
+impl SubscriptionPermit {
+    /// For a subscription that has been counted already.
+    pub(super) fn new(all: Arc<Mutex<HashMap<Caller, usize>>>, caller: Caller) -> Self {
+        Self { all, caller }
+    }
+}
+
+impl Drop for SubscriptionPermit {
+    fn drop(&mut self) {
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(own) = all.get_mut(&self.caller) {
+            *own = own.saturating_sub(1);
+            if *own == 0 {
+                all.remove(&self.caller);
+            }
+        }
     }
 }

@@ -170,3 +170,17 @@ async fn a_call_that_gives_up_leaves_its_place_to_the_next() {
     held.pop();
     assert_eq!(stays.await.unwrap(), Ok(()));
 }
+
+#[test]
+fn subscriptions_of_one_caller_are_bounded_and_come_back() {
+    let (one, other) = (Caller::Local { uid: 1 }, Caller::Local { uid: 2 });
+    let limits = Limits::default();
+    let held: Vec<_> = (0..SUBSCRIPTIONS_PER_CALLER)
+        .map(|_| limits.subscription(&one).unwrap())
+        .collect();
+    assert_eq!(limits.subscription(&one).unwrap_err(), Refused::Subscriptions);
+    limits.subscription(&other).unwrap();
+    drop(held);
+    limits.subscription(&one).unwrap();
+    assert!(limits.subscriptions.lock().unwrap().is_empty());
+}

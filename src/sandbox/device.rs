@@ -26,4 +26,14 @@ impl Device {
         let name = tty::foreground_name(&self.0)?;
         Some(name.chars().map(|c| if c.is_control() { '?' } else { c }).collect())
     }
+
+    /// Whether what is in the foreground is stopped.
+    pub fn is_stopped(&self) -> bool {
+        tty::foreground_is_stopped(&self.0)
+    }
+
+    /// What the terminal's first process was started with, or what it has become by executing something else.
+    pub fn leader(&self) -> Option<Vec<u8>> {
+        tty::leader_arguments(&self.0)
+    }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rmcp::ErrorData;
 use rmcp::model::{CallToolRequestParams, CallToolResult, ContentBlock, Tool, ToolAnnotations};
 
+use crate::tools::resources::ResourceError;
 use crate::tools::{Hints, Listed, Reply, ToolCall, ToolError};
 
 /// A call as it arrived.
@@ -49,6 +50,16 @@ pub(super) fn result(reply: Result<Reply, ToolError>) -> Result<CallToolResult, 
         }
         Err(error @ ToolError::UnknownTool { .. }) => Err(ErrorData::invalid_params(error.to_string(), None)),
         Err(error) => Ok(CallToolResult::error(vec![ContentBlock::text(with_causes(&error))])),
+    }
+}
+
+/// Why a resource is not to be had. There is no result that could say it.
+pub(super) fn resource_error(error: &ResourceError) -> ErrorData {
+    let text = with_causes(error);
+    match error {
+        ResourceError::NoSuch { .. } => ErrorData::resource_not_found(text, None),
+        ResourceError::Still { .. } => ErrorData::invalid_params(text, None),
+        ResourceError::Tool(_) => ErrorData::invalid_request(text, None),
     }
 }
 

@@ -4,17 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rmcp::model::{
-    CacheScope, CallToolRequestParams, CallToolResponse, Implementation, ListToolsResult, PaginatedRequestParams,
-    ProgressNotificationParam, ProgressToken, ServerCapabilities, ServerConfig, Tool,
+    CacheScope, CallToolRequestParams, CallToolResponse, Implementation, ListResourceTemplatesResult,
+    ListResourcesResult, ListToolsResult, PaginatedRequestParams, ProgressNotificationParam, ProgressToken,
+    ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig, SubscribeRequestParams,
+    SubscriptionFilter, Tool, UnsubscribeRequestParams,
 };
-use rmcp::service::RequestContext;
+use rmcp::service::{RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::http::Metrics;
+use super::resources::{self, Subscriptions};
 use super::{convert, instructions};
 use crate::policy::Caller;
-use crate::tools::{self, Reply, Services, ToolCall, ToolError};
+use crate::tools::{self, Compat, Reply, Services, ToolCall, ToolError, compat_ht};
 
 /// How often a client that asked for it hears that a call goes on.
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
@@ -24,6 +27,7 @@ pub(super) struct Handler {
     services: Arc<Services>,
     caller: Caller,
     metrics: Option<Arc<Metrics>>,
+    subscriptions: Subscriptions,
 }
 
 impl Handler {
@@ -32,6 +36,7 @@ impl Handler {
             services,
             caller,
             metrics: None,
+            subscriptions: Subscriptions::default(),
         }
     }
 
@@ -60,7 +65,13 @@ impl Handler {
         context: &RequestContext<RoleServer>,
         token: Option<ProgressToken>,
     ) -> Result<Reply, ToolError> {
-        let answer = tools::run(&self.services, &self.caller, call, context.ct.clone());
+        let answer = async {
+            let (services, caller, cancelled) = (&self.services, &self.caller, context.ct.clone());
+            if services.compat == Some(Compat::HtMcp) && compat_ht::is_one(&call.name) {
+                return compat_ht::run_as_ht(services, caller, call, cancelled).await;
+            }
+            tools::run(services, caller, call, cancelled).await
+        };
         let Some(token) = token else { return answer.await };
         tokio::pin!(answer);
         let started = Instant::now();
@@ -88,7 +99,12 @@ impl Handler {
 impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
         let terrarium = Implementation::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION")).with_title("Terrarium");
-        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+        let capabilities = ServerCapabilities::builder()
+            .enable_tools()
+            .enable_resources()
+            .enable_resources_subscribe()
+            .build();
+        ServerConfig::new(capabilities)
             .with_server_info(terrarium)
             .with_instructions(instructions::compose(&self.services, &self.caller))
     }
@@ -99,10 +115,11 @@ impl ServerHandler for Handler {
         _context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         // Anew each time: the policy may be another by now.
-        let tools: Vec<Tool> = tools::listed(&self.services, &self.caller)
-            .into_iter()
-            .map(convert::tool)
-            .collect();
+        let mut listed = tools::listed(&self.services, &self.caller);
+        if self.services.compat == Some(Compat::HtMcp) {
+            listed.extend(compat_ht::listed(&self.services, &self.caller));
+        }
+        let tools: Vec<Tool> = listed.into_iter().map(convert::tool).collect();
         Ok(ListToolsResult::with_all_items(tools)
             .with_ttl_ms(0)
             .with_cache_scope(CacheScope::Private))
@@ -118,5 +135,58 @@ impl ServerHandler for Handler {
         let reply = self.run(convert::call(request), &context, token).await;
         self.count(&name, &reply, since);
         convert::result(reply).map(CallToolResponse::Complete)
+    }
+
+    async fn list_resources(
+        &self,
+        _page: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        resources::list(&self.services, &self.caller).await
+    }
+
+    async fn list_resource_templates(
+        &self,
+        _page: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        Ok(resources::templates())
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        resources::read(&self.services, &self.caller, request.uri, &context).await
+    }
+
+    async fn subscribe(
+        &self,
+        request: SubscribeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let (services, caller) = (&self.services, &self.caller);
+        self.subscriptions
+            .add(services, caller, &request.uri, context.peer)
+            .await
+    }
+
+    async fn unsubscribe(
+        &self,
+        request: UnsubscribeRequestParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.subscriptions.remove(&request.uri);
+        Ok(())
+    }
+
+    fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
+        Some(resources::accepted(requested))
+    }
+
+    async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
+        resources::listen(&self.services, &self.caller, context).await;
+        Ok(())
     }
 }

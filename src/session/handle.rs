@@ -77,6 +77,12 @@ pub struct Progress {
     pub finished: Option<Finished>,
 }
 
+impl Progress {
+    fn shown(&self) -> (u64, u64, bool, bool) {
+        (self.main, self.error, self.drawn, self.finished.is_some())
+    }
+}
+
 /// The end of a session's command.
 #[derive(Clone, Debug)]
 pub struct Finished {
@@ -136,6 +142,27 @@ pub struct Excerpts {
     pub error: Excerpt,
 }
 
+/// Tells when a session prints or ends, and keeps nothing of it alive.
+#[derive(Debug)]
+pub struct Watch {
+    progress: watch::Receiver<Progress>,
+    /// What was printed and drawn when it was last looked at, and whether the command had ended.
+    seen: (u64, u64, bool, bool),
+}
+
+impl Watch {
+    /// Waits until something is different from what was last seen; false when the session is gone. Cancel-safe.
+    pub async fn changed(&mut self) -> bool {
+        let seen = self.seen;
+        self.progress.wait_for(|p| p.shown() != seen).await.is_ok()
+    }
+
+    /// What there is now is seen.
+    pub fn seen(&mut self) {
+        self.seen = self.progress.borrow().shown();
+    }
+}
+
 /// The session has been forgotten since it was looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the session was closed in the meantime; hint: terminal_list shows those there are")]
@@ -145,6 +172,18 @@ impl Session {
     /// What does not change about it.
     pub fn about(&self) -> &About {
         &self.about
+    }
+
+    /// Whether it has a screen.
+    pub fn has_terminal(&self) -> bool {
+        self.about.streams == Streams::Terminal
+    }
+
+    /// Tells of changes from now on.
+    pub fn watch(&self) -> Watch {
+        let progress = self.progress.clone();
+        let seen = progress.borrow().shown();
+        Watch { progress, seen }
     }
 
     /// How far it is now.

@@ -76,8 +76,8 @@ impl Integration {
                 lines: 1,
             }),
             Typing::Line(bytes) => Ok(Typed { bytes, lines: 1 }),
-            Typing::File(text) if self.kind == ShellKind::Sh => lines(&text),
-            Typing::File(_) => Err(ExecuteError::NoPaste),
+            Typing::Lines(text) if self.kind == ShellKind::Sh => lines(&text),
+            Typing::Lines(_) => Err(ExecuteError::NoPaste),
         }
     }
 }

@@ -27,7 +27,7 @@ mod streams;
 mod terminal;
 pub mod waits;
 
-pub use handle::{About, Excerpts, Finished, Gone, Progress, Session, Stream, Streams};
+pub use handle::{About, Excerpts, Finished, Gone, Progress, Session, Stream, Streams, Watch};
 pub use integration::Integration;
 pub use marks::ShellState;
 pub use memory::{Full, MEMORY, Share};

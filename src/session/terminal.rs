@@ -40,6 +40,8 @@ struct Marked {
     integration: Integration,
     marks: Marks,
     commands: Commands,
+    /// What the shell was started with, as seen at its first prompt.
+    arguments: Option<Vec<u8>>,
 }
 
 /// Why nothing was typed.
@@ -91,6 +93,15 @@ pub enum ExecuteError {
         /// The program in the foreground, as it calls itself.
         program: Option<String>,
     },
+    /// It is another program by now.
+    #[error(
+        "marks lost: the shell of this session has been replaced by {program:?}, which does not tell when a command ends; hint: type \
+         with terminal_send and wait for a text or for quiet, or terminal_open a new shell"
+    )]
+    Replaced {
+        /// The program that took its place, as it calls itself.
+        program: String,
+    },
     /// It wants more of an earlier line.
     #[error(
         "the shell waits for the rest of an earlier line (an unclosed quote, or `done` missing); hint: terminal_send the rest, or key \
@@ -139,6 +150,7 @@ impl Terminal {
             shell: integration.map(|integration| Marked {
                 marks: Marks::new(integration.key()),
                 commands: Commands::default(),
+                arguments: None,
                 integration,
             }),
             undrawn: Vec::new(),
@@ -166,6 +178,9 @@ impl Terminal {
                         Piece::Mark(mark) => {
                             let start = shell.commands.prompt().start;
                             shell.commands.on(mark, shell.integration.end_of_output(output, start));
+                            if shell.arguments.is_none() {
+                                shell.arguments = self.device.as_ref().and_then(Device::leader);
+                            }
                         }
                     }
                 }
@@ -246,6 +261,19 @@ impl Terminal {
         self.device.as_ref()?.foreground()
     }
 
+    /// Whether what is in the foreground is stopped.
+    pub fn is_stopped(&self) -> bool {
+        self.device.as_ref().is_some_and(Device::is_stopped)
+    }
+
+    /// The program that the shell, which told about its commands, has executed in its own place: nothing tells
+    /// any more.
+    pub fn replaced(&self) -> Option<String> {
+        let first = self.shell.as_ref()?.arguments.as_ref()?;
+        let now = self.device.as_ref()?.leader()?;
+        (now != *first).then(|| self.foreground().unwrap_or_default())
+    }
+
     /// Types, all or nothing. Gives how many bytes that were.
     pub fn type_in(&mut self, items: &[Item]) -> Result<usize, TypeError> {
         let size = self.screen.size();
@@ -262,6 +290,9 @@ impl Terminal {
             return Err(ExecuteError::NoShell);
         };
         let prompt = shell.commands.prompt();
+        if let Some(program) = self.replaced() {
+            return Err(ExecuteError::Replaced { program });
+        }
         match prompt.shell {
             ShellState::Ready => {}
             ShellState::Busy if !prompt.began => return Err(ExecuteError::Unfinished),

@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::{Reply, ToolError, guess};
 use crate::profile::Profile;
-use crate::sandbox::{Cause, Ending, Status};
-use crate::session::{Excerpt, Excerpts, Finished, Gone, Plain, Progress, Session, Streams, lossy};
+use crate::sandbox::{Cause, Ending, State as Holds, Status};
+use crate::session::{About, Excerpt, Excerpts, Finished, Gone, Plain, Progress, Session, Streams, lossy};
 
 /// How far a command is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -158,6 +158,13 @@ pub(super) fn header(session: &Session, finished: Option<&Finished>) -> String {
         Some((cause, by)) => format!("ended by {by}: {status}\n{}\n", cause.hint()),
         None => format!("{status}\n"),
     }
+}
+
+/// The protections of a session that do not hold in full, each with how it holds.
+pub(super) fn weakened(about: &About) -> Vec<String> {
+    let weak = about.protections.iter().filter(|p| p.state != Holds::Active);
+    weak.map(|p| format!("{} ({:?})", p.name, p.state).to_lowercase())
+        .collect()
 }
 
 /// State, code and signal of an ending.

@@ -64,6 +64,9 @@ pub enum ToolError {
     /// The record cannot be kept.
     #[error(transparent)]
     Audit(#[from] AuditError),
+    /// A person must agree, and is asked about calls only.
+    #[error("a person must agree to this, and is asked only about calls; hint: call the tool instead")]
+    NotByResource,
     /// The caller does not want the answer any more.
     #[error("the call was cancelled")]
     Cancelled,
@@ -87,6 +90,7 @@ impl ToolError {
             Self::Resize(_) => "system",
             Self::Launch(_) => "launch",
             Self::Audit(_) => "audit",
+            Self::NotByResource => "confirmation",
             Self::Cancelled => "cancelled",
             Self::WrongGrant => "bug",
         }

@@ -67,5 +67,6 @@ fn services() -> Services {
             owner: Owner { uid: 0, gid: 0 },
             keep: Keep::Always,
         },
+        compat: None,
     }
 }

@@ -6,6 +6,7 @@
 
 mod answer;
 mod arguments;
+pub mod compat_ht;
 mod definition;
 mod error;
 #[cfg(any(test, fuzzing))]
@@ -14,6 +15,7 @@ pub mod fuzz;
 pub(crate) mod guess;
 mod listed;
 mod picture;
+pub mod resources;
 mod schema;
 mod tally;
 pub mod terminal_close;
@@ -70,6 +72,15 @@ pub struct Services {
     pub launchers: Launchers,
     /// Where commands work.
     pub workspace: Workspace,
+    /// Another server's tools, offered besides ours.
+    pub compat: Option<Compat>,
+}
+
+/// A server whose tools are offered besides ours, for clients that were written for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compat {
+    /// ht-mcp 0.1.3.
+    HtMcp,
 }
 
 /// A call as it arrived.
@@ -151,6 +162,46 @@ pub async fn run(
         Err(_) => Outcome::Failed,
     });
     reply
+}
+
+/// Whether a call is allowed now, without a person's yes; counted and recorded as the call.
+async fn permitted(services: &Services, caller: &Caller, call: ToolCall) -> Result<(), ToolError> {
+    let entry = services
+        .audit
+        .asked(caller, &call.name, arguments::size(&call.arguments))?;
+    let asked = match understand(services, caller, call) {
+        Ok((asked, _)) => asked,
+        Err(error) => {
+            entry.refused(error.kind());
+            return Err(error);
+        }
+    };
+    match judged(services, caller, &asked).await {
+        Ok(()) => {
+            entry.allowed(asked.request.profile())?;
+            entry.done(Outcome::Done);
+            Ok(())
+        }
+        Err(ToolError::Denied { reason }) => {
+            entry.denied(&reason, asked.request.profile());
+            Err(ToolError::Denied { reason })
+        }
+        Err(error) => {
+            entry.refused(error.kind());
+            Err(error)
+        }
+    }
+}
+
+/// As [`decide`], but nobody is asked.
+async fn judged(services: &Services, caller: &Caller, asked: &Asked) -> Result<(), ToolError> {
+    services.limits.count(caller, asked.request.tool())?;
+    let _permit = services.limits.admit()?;
+    match services.policy.get().judge(caller, asked, None) {
+        Judgement::Allowed(grant) => Ok(services.budget.reserve(&grant.basis().quotas).await?),
+        Judgement::Denied(reason) => Err(ToolError::Denied { reason }),
+        Judgement::Confirm(_) => Err(ToolError::NotByResource),
+    }
 }
 
 /// Admitted and judged; where the policy wants a person's yes, asked for it, admitted again and judged again, by the
@@ -319,7 +370,7 @@ impl Act {
                 terminal_wait::apply(services, caller, &grant, manner, cancelled).await
             }
             (Self::Read(manner), Grant::Session(grant)) => terminal_read::apply(services, caller, &grant, manner).await,
-            (Self::List, Grant::Session(_)) => terminal_list::apply(services, caller),
+            (Self::List, Grant::Session(_)) => terminal_list::apply(services, caller).await,
             (Self::Close, Grant::Session(grant)) => terminal_close::apply(services, caller, &grant).await,
             (_, Grant::Launch(_) | Grant::Hf(_)) | (Self::Run(_) | Self::Open(_), Grant::Session(_)) => {
                 Err(ToolError::WrongGrant)

@@ -35,6 +35,8 @@ const DEFAULT_YIELD_MS: i64 = 10_000;
 const DEFAULT_OUTPUT: i64 = 40_000;
 /// A shell that has printed nothing for so long after it was given a command, and has not begun with it, waits for more.
 const HESITATES: Duration = Duration::from_millis(1500);
+/// How often a shell that prints nothing is looked at, whether it still is that shell.
+const LOOK: Duration = Duration::from_millis(250);
 /// How long a prompt that is being drawn is waited for.
 const PROMPT: Duration = Duration::from_millis(500);
 
@@ -70,6 +72,8 @@ enum Outcome {
     Running,
     /// The shell waits for the rest of it.
     Unfinished,
+    /// The shell has executed another program in its place: nothing tells when commands end any more.
+    MarksLost,
     /// The shell itself ended.
     ShellEnded,
 }
@@ -168,7 +172,11 @@ async fn over(session: &Session, number: u64) -> std::result::Result<(), Gone> {
         let began = seen.prompt.is_some_and(|prompt| prompt.began);
         let next = session.changed_from(&seen);
         if began {
-            seen = next.await?;
+            match tokio::time::timeout(LOOK, next).await {
+                Ok(progress) => seen = progress?,
+                Err(_) if replaced(session).await?.is_some() => return Ok(()),
+                Err(_) => {}
+            }
             continue;
         }
         match tokio::time::timeout(HESITATES, next).await {
@@ -178,6 +186,11 @@ async fn over(session: &Session, number: u64) -> std::result::Result<(), Gone> {
         }
     }
     Ok(())
+}
+
+/// The program that has taken the shell's place.
+async fn replaced(session: &Session) -> std::result::Result<Option<String>, Gone> {
+    Ok(session.terminal(|terminal, _| terminal.replaced()).await?.flatten())
 }
 
 /// What came of the command with this number.
@@ -193,6 +206,8 @@ async fn answer(session: &Session, command: u64, took: Duration, max: usize) -> 
         (Outcome::ShellEnded, None, prompt.start, here)
     } else if prompt.shell == ShellState::Unfinished || !prompt.began {
         (Outcome::Unfinished, None, prompt.start, here)
+    } else if replaced(session).await?.is_some() {
+        (Outcome::MarksLost, None, prompt.start, here)
     } else {
         (Outcome::Running, None, prompt.start, here)
     };
@@ -253,6 +268,9 @@ fn first_line(
             "the shell waits for the rest of the command; hint: terminal_send {{\"session\": {alias:?}, \"input\": [{{\"key\": \
              \"C-c\"}}]}} drops it\n"
         ),
+        Outcome::MarksLost => "marks lost: the shell has been replaced by another program, which does not tell when a command ends; \
+                               hint: type with terminal_send and wait for a text or for quiet, or terminal_open a new shell\n"
+            .to_owned(),
         Outcome::ShellEnded => format!(
             "the shell ended: {}",
             super::answer::header(session, progress.finished.as_ref())

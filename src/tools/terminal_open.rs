@@ -9,14 +9,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
-use super::answer::{State, header, state, structured};
+use super::answer::{State, header, number, state, structured, weakened};
 use super::arguments::{self, ArgumentError};
 use super::picture::{Picture, Wanted};
 use super::terminal_run::{directory, program, variable};
 use super::{Definition, Hints, Parsed, Reply, Services, ToolError, schema};
 use crate::model::{Program, Shell};
 use crate::policy::{Caller, LaunchGrant, LaunchRequest, Request, Terminal};
-use crate::sandbox::State as Holds;
 use crate::session::{self, Integration, Progress, Session, ShellState};
 
 pub(super) const NAME: &str = "terminal_open";
@@ -103,6 +102,8 @@ struct Result {
     profile: String,
     /// Protections that do not hold in full on this machine; the operator's `terrarium doctor` says why.
     weakened: Vec<String>,
+    /// How many protections hold in full.
+    active: i64,
     #[serde(flatten)]
     picture: Picture,
 }
@@ -168,18 +169,14 @@ pub(super) async fn apply(
     let (screen, picture) = shown.ok_or(ToolError::NoTerminal)?;
     let about = session.about();
     let progress = session.progress();
-    let weakened: Vec<String> = about
-        .protections
-        .iter()
-        .filter(|protection| protection.state != Holds::Active)
-        .map(|protection| format!("{} ({:?})", protection.name, protection.state).to_lowercase())
-        .collect();
+    let weakened = weakened(about);
     let result = Result {
         session: about.id.to_string(),
         alias: about.alias.clone(),
         state: state(progress.finished.as_ref()).0,
         takes_commands: progress.prompt.is_some_and(|prompt| prompt.shell == ShellState::Ready),
         profile: about.profile.name.clone(),
+        active: number(about.protections.len() - weakened.len()),
         weakened,
         picture,
     };
@@ -230,8 +227,13 @@ fn facts(session: &Session, weakened: &[String]) -> String {
         limits.wall_time,
         limits.idle_time
     );
-    if !weakened.is_empty() {
-        text.push_str(&format!("Not in full on this machine: {}.\n", weakened.join(", ")));
+    let active = about.protections.len() - weakened.len();
+    match weakened.is_empty() {
+        true => text.push_str(&format!("All {active} protections hold in full.\n")),
+        false => text.push_str(&format!(
+            "{active} protections hold in full; on this machine not: {}.\n",
+            weakened.join(", ")
+        )),
     }
     text
 }

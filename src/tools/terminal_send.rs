@@ -169,6 +169,7 @@ pub(super) async fn apply(
     let session = services.granted(caller, grant)?;
     if let Some(condition) = &manner.condition {
         condition.suits(&session)?;
+        condition.can_come(&session).await?;
     }
     let before = session.progress();
     let items = manner.items;

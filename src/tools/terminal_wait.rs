@@ -91,6 +91,7 @@ pub(super) async fn apply(
 ) -> super::ReplyResult {
     let session = services.granted(caller, grant)?;
     manner.condition.suits(&session)?;
+    manner.condition.can_come(&session).await?;
     let (fired, matched_line) = manner
         .condition
         .wait_within(&session, None, manner.timeout, &cancelled)

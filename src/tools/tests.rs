@@ -28,6 +28,7 @@ fn services() -> Services {
             owner: Owner { uid: 0, gid: 0 },
             keep: Keep::Always,
         },
+        compat: None,
     }
 }
 

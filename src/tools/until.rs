@@ -9,8 +9,9 @@ use tokio_util::sync::CancellationToken;
 use super::ToolError;
 use super::arguments::ArgumentError;
 use super::terminal_read::StreamName;
+use crate::session::screen::Snapshot;
 use crate::session::waits::{self, IdleFrom, Pattern, PatternError, Wait};
-use crate::session::{Gone, Progress, Session, ShellState, Stream, Streams};
+use crate::session::{ExecuteError, Gone, Progress, Session, ShellState, Stream, Streams};
 
 const PIECE: usize = 256 * 1024;
 
@@ -131,6 +132,18 @@ impl Condition {
         !self.wanted.is_empty()
     }
 
+    /// Whether the end of a command can come, if that is waited for: not where the shell was replaced.
+    pub(super) async fn can_come(&self, session: &Session) -> Result<(), ToolError> {
+        let wanted = |wanted: &waits::Condition| matches!(wanted, waits::Condition::CommandEnd);
+        if !self.wanted.iter().any(wanted) {
+            return Ok(());
+        }
+        match session.terminal(|terminal, _| terminal.replaced()).await?.flatten() {
+            Some(program) => Err(ExecuteError::Replaced { program }.into()),
+            None => Ok(()),
+        }
+    }
+
     /// Whether the session has what is waited for.
     pub(super) fn suits(&self, session: &Session) -> Result<(), ArgumentError> {
         let streams = session.about().streams;
@@ -203,9 +216,9 @@ impl Condition {
             let news = before.is_none() || (seen.main, seen.error) != (start.main, start.error);
             if first.wait.needs_screen() && news && seen.drawn {
                 let shown = session
-                    .terminal(|terminal, _| terminal.screen().snapshot().text())
+                    .terminal(|terminal, _| lines(&terminal.screen().snapshot()))
                     .await?;
-                if let Some(found) = first.wait.screen(shown.unwrap_or_default().lines()) {
+                if let Some(found) = first.wait.screen(shown.iter().flatten().map(String::as_str)) {
                     return Ok(self.fired(found));
                 }
             }
@@ -283,6 +296,20 @@ impl Watch {
             }
         }
     }
+}
+
+/// The rows of a screen, without the spaces at their ends: but a prompt has those before the cursor.
+fn lines(snapshot: &Snapshot) -> Vec<String> {
+    let rows = snapshot.rows.iter().zip(0..);
+    rows.map(|(row, number)| {
+        let mut text = row.text();
+        let cursor = snapshot.cursor;
+        if number == cursor.row && row.columns() <= cursor.column {
+            text.extend(std::iter::repeat_n(' ', usize::from(cursor.column - row.columns())));
+        }
+        text
+    })
+    .collect()
 }
 
 #[cfg(test)]

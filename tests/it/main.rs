@@ -5,21 +5,27 @@
 
 mod ahead;
 mod bounds;
+mod chores;
 mod command;
+mod compat;
 mod directories;
 mod docs;
 mod ends;
 mod escape;
 mod faults;
+mod floods;
 mod harness;
 mod http;
+mod interactive;
 mod limits;
 mod operating;
+mod oracle;
 mod packaging;
 mod policy;
 mod programs;
 mod protocol;
 mod quiet;
+mod resources;
 mod run;
 mod run_terminal;
 mod sessions;

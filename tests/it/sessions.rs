@@ -50,6 +50,14 @@ impl Terminal {
         reply
     }
 
+    /// Waits, and gives the answer with the screen.
+    pub(crate) fn wait(&mut self, until: Value) -> Reply {
+        let reply = self.call("terminal_wait", json!({"until": until}));
+        assert!(!reply.is_error, "{}", reply.text);
+        assert_ne!(reply.facts["fired"], "timeout", "{}", reply.text);
+        reply
+    }
+
     pub(crate) fn screen(&mut self) -> String {
         self.call("terminal_snapshot", json!({})).text
     }
@@ -62,7 +70,7 @@ pub(crate) fn shell(name: &str) -> Terminal {
 
 /// Whether a program that a machine may lack is there. One that is missing is said, not passed over.
 pub(crate) fn is_there(program: &str) -> bool {
-    let there = ["/usr/bin", "/bin"]
+    let there = ["/usr/bin", "/usr/local/bin", "/bin"]
         .iter()
         .any(|directory| Path::new(directory).join(program).exists());
     if !there {

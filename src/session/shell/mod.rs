@@ -29,9 +29,8 @@ pub enum ShellKind {
 pub enum Typing {
     /// These bytes are typed.
     Line(Vec<u8>),
-    /// The shell cannot take it as typed: it goes into a file that is read by typing the line that
-    /// [`ShellKind::read_file`] gives.
-    File(String),
+    /// The shell cannot take it as typed: its lines have to be read one by one.
+    Lines(String),
 }
 
 /// Why something is no command line.
@@ -143,7 +142,7 @@ impl ShellKind {
             // A tab would be a completion where lines are edited, and a line end would run the first part.
             Self::Sh if !command.has_lines() && command.0.len() <= MAX_PLAIN_LINE => line("", &command.0, ""),
             Self::Bash | Self::Zsh | Self::Fish if !command.0.contains(['\n', '\t']) => line("", &command.0, ""),
-            _ => Typing::File(format!("{}\n", command.0)),
+            _ => Typing::Lines(format!("{}\n", command.0)),
         }
     }
 
@@ -161,11 +160,6 @@ impl ShellKind {
             }
             kept = before;
         }
-    }
-
-    /// What to type to have a file read: its path must be absolute and plain.
-    pub fn read_file(self, path: &str) -> Vec<u8> {
-        format!(". {path}\r").into_bytes()
     }
 }
 
