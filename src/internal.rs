@@ -4,15 +4,19 @@
 pub type Target = fn(&[u8]);
 
 /// All targets by name; each has its file in `fuzz/fuzz_targets` and its folder in `fuzz/corpus`.
-pub const TARGETS: [(&str, Target); 8] = [
+pub const TARGETS: [(&str, Target); 12] = [
     ("arguments", crate::tools::fuzz::arguments),
     ("frames", crate::sandbox::fuzz::frames),
+    ("keys", crate::session::fuzz::keys),
+    ("marks", crate::session::fuzz::marks),
     ("matching", crate::policy::fuzz::matching),
     ("output", crate::session::fuzz::output),
     ("path", crate::profile::fuzz::path),
     ("policy", crate::policy::fuzz::policy),
     ("profile", crate::profile::fuzz::profile),
+    ("screen", crate::session::fuzz::screen),
     ("syscall_base", crate::profile::fuzz::syscall_base),
+    ("waits", crate::session::fuzz::waits),
 ];
 
 #[cfg(test)]

@@ -1,7 +1,17 @@
-//! What must hold for every byte that a command prints.
+//! What must hold for every byte that a command prints, and for every key and pattern that a caller names.
 
+use std::str::from_utf8;
+use std::time::{Duration, Instant};
+
+use super::grep::Grep;
+use super::keys::Key;
+use super::lines::MAX_LINE;
+use super::marks::{Marks, Piece};
+use super::modes::Modes;
 use super::output::{HEAD, Output};
 use super::plain::{Plain, incomplete_character, lossy};
+use super::screen::{HISTORY, Screen, Size};
+use super::waits::{Condition, IdleFrom, Pattern, Scope, Wait};
 
 /// Longer inputs say nothing new.
 const MOST: usize = 4 * HEAD;
@@ -68,4 +78,165 @@ fn plain(bytes: &[u8], piece: usize) {
         "{text:?}"
     );
     assert!(unclear <= bytes.len() as u64);
+}
+
+/// The longest message about a key or a pattern.
+const MESSAGE: usize = 4096;
+
+/// A name is a key that sends something, or is refused in few words without control characters.
+pub fn keys(bytes: &[u8]) {
+    let [modes, name @ ..] = bytes else { return };
+    let Ok(name) = from_utf8(name) else { return };
+    let modes = Modes {
+        application_cursor: modes & 1 != 0,
+        application_keypad: modes & 2 != 0,
+        focus_reports: modes & 4 != 0,
+        ..Modes::default()
+    };
+    match Key::parse(name) {
+        Ok(key) => {
+            let mut sent = Vec::new();
+            match key.write(&modes, &mut sent) {
+                Ok(()) => assert!(!sent.is_empty() && sent.len() < 16, "{sent:?}"),
+                Err(error) => assert!(!modes.focus_reports && sent.is_empty(), "{error}"),
+            }
+        }
+        Err(error) => short(&error.to_string()),
+    }
+}
+
+/// `@` in the input is this session's secret, so that the fuzzer can make marks. Nothing else is cut out, in
+/// whichever pieces it comes, and what is held back is bounded.
+pub fn marks(bytes: &[u8]) {
+    let Some((cut, bytes)) = bytes.split_first() else {
+        return;
+    };
+    let key = super::marks::Key::fixed();
+    let mut stream = Vec::new();
+    for byte in bytes {
+        match byte {
+            b'@' => stream.extend_from_slice(key.reveal().as_bytes()),
+            byte => stream.push(*byte),
+        }
+    }
+    let all = |pieces: &mut dyn Iterator<Item = &[u8]>| {
+        let mut marks = Marks::new(key.clone());
+        let (mut output, mut found) = (Vec::new(), Vec::new());
+        for mut piece in pieces {
+            while let Some(piece) = marks.next(&mut piece) {
+                match piece {
+                    Piece::Output(bytes) => output.extend_from_slice(bytes),
+                    Piece::Mark(mark) => found.push((output.len(), mark)),
+                }
+            }
+        }
+        output.extend_from_slice(marks.finish());
+        (output, found)
+    };
+    let whole = all(&mut std::iter::once(&stream[..]));
+    let split = all(&mut stream.chunks(usize::from(*cut) + 1));
+    assert_eq!(whole, split);
+    let (output, found) = whole;
+    assert!(output.len() <= stream.len());
+    if memchr::memmem::find(&stream, key.reveal().as_bytes()).is_none() {
+        assert!(output == stream && found.is_empty());
+    }
+}
+
+/// A byte of 0xFF is followed by a new size; all else is output. Pieces do not matter, the emulator does not break,
+/// and everything stays within its bounds.
+pub fn screen(bytes: &[u8]) {
+    let Some((cut, bytes)) = bytes.split_first() else {
+        return;
+    };
+    let Ok(size) = Size::new(22, 6) else { return };
+    let (mut whole, mut split) = (Screen::new(size), Screen::new(size));
+    let mut parts = bytes.split(|b| *b == 0xFF);
+    feed(&mut whole, parts.next().unwrap_or_default());
+    feed_pieces(&mut split, bytes.split(|b| *b == 0xFF).next().unwrap_or_default(), *cut);
+    for part in parts {
+        let [columns, rows, output @ ..] = part else { continue };
+        if let Ok(size) = Size::new(20 + u16::from(*columns) % 40, 2 + u16::from(*rows) % 12) {
+            whole.resize(size);
+            split.resize(size);
+        }
+        feed(&mut whole, output);
+        feed_pieces(&mut split, output, *cut);
+    }
+    assert_eq!(whole.counts().faults, 0, "the emulator broke");
+    let snapshot = whole.snapshot();
+    assert_eq!(snapshot, split.snapshot());
+    assert_eq!(whole.take_replies(), split.take_replies());
+    assert!(snapshot.cursor.column < snapshot.size.columns() && snapshot.cursor.row < snapshot.size.rows());
+    for row in &snapshot.rows {
+        assert!(row.columns() <= snapshot.size.columns());
+        assert!(!row.text().contains(char::is_control));
+    }
+    let history = whole.history(0..HISTORY);
+    assert_eq!(history.len(), snapshot.history);
+    assert_eq!(history, split.history(0..HISTORY));
+}
+
+fn feed(screen: &mut Screen, mut bytes: &[u8]) {
+    while !bytes.is_empty() {
+        let taken = screen.feed(bytes);
+        bytes = bytes.get(taken..).unwrap_or_default();
+    }
+}
+
+fn feed_pieces(screen: &mut Screen, bytes: &[u8], cut: u8) {
+    bytes.chunks(usize::from(cut) + 1).for_each(|piece| feed(screen, piece));
+}
+
+/// The first line is a pattern, the rest is printed: what a wait finds first, a search finds first too.
+pub fn waits(bytes: &[u8]) {
+    let Some((cut, bytes)) = bytes.split_first() else {
+        return;
+    };
+    let end = bytes.iter().position(|b| *b == b'\n').unwrap_or(bytes.len());
+    let (pattern, output) = bytes.split_at(end);
+    let Ok(pattern) = from_utf8(pattern) else { return };
+    for pattern in [Pattern::text(pattern), Pattern::regex(pattern)] {
+        match pattern {
+            Ok(pattern) => looked_for(&pattern, output, usize::from(*cut) + 1),
+            Err(error) => assert!(error.to_string().len() <= MESSAGE),
+        }
+    }
+}
+
+fn looked_for(pattern: &Pattern, output: &[u8], cut: usize) {
+    let now = Instant::now();
+    let conditions = vec![
+        Condition::Found {
+            pattern: pattern.clone(),
+            scope: Scope::Output,
+        },
+        Condition::Idle {
+            quiet: Duration::from_secs(1),
+            from: IdleFrom::FirstOutput,
+        },
+    ];
+    let Ok(mut wait) = Wait::new(conditions, now) else {
+        return;
+    };
+    let found = output.chunks(cut).find_map(|piece| wait.output(piece, now));
+    let mut grep = Grep::new(pattern.clone(), 0, 10);
+    grep.feed(output);
+    let searched = grep.finish();
+    // A wait also looks at lines that are still growing: it may find what the whole line does not have any more.
+    if searched.total() > 0 {
+        assert!(found.is_some());
+    }
+    if let Some(line) = found.and_then(|found| found.line) {
+        assert!(line.len() <= 3 * MAX_LINE);
+    }
+    wait.time(now + Duration::from_secs(2));
+}
+
+/// A message for an agent is short and holds no control characters.
+fn short(message: &str) {
+    assert!(
+        message.len() <= MESSAGE && !message.contains(char::is_control),
+        "{message:?}"
+    );
 }
