@@ -1,7 +1,7 @@
 //! Compares the built server with the plain thing, side by side: `cargo bench --bench compare`.
 //!
 //! Each figure is taken in turns with what it is compared to, so that a busy machine slows both. With `--write FILE`
-//! the report goes to a file as well. Nothing here passes or fails: figures are for reading.
+//! the report goes to a file as well; with `calls`, `launch`, `steady` or `terminals` it has that part only. Nothing here passes or fails: figures are for reading.
 
 #![expect(
     clippy::unwrap_used,
@@ -14,6 +14,7 @@
 mod report;
 mod samples;
 mod server;
+mod terminals;
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -31,9 +32,24 @@ fn main() {
         .iter()
         .position(|a| a == "--write")
         .map(|at| &arguments[at + 1]);
-    let mut rows = vec![cold_start(), idle_memory(), gate()];
-    rows.extend(launch());
-    rows.extend(steady());
+    // The name of a part: only that.
+    let only = arguments
+        .iter()
+        .find(|a| ["calls", "launch", "steady", "terminals"].contains(&a.as_str()));
+    let wanted = |part: &str| only.is_none_or(|only| only == part);
+    let mut rows = Vec::new();
+    if wanted("calls") {
+        rows.extend([cold_start(), idle_memory(), gate()]);
+    }
+    if wanted("launch") {
+        rows.extend(launch());
+    }
+    if wanted("steady") {
+        rows.extend(steady());
+    }
+    if wanted("terminals") {
+        rows.extend(terminals::rows());
+    }
     let text = report::compose(&rows);
     println!("{text}");
     if let Some(file) = file {

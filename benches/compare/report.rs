@@ -16,6 +16,10 @@ pub(crate) enum Budget {
     MoreMicroseconds(f64),
     /// So many times the plain thing.
     Times(f64),
+    /// So many times the plain thing, of the 99th percentiles.
+    TimesAtHigh(f64),
+    /// A number of bytes.
+    Bytes(f64),
 }
 
 /// One comparison.
@@ -40,6 +44,7 @@ impl Row {
         let show = |value: Option<f64>| match (value, self.budget) {
             (None, _) => "-".to_owned(),
             (Some(bytes), Budget::Mebibytes(_)) => format!("{:.1} MiB", bytes / 1_048_576.0),
+            (Some(bytes), Budget::Bytes(_)) => format!("{bytes:.0} B"),
             (Some(seconds), Budget::MoreMicroseconds(_)) => format!("{:.0} µs", seconds * 1e6),
             (Some(seconds), _) if seconds >= 0.1 => format!("{:.0} ms", seconds * 1e3),
             (Some(seconds), _) => format!("{:.2} ms", seconds * 1e3),
@@ -57,6 +62,11 @@ impl Row {
             Budget::MoreMicroseconds(limit) => {
                 let figure = (ours - plain) * 1e6;
                 (figure, limit, format!("{figure:.0} µs more, of {limit} µs"))
+            }
+            Budget::Bytes(limit) => (ours, limit, format!("{ours:.0} B, of {limit} B")),
+            Budget::TimesAtHigh(limit) => {
+                let times = self.ours.high().unwrap_or_default() / self.plain.high().unwrap_or_default();
+                (times, limit, format!("{times:.2}x, of {limit}x"))
             }
             Budget::Times(limit) => (ours / plain, limit, format!("{:.2}x, of {limit}x", ours / plain)),
         };

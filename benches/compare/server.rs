@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 /// A server with a workspace of its own, spoken to in the era that begins with `initialize`.
 pub(crate) struct Server {
     child: Child,
-    stdin: ChildStdin,
+    stdin: Option<ChildStdin>,
     stdout: BufReader<ChildStdout>,
     workspace: PathBuf,
     started_in: Duration,
@@ -33,7 +33,7 @@ impl Server {
             .spawn()
             .unwrap();
         let mut server = Self {
-            stdin: child.stdin.take().unwrap(),
+            stdin: child.stdin.take(),
             stdout: BufReader::new(child.stdout.take().unwrap()),
             child,
             workspace,
@@ -96,9 +96,21 @@ impl Server {
         (result["structuredContent"].take(), text)
     }
 
+    /// Ends the input, and says how long the server and all below it took to be gone.
+    pub(crate) fn end_with_all(mut self) -> Duration {
+        let below = descendants(self.child.id());
+        let since = Instant::now();
+        self.stdin = None;
+        std::io::copy(&mut self.stdout, &mut std::io::sink()).unwrap();
+        while below.iter().any(|pid| is_running(*pid)) {
+            std::thread::yield_now();
+        }
+        since.elapsed()
+    }
+
     fn write(&mut self, message: &Value) {
         let line = format!("{message}\n");
-        self.stdin.write_all(line.as_bytes()).unwrap();
+        self.stdin.as_mut().unwrap().write_all(line.as_bytes()).unwrap();
     }
 }
 
@@ -108,4 +120,28 @@ impl Drop for Server {
         self.child.wait().ok();
         fs::remove_dir_all(&self.workspace).ok(); // the next one makes it again
     }
+}
+
+/// The processes below one, whose numbers are not used again so soon.
+fn descendants(of: u32) -> Vec<u32> {
+    let (mut found, mut parents) = (Vec::new(), vec![of]);
+    while let Some(parent) = parents.pop() {
+        for task in fs::read_dir(format!("/proc/{parent}/task"))
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            let children = fs::read_to_string(task.path().join("children")).unwrap_or_default();
+            let children: Vec<u32> = children.split_whitespace().filter_map(|pid| pid.parse().ok()).collect();
+            parents.extend(&children);
+            found.extend(children);
+        }
+    }
+    found
+}
+
+/// There, and no zombie.
+fn is_running(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
 }
