@@ -103,6 +103,7 @@ fn whole_call(c: &mut Criterion) {
             profiles: Profiles::embedded(),
             launchers: Launchers::new(LaunchOptions::default()),
             workspace: workspace.clone(),
+            compat: None,
         };
         c.bench_function(&format!("{rules} rules, a whole call of terminal_list"), |b| {
             b.iter(|| {
