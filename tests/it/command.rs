@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
-use crate::harness::{fresh_directory, program};
+use crate::harness::{fresh_directory, patience, pause, program};
 
 /// How to run a command; its directories go when it is dropped.
 pub(crate) struct Run {
@@ -94,11 +95,11 @@ pub(crate) fn has(program: &str) -> bool {
     there
 }
 
-/// Looks until it is so, for twenty seconds.
+/// Looks until it is so, for twenty seconds on a machine of ordinary speed.
 pub(crate) fn until(what: &str, mut so: impl FnMut() -> bool) {
     let start = std::time::Instant::now();
     while !so() {
-        assert!(start.elapsed().as_secs() < 20, "never: {what}");
-        std::thread::yield_now();
+        assert!(start.elapsed() < patience(Duration::from_secs(20)), "never: {what}");
+        pause();
     }
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Output, Stdio};
 
+use crate::command::until;
 use crate::harness::{fresh_directory, program};
 
 fn run(workspace: &std::path::Path, options: &[&str], line: &str) -> Output {
@@ -184,10 +185,10 @@ fn a_killed_server_leaves_no_process() {
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    until(|| inside.join("up").exists() && alive(&mark) >= 3);
+    until("all run", || inside.join("up").exists() && alive(&mark) >= 3);
     child.kill().unwrap();
     child.wait().unwrap();
-    until(|| alive(&mark) == 0);
+    until("no process is left", || alive(&mark) == 0);
 }
 
 /// Processes with this word among their arguments.
@@ -195,15 +196,6 @@ fn alive(word: &str) -> usize {
     let processes = fs::read_dir("/proc").unwrap().flatten();
     let arguments = processes.filter_map(|p| fs::read(p.path().join("cmdline")).ok());
     arguments.filter(|a| a == format!("sleep\0{word}\0").as_bytes()).count()
-}
-
-/// Looks until it is so, for ten seconds.
-fn until(so: impl Fn() -> bool) {
-    let start = std::time::Instant::now();
-    while !so() {
-        assert!(start.elapsed().as_secs() < 10, "it never became so");
-        std::thread::yield_now();
-    }
 }
 
 #[test]

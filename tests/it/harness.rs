@@ -19,8 +19,21 @@ pub(crate) enum Era {
     Modern,
 }
 
-/// No test waits longer for anything.
+/// No test waits longer for anything, on a machine of ordinary speed.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// `time` as it is on this machine: `TERRARIUM_TEST_SLOW=10` on one that is ten times slower, as emulated ones are.
+pub(crate) fn patience(time: Duration) -> Duration {
+    let slow = std::env::var("TERRARIUM_TEST_SLOW")
+        .ok()
+        .and_then(|text| text.parse().ok());
+    time * slow.unwrap_or(1)
+}
+
+/// Between two looks at something that nobody reports: looking without a pause takes a processor from what is waited for.
+pub(crate) fn pause() {
+    std::thread::park_timeout(Duration::from_millis(2));
+}
 
 /// A server on pipes, with a workspace of its own.
 pub(crate) struct Server {
@@ -113,17 +126,22 @@ impl Server {
     }
 
     /// Sends a request and gives its id.
-    pub(crate) fn send(&mut self, method: &str, mut params: Value) -> u64 {
+    pub(crate) fn send(&mut self, method: &str, params: Value) -> u64 {
         self.last_id += 1;
+        let id = self.last_id;
+        self.write(&self.message(method, params, &id.into()));
+        id
+    }
+
+    /// A request as this era writes it.
+    pub(crate) fn message(&self, method: &str, mut params: Value, id: &Value) -> Value {
         if self.era == Era::Modern {
             let meta = &mut params["_meta"];
             meta["io.modelcontextprotocol/protocolVersion"] = "2026-07-28".into();
             meta["io.modelcontextprotocol/clientCapabilities"] = json!({});
             meta["io.modelcontextprotocol/clientInfo"] = json!({"name": "it", "version": "1"});
         }
-        let id = self.last_id;
-        self.write(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}));
-        id
+        json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params})
     }
 
     /// Sends a notification.
@@ -133,7 +151,12 @@ impl Server {
 
     /// The answer to the request with this id.
     pub(crate) fn answer(&mut self, id: u64) -> Value {
-        self.wait_for(|message| message["id"] == id && message.get("method").is_none())
+        self.answer_to(&id.into())
+    }
+
+    /// The same for an id of any kind.
+    pub(crate) fn answer_to(&mut self, id: &Value) -> Value {
+        self.wait_for(|message| message["id"] == *id && message.get("method").is_none())
     }
 
     /// The first message, past or to come, that fits.
@@ -141,7 +164,7 @@ impl Server {
         if let Some(at) = self.early.iter().position(&fits) {
             return self.early.remove(at).unwrap();
         }
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + patience(PATIENCE);
         loop {
             let message = self.lines.recv_timeout(deadline - Instant::now()).unwrap();
             if fits(&message) {
@@ -185,9 +208,16 @@ impl Server {
     }
 
     fn write(&mut self, message: &Value) {
-        let mut line = message.to_string();
-        line.push('\n');
-        self.stdin.as_mut().unwrap().write_all(line.as_bytes()).unwrap();
+        self.write_line(message.to_string().as_bytes());
+    }
+
+    /// Writes a line, whatever it holds.
+    pub(crate) fn write_line(&mut self, line: &[u8]) {
+        self.write_bytes(&[line, b"\n"].concat());
+    }
+
+    pub(crate) fn write_bytes(&mut self, bytes: &[u8]) {
+        self.stdin.as_mut().unwrap().write_all(bytes).unwrap();
     }
 
     /// Ends the server's input.
@@ -202,9 +232,8 @@ impl Server {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return (status, since.elapsed());
             }
-            assert!(since.elapsed() < PATIENCE, "the server does not end");
-            // A child's end is an event of the kernel that std can wait for, but not with a bound.
-            std::thread::yield_now();
+            assert!(since.elapsed() < patience(PATIENCE), "the server does not end");
+            pause(); // a child's end is an event of the kernel that std can wait for, but not with a bound
         }
     }
 }

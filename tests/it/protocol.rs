@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::harness::{Era, Server, fresh_directory, program};
+use crate::harness::{Era, Server, fresh_directory, patience, program};
 
 const ERAS: [Era; 2] = [Era::Legacy, Era::Modern];
 /// What is promised for the end of the server, and some more for a busy machine.
@@ -90,7 +90,7 @@ fn the_server_ends_with_its_input() {
         server.request("tools/list", json!({}));
         server.end_input();
         let (status, took) = server.ended();
-        assert!(status.success() && took < PROMPTLY, "{status} after {took:?}");
+        assert!(status.success() && took < patience(PROMPTLY), "{status} after {took:?}");
     }
 }
 
@@ -99,7 +99,7 @@ fn a_client_that_says_nothing_ends_the_server_too() {
     let mut server = Server::start(Era::Modern);
     server.end_input();
     let (status, took) = server.ended();
-    assert!(status.success() && took < PROMPTLY, "{status} after {took:?}");
+    assert!(status.success() && took < patience(PROMPTLY), "{status} after {took:?}");
 }
 
 #[test]
@@ -109,7 +109,10 @@ fn the_server_ends_on_sigterm_and_sigint() {
         server.request("tools/list", json!({}));
         signal(name, server.pid());
         let (status, took) = server.ended();
-        assert!(status.success() && took < PROMPTLY, "{name}: {status} after {took:?}");
+        assert!(
+            status.success() && took < patience(PROMPTLY),
+            "{name}: {status} after {took:?}"
+        );
     }
 }
 

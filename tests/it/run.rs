@@ -1,10 +1,11 @@
 //! `terminal_run` and what follows from it. Needs a working sandbox.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
 
-use crate::harness::{Era, Reply, Server};
+use crate::command::until;
+use crate::harness::{Era, Reply, Server, patience};
 
 fn run(arguments: serde_json::Value) -> Reply {
     let reply = Server::start(Era::Modern).call("terminal_run", arguments);
@@ -219,16 +220,11 @@ fn a_cancelled_call_ends_its_command_and_is_not_answered() {
         json!({"command": "touch started; sleep 100", "yield_ms": 50_000}),
     );
     let started = server.workspace().join("started");
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !started.exists() {
-        assert!(Instant::now() < deadline, "the command does not start");
-        std::thread::yield_now();
-    }
+    until("the command starts", || started.exists());
     server.notify("notifications/cancelled", json!({"requestId": id, "reason": "test"}));
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while server.call("terminal_list", json!({})).text != "no sessions\n" {
-        assert!(Instant::now() < deadline, "the session stays");
-    }
+    until("the session goes", || {
+        server.call("terminal_list", json!({})).text == "no sessions\n"
+    });
     assert!(server.unclaimed().iter().all(|message| message["id"] != id));
 }
 
@@ -290,7 +286,7 @@ fn the_end_of_input_ends_what_runs() {
     server.end_input();
     let (status, took) = server.ended();
     assert!(
-        status.success() && took < Duration::from_millis(600),
+        status.success() && took < patience(Duration::from_millis(600)),
         "{status} after {took:?}"
     );
 }

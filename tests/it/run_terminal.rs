@@ -10,6 +10,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::termios::{OptionalActions, Termios, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
 
 use crate::command::Run;
+use crate::harness::patience;
 
 /// A terminal with `terrarium run` on it.
 struct Outer {
@@ -89,7 +90,7 @@ impl Outer {
         let start = Instant::now();
         while !self.shown.contains(text) {
             assert!(
-                start.elapsed() < Duration::from_secs(20),
+                start.elapsed() < patience(Duration::from_secs(20)),
                 "no {text:?} in {:?}",
                 self.shown
             );
@@ -105,7 +106,7 @@ impl Outer {
                 break status;
             }
             assert!(
-                start.elapsed() < Duration::from_secs(20),
+                start.elapsed() < patience(Duration::from_secs(20)),
                 "it does not end: {:?}",
                 self.shown
             );

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Stdio};
-use std::time::Instant;
 
+use crate::command::until;
 use crate::harness::{fresh_directory, program};
 
 /// A tree that ignores what can be ignored and leaves its parent in each way there is.
@@ -37,7 +37,7 @@ fn nothing_outlives_its_command_without_a_process_namespace() {
         let inside = fresh_directory();
         let mark = 200_000 + std::process::id() * 10 + u32::try_from(number).unwrap();
         let mut server = start(&inside, pretend, &stubborn(mark, "until [ -e go ]; do :; done"));
-        until(|| alive(mark) >= 4, "four processes");
+        until("four processes", || alive(mark) >= 4);
         fs::write(inside.join("go"), "").unwrap();
         let status = server.wait().unwrap();
         assert!(status.success(), "{status} {pretend:?}");
@@ -55,7 +55,7 @@ fn nothing_outlives_our_processes_without_a_process_namespace() {
             let mark = 300_000 + std::process::id() * 10 + u32::try_from(number).unwrap();
             let mut server = start(&inside, pretend, &stubborn(mark, &format!("sleep {mark}")));
             let what = format!("{victims:?} {pretend:?}");
-            until(|| alive(mark) >= 4, &what);
+            until(&what, || alive(mark) >= 4);
             let mut ours = vec![server.id()];
             for above in 0..3 {
                 ours.push(children(ours[above])[0]);
@@ -64,7 +64,7 @@ fn nothing_outlives_our_processes_without_a_process_namespace() {
                 let pid = nix::unistd::Pid::from_raw(i32::try_from(ours[*victim]).unwrap());
                 nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).ok(); // the one before may have taken it along
             }
-            until(|| alive(mark) == 0, &what);
+            until(&what, || alive(mark) == 0);
             server.wait().unwrap();
             fs::remove_dir_all(&inside).unwrap();
         }
@@ -107,13 +107,4 @@ fn alive(mark: u32) -> usize {
     let processes = fs::read_dir("/proc").unwrap().flatten();
     let arguments = processes.filter_map(|p| fs::read(p.path().join("cmdline")).ok());
     arguments.filter(|a| a == wanted.as_bytes()).count()
-}
-
-/// Looks until it is so, for ten seconds.
-fn until(so: impl Fn() -> bool, what: &str) {
-    let start = Instant::now();
-    while !so() {
-        assert!(start.elapsed().as_secs() < 10, "it never became so: {what}");
-        std::thread::yield_now();
-    }
 }
