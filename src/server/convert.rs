@@ -4,7 +4,10 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use rmcp::ErrorData;
-use rmcp::model::{CallToolRequestParams, CallToolResult, ContentBlock, Tool, ToolAnnotations};
+use rmcp::model::{
+    CallToolRequestMethod, CallToolRequestParams, CallToolResult, ConstString as _, ContentBlock, ErrorCode, Tool,
+    ToolAnnotations,
+};
 
 use crate::tools::resources::ResourceError;
 use crate::tools::{Hints, Listed, Reply, ToolCall, ToolError};
@@ -61,6 +64,15 @@ pub(super) fn resource_error(error: &ResourceError) -> ErrorData {
         ResourceError::Still { .. } => ErrorData::invalid_params(text, None),
         ResourceError::Tool(_) => ErrorData::invalid_request(text, None),
     }
+}
+
+/// A request that nothing here answers. rmcp also hands over as unknown what it knows, if the parameters do not fit.
+pub(super) fn unknown(method: &str) -> ErrorData {
+    if method == CallToolRequestMethod::VALUE {
+        let rule = "the parameters do not fit; hint: write {\"name\": \"TOOL\", \"arguments\": {...}}";
+        return ErrorData::invalid_params(format!("{method}: {rule}"), None);
+    }
+    ErrorData::new(ErrorCode::METHOD_NOT_FOUND, method.to_owned(), None)
 }
 
 /// An error and what it comes from, on one line.

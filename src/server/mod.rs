@@ -7,6 +7,7 @@ mod convert;
 mod handler;
 pub mod http;
 mod instructions;
+mod opening;
 mod resources;
 mod signals;
 mod stdio;

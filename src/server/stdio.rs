@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::handler::Handler;
+use super::opening::Opening;
 use super::signals;
 use super::streams::{self, Watched};
 use crate::policy::Caller;
@@ -48,7 +49,7 @@ pub enum ServeError {
 pub async fn serve(services: Arc<Services>, caller: Caller) -> Result<(), ServeError> {
     let over = CancellationToken::new();
     signals::end_on(&over, &CancellationToken::new()).map_err(|source| ServeError::Signals { source })?;
-    let transport = (Watched::new(streams::input(), over.clone()), streams::output());
+    let transport = Opening::new(Watched::new(streams::input(), over.clone()), streams::output());
     let handler = Handler::new(Arc::clone(&services), caller);
     let connection = async {
         match handler.serve(transport).await {
