@@ -30,6 +30,14 @@ pub enum WorkspaceError {
         /// Why.
         source: io::Error,
     },
+    /// None was named, and a private one cannot be made.
+    #[error("cannot make a private workspace in {}; hint: make room there, set TMPDIR, or name a directory with --workspace", base.display())]
+    Private {
+        /// The temporary directory.
+        base: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// No directory.
     #[error("{} is no directory; hint: name one with --workspace", path.display())]
     NotADirectory {
@@ -148,15 +156,15 @@ pub fn default() -> Result<(Workspace, Option<Temporary>), WorkspaceError> {
 /// A private directory below the temporary one; it goes when the second is dropped.
 pub fn scratch() -> Result<(Workspace, Temporary), WorkspaceError> {
     let base = std::env::temp_dir();
-    let open = |source| WorkspaceError::Open {
-        path: base.clone(),
+    let failed = |source| WorkspaceError::Private {
+        base: base.clone(),
         source,
     };
-    let held = Temporary::create(&base, private::WORKSPACE, 0o700).map_err(open)?;
+    let held = Temporary::create(&base, private::WORKSPACE, 0o700).map_err(failed)?;
     if rustix::process::geteuid().is_root() {
         // Root's files need a map of ids, which not every file system can do; another user's need none.
         let id = Some(resources::session_uid());
-        std::os::unix::fs::chown(held.path(), id, id).map_err(open)?;
+        std::os::unix::fs::chown(held.path(), id, id).map_err(failed)?;
     }
     let mut workspace = named(held.path())?;
     workspace.keep = Keep::Scratch;

@@ -137,6 +137,7 @@ fn every_refused_kind_of_workspace_says_why() {
     fs::write(own.join("file"), "").unwrap();
     symlink("/etc", own.join("link")).unwrap();
     let binary = program().get_program().to_owned();
+    let programs = Path::new(&binary).parent().unwrap();
     let table = [
         (Path::new("/no/such").to_owned(), "name a directory that exists"),
         (own.join("file"), "is no directory"),
@@ -152,7 +153,14 @@ fn every_refused_kind_of_workspace_says_why() {
         (home.join(".ssh"), "cannot be the workspace"),
         (home.join(".config/x"), ".config"),
         (home.join(".local/state/terrarium/homes"), "lies in"),
-        (Path::new(&binary).parent().unwrap().to_owned(), "is or contains"),
+        (
+            programs.to_owned(),
+            if programs.starts_with("/usr") {
+                "lies in /usr"
+            } else {
+                "is or contains"
+            },
+        ),
     ];
     for (workspace, said) in table {
         let mut command = program();
