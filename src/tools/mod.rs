@@ -196,7 +196,7 @@ async fn permitted(services: &Services, caller: &Caller, call: ToolCall) -> Resu
 /// As [`decide`], but nobody is asked.
 async fn judged(services: &Services, caller: &Caller, asked: &Asked) -> Result<(), ToolError> {
     services.limits.count(caller, asked.request.tool())?;
-    let _permit = services.limits.admit()?;
+    let _permit = services.limits.admit(caller)?;
     match services.policy.get().judge(caller, asked, None) {
         Judgement::Allowed(grant) => Ok(services.budget.reserve(&grant.basis().quotas).await?),
         Judgement::Denied(reason) => Err(ToolError::Denied { reason }),
