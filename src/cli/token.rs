@@ -19,6 +19,7 @@ const DAY: u64 = 24 * 3600;
 /// A token's name is the caller that policies speak of: without a rule for it, its holder can do nothing. Running
 /// servers see a change at once.
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  terrarium token create ci --expires 30d\n  terrarium serve --http 127.0.0.1:7717")]
 pub(super) struct TokenCommand {
     #[command(flatten)]
     file: TokensPlace,
@@ -37,6 +38,7 @@ pub(super) struct TokensPlace {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Makes a token and shows it, once.
+    #[command(after_help = "Example:\n  terrarium token create ci --expires 30d")]
     Create {
         /// Its name: small letters, digits and hyphens.
         #[arg(value_parser = Name::new)]
@@ -49,8 +51,10 @@ enum Action {
         metrics: bool,
     },
     /// Lists tokens: name, use, age, expiry.
+    #[command(after_help = "Example:\n  terrarium token list")]
     List,
     /// Revokes a token: its connections and sessions end.
+    #[command(after_help = "Example:\n  terrarium token revoke ci")]
     Revoke {
         /// Its name.
         #[arg(value_parser = Name::new)]

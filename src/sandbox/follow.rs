@@ -26,7 +26,11 @@ pub(super) struct LaunchOrders {
 impl LaunchOrders {
     pub(super) fn send(&self, socket: &UnixStream) -> io::Result<()> {
         fdpass::send(socket, &serde_json::to_vec(&self.base)?, &[])?;
-        self.send_task(socket)
+        match self.send_task(socket) {
+            // It ended while it built: its first word says why.
+            Err(error) if fdpass::never_read(&error) => Ok(()),
+            sent => sent,
+        }
     }
 
     pub(super) fn send_task(&self, socket: &UnixStream) -> io::Result<()> {
