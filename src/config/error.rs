@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::model::ByteCount;
 use crate::policy::PolicyProblem;
-use crate::yaml::{FileError, Place, Syntax};
+use crate::yaml::{FileError, OutOfRange, Place, Syntax};
 
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
@@ -52,17 +52,8 @@ pub enum ConfigProblem {
     #[error(transparent)]
     Policy(#[from] PolicyProblem),
     /// A number that is too small or too large.
-    #[error("{field} is {value}; hint: it must be between {least} and {most}")]
-    OutOfRange {
-        /// The field.
-        field: &'static str,
-        /// As written.
-        value: u64,
-        /// The lower bound.
-        least: u64,
-        /// The upper bound.
-        most: u64,
-    },
+    #[error(transparent)]
+    OutOfRange(#[from] OutOfRange),
     /// A size that is none, or too small or too large.
     #[error("{field} is {value:?}; hint: write a size between {least} and {most}, as in 512MiB")]
     Size {

@@ -14,7 +14,7 @@ use crate::model::ByteCount;
 use crate::policy::file::PolicyFile;
 use crate::policy::{self, Known, Policy};
 use crate::session;
-use crate::yaml::{self, At, Fault, Setting};
+use crate::yaml::{self, Fault, Setting};
 
 /// A configuration as meant. The policy in it becomes one when it is known what there is.
 #[derive(Debug)]
@@ -206,14 +206,11 @@ fn caps(file: &LimitsFile) -> Result<Caps, Fault<ConfigProblem>> {
         sessions,
         sessions_per_caller: number("limits.sessions_per_caller", &file.sessions_per_caller, share, MAX_LIVE)?,
     };
-    match file.sessions_per_caller.given() {
-        Some(at) if caps.sessions_per_caller > caps.sessions => Err(range(
-            "limits.sessions_per_caller",
-            at,
-            u64::try_from(caps.sessions).unwrap_or(u64::MAX),
-        )),
-        _ => Ok(caps),
+    if let Some(at) = file.sessions_per_caller.given() {
+        let most = u64::try_from(caps.sessions).unwrap_or(u64::MAX);
+        at.in_range("limits.sessions_per_caller", (1, most))?;
     }
+    Ok(caps)
 }
 
 /// Each call holds some kilobytes until it is answered.
@@ -223,17 +220,6 @@ const MAX_LIVE: u64 = 4096;
 
 fn number(field: &'static str, setting: &Setting<u64>, usual: usize, most: u64) -> Result<usize, Fault<ConfigProblem>> {
     let Some(at) = setting.given() else { return Ok(usual) };
-    match usize::try_from(at.value) {
-        Ok(value) if (1..=most).contains(&at.value) => Ok(value),
-        _ => Err(range(field, at, most)),
-    }
-}
-
-fn range(field: &'static str, at: &At<u64>, most: u64) -> Fault<ConfigProblem> {
-    at.fault(ConfigProblem::OutOfRange {
-        field,
-        value: at.value,
-        least: 1,
-        most,
-    })
+    at.in_range(field, (1, most))?;
+    Ok(usize::try_from(at.value).unwrap_or(usize::MAX))
 }

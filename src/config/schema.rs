@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use crate::yaml::{follow, one_line};
+
 use super::file::ConfigFile;
 
 /// The schema of a configuration; an editor that knows it completes and checks the file.
@@ -108,18 +110,6 @@ fn kind(field: &Value, list: bool) -> String {
         "text".to_owned()
     };
     if list { format!("list of {word}") } else { word }
-}
-
-fn follow<'a>(root: &'a Value, field: &'a Value) -> &'a Value {
-    let reference = field.get("$ref").and_then(Value::as_str);
-    let pointer = reference.and_then(|reference| reference.strip_prefix('#'));
-    pointer.and_then(|pointer| root.pointer(pointer)).unwrap_or(field)
-}
-
-fn one_line(field: &Value) -> String {
-    let text = field.get("description").and_then(Value::as_str).unwrap_or_default();
-    let words: Vec<&str> = text.split_whitespace().collect();
-    words.join(" ").replace('|', "\\|")
 }
 
 #[cfg(test)]

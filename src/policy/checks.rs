@@ -8,7 +8,7 @@ use super::load::Result;
 use super::question::Channel;
 use super::rule::Confirm;
 use crate::model::Span;
-use crate::yaml::{At, nearest};
+use crate::yaml::{At, OutOfRange, nearest};
 
 pub(super) fn confirm(file: &RuleFile) -> Result<Option<Confirm>> {
     let at = match (file.confirm.given(), file.effect.value) {
@@ -47,12 +47,8 @@ pub(super) fn confirm(file: &RuleFile) -> Result<Option<Confirm>> {
         .map_err(|error| within.fault(PolicyProblem::Time { field, error }))?;
     let (least, most) = WITHIN_S;
     if !(least..=most).contains(&time.duration().as_secs()) {
-        return Err(within.fault(PolicyProblem::OutOfRange {
-            field,
-            value: time.to_string(),
-            least: format!("{least}s"),
-            most: format!("{}h", most / 3600),
-        }));
+        let bounds = (format!("{least}s"), format!("{}h", most / 3600));
+        return Err(within.fault(OutOfRange::new(field, time, bounds).into()));
     }
     let within = time.duration();
     Ok(Some(Confirm { by, within }))
@@ -80,22 +76,6 @@ pub(super) fn count<T>(at: &At<T>, what: &'static str, count: usize, limit: usiz
         true => Ok(()),
         false => Err(at.fault(PolicyProblem::TooMany { what, count, limit })),
     }
-}
-
-pub(super) fn in_range<N: PartialOrd + std::fmt::Display>(
-    field: &'static str,
-    at: &At<N>,
-    (least, most): (N, N),
-) -> Result<()> {
-    if at.value >= least && at.value <= most {
-        return Ok(());
-    }
-    Err(at.fault(PolicyProblem::OutOfRange {
-        field,
-        value: at.value.to_string(),
-        least: least.to_string(),
-        most: most.to_string(),
-    }))
 }
 
 pub(super) fn unknown<'a>(

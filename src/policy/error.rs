@@ -1,7 +1,7 @@
 //! Why a policy is not taken, with the place in its file.
 
 use crate::model::SizeError;
-use crate::yaml::{Syntax, did_you_mean};
+use crate::yaml::{OutOfRange, Syntax, did_you_mean};
 
 /// What is wrong with a policy.
 #[derive(Debug, thiserror::Error)]
@@ -67,17 +67,8 @@ pub enum PolicyProblem {
         why: &'static str,
     },
     /// A number that is too small or too large.
-    #[error("{field} is {value}; hint: it must be between {least} and {most}")]
-    OutOfRange {
-        /// The field.
-        field: &'static str,
-        /// As written.
-        value: String,
-        /// The lower bound.
-        least: String,
-        /// The upper bound.
-        most: String,
-    },
+    #[error(transparent)]
+    OutOfRange(#[from] OutOfRange),
     /// Not a time.
     #[error("{field}: {error}")]
     Time {

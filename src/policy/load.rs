@@ -7,7 +7,7 @@ use jsonschema::Validator;
 use serde_json::{Map, Value};
 
 use super::bypass;
-use super::checks::{confirm, count, in_range, list, unknown};
+use super::checks::{confirm, count, list, unknown};
 use super::digest::Digest;
 use super::error::{MAX_NAME, MAX_RATES, MAX_RULES, PolicyProblem};
 use super::file::{AtMostFile, Others, PolicyFile, RateFile, RuleEffect, RuleFile, SpendFile};
@@ -270,7 +270,7 @@ impl Reading<'_> {
         let mut bounds = Vec::new();
         if let Some(at) = file.at_most.given() {
             let AtMostFile { times, per } = &at.value;
-            in_range("at_most.times", times, (1, MAX_TIMES))?;
+            times.in_range("at_most.times", (1, MAX_TIMES))?;
             let most = times.value;
             bounds.push(Bound::Times { most, per: *per });
         }
@@ -280,7 +280,7 @@ impl Reading<'_> {
                 let why = "what is denied spends nothing";
                 return Err(at.fault(PolicyProblem::Useless { field: "spend", why }));
             }
-            in_range("spend.at_most", at_most, (1, MAX_SPEND))?;
+            at_most.in_range("spend.at_most", (1, MAX_SPEND))?;
             for tool in tools {
                 let is = self.argument(tool, &field.value).and_then(|schema| schema.get("type"));
                 if is.is_none_or(|is| is != "integer") {
@@ -332,7 +332,7 @@ impl Reading<'_> {
             return Err(file.limit.fault(PolicyProblem::Rate { text }));
         };
         if let Some(at) = file.at_once.given() {
-            in_range("at_once", at, (1, calls))?;
+            at.in_range("at_once", (1, calls))?;
         }
         Ok(Rate {
             tools,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::de::DeserializeOwned;
 
 use crate::model::{ByteCount, EnvError, SizeError};
-use crate::yaml::{FileError, Place, Syntax};
+use crate::yaml::{FileError, OutOfRange, Place, Syntax};
 
 /// Why a profile cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -81,17 +81,8 @@ pub enum Problem {
         error: SizeError,
     },
     /// Outside the bounds.
-    #[error("{field} is {value}; hint: it must be between {least} and {most}")]
-    OutOfRange {
-        /// The field.
-        field: &'static str,
-        /// What was written.
-        value: String,
-        /// The lower bound.
-        least: String,
-        /// The upper bound.
-        most: String,
-    },
+    #[error(transparent)]
+    OutOfRange(#[from] OutOfRange),
     /// The pages of private file systems count as memory.
     #[error(
         "tmp ({tmp}), a private home ({home}) and {other} for /dev/shm and the like are memory too: together they must be below memory ({memory})"

@@ -9,7 +9,7 @@ use super::file::{Count, SizeText, TimeText};
 use super::profile::{Home, Limits};
 use super::resolve::Reading;
 use crate::model::{ByteCount, SizeError, Span};
-use crate::yaml::{At, Setting};
+use crate::yaml::{At, OutOfRange, Setting};
 
 impl Reading<'_> {
     pub(crate) fn limits(&self) -> Result<Limits, Fault> {
@@ -149,13 +149,8 @@ impl<T> At<T> {
         }
     }
 
-    fn range<U: Display>(&self, field: &'static str, value: U, (least, most): (U, U)) -> Fault {
-        self.fault(Problem::OutOfRange {
-            field,
-            value: value.to_string(),
-            least: least.to_string(),
-            most: most.to_string(),
-        })
+    fn range<U: Display>(&self, field: &'static str, value: U, bounds: (U, U)) -> Fault {
+        self.fault(OutOfRange::new(field, value, bounds).into())
     }
 
     fn size(&self, field: &'static str, error: SizeError) -> Fault {

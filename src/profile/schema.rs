@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::yaml::{follow, one_line};
+
 use super::file::ProfileFile;
 
 /// The schema of a profile file; an editor that knows it completes and checks profiles.
@@ -99,22 +101,6 @@ fn choices(field: &Value) -> Vec<String> {
     let constants = one_of.chain([field]).filter_map(|choice| choice.get("const"));
     let listed = field.get("enum").and_then(Value::as_array).into_iter().flatten();
     constants.chain(listed).filter_map(quoted).collect()
-}
-
-fn follow<'a>(root: &'a Value, field: &'a Value) -> &'a Value {
-    let pointer = field
-        .get("$ref")
-        .and_then(Value::as_str)
-        .and_then(|reference| reference.strip_prefix('#'));
-    pointer.and_then(|pointer| root.pointer(pointer)).unwrap_or(field)
-}
-
-fn one_line(field: &Value) -> String {
-    let text = field.get("description").and_then(Value::as_str).unwrap_or_default();
-    text.split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ")
-        .replace('|', "\\|")
 }
 
 #[cfg(test)]

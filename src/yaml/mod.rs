@@ -4,12 +4,16 @@
 
 mod names;
 mod own;
+mod page;
 mod place;
+mod range;
 mod read;
 mod write;
 
 pub use names::{did_you_mean, nearest};
 pub use own::{FileError, MAX_FILE, directory_entries, read, read_own};
+pub use page::{follow, one_line};
 pub use place::{At, Place, Setting};
+pub use range::OutOfRange;
 pub use read::{Fault, Syntax, parse};
 pub use write::write;

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Output, Stdio};
 
-use crate::command::until;
+use crate::command::{text, until};
 use crate::harness::{fresh_directory, program};
 
 fn run(workspace: &std::path::Path, options: &[&str], line: &str) -> Output {
@@ -15,14 +15,6 @@ fn run(workspace: &std::path::Path, options: &[&str], line: &str) -> Output {
         .stdin(Stdio::null())
         .output()
         .unwrap()
-}
-
-fn text(output: &Output) -> String {
-    format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    )
 }
 
 #[test]

@@ -60,36 +60,29 @@ fn works_or_says_why(output: &Output, worked: &str, what: &str) {
 
 #[test]
 fn commands_run_or_say_what_is_full() {
-    if !can_mount() {
-        return;
-    }
-    let (directory, workspace) = (fresh_directory(), fresh_directory());
-    if rustix::process::geteuid().is_root() {
-        std::os::unix::fs::chown(&workspace, Some(4321), Some(4321)).unwrap();
-    }
-    for options in FULL {
-        for missing in MISSING {
-            let line = "echo ran; echo x > $TMPDIR/f; head -c 1M /dev/zero > large; rm large";
-            let mut command = on_full(&directory, options);
-            command.args(["run"]).args(missing).arg("--workspace").arg(&workspace);
-            let output = command.args(["--", "bash", "-c", line]).output().unwrap();
-            works_or_says_why(&output, "ran", &format!("run {options} {missing:?}"));
-            // Without a workspace a private one is made, in the directory that is full.
-            let mut command = on_full(&directory, options);
-            command.arg("call");
-            let output = command
-                .args(["terminal_run", r#"{"command": "echo ran"}"#])
-                .output()
-                .unwrap();
-            works_or_says_why(&output, "ran", &format!("call {options} {missing:?}"));
-        }
-    }
-    std::fs::remove_dir_all(directory).unwrap();
-    std::fs::remove_dir_all(workspace).unwrap();
+    on_every_full(|full, what| {
+        let line = "echo ran; echo x > $TMPDIR/f; head -c 1M /dev/zero > large; rm large";
+        let mut command = full("run", true);
+        let output = command.args(["--", "bash", "-c", line]).output().unwrap();
+        works_or_says_why(&output, "ran", &format!("run {what}"));
+        // Without a workspace a private one is made, in the directory that is full.
+        let mut command = full("run", false);
+        let output = command.args(["--", "echo", "ran"]).output().unwrap();
+        works_or_says_why(&output, "ran", &format!("run {what} without a workspace"));
+    });
 }
 
 #[test]
 fn sessions_open_or_say_what_is_full() {
+    on_every_full(|full, what| {
+        let output = conversation(full("serve", true), "terminal_open", json!({"shell": "bash"}));
+        works_or_says_why(&output, "\"state\":\"running\"", &format!("open {what}"));
+    });
+}
+
+/// Calls `check` for each file system that is full and each machine that lacks something, with what begins a command there: of which
+/// subcommand, and whether in a workspace that has room.
+fn on_every_full(check: impl Fn(&dyn Fn(&str, bool) -> Command, &str)) {
     if !can_mount() {
         return;
     }
@@ -99,10 +92,15 @@ fn sessions_open_or_say_what_is_full() {
     }
     for options in FULL {
         for missing in MISSING {
-            let mut command = on_full(&directory, options);
-            command.args(["serve"]).args(missing).arg("--workspace").arg(&workspace);
-            let output = conversation(command, "terminal_open", json!({"shell": "bash"}));
-            works_or_says_why(&output, "\"state\":\"running\"", &format!("open {options} {missing:?}"));
+            let full = |subcommand: &str, with_room: bool| {
+                let mut command = on_full(&directory, options);
+                command.arg(subcommand).args(missing);
+                if with_room {
+                    command.arg("--workspace").arg(&workspace);
+                }
+                command
+            };
+            check(&full, &format!("{options} {missing:?}"));
         }
     }
     std::fs::remove_dir_all(directory).unwrap();

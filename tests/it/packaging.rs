@@ -4,18 +4,11 @@ use std::fs;
 use std::path::Path;
 use std::process::{Output, Stdio};
 
+use crate::command::text;
 use crate::harness::{fresh_directory, host_program, program};
 
 fn said(arguments: &[&str]) -> Output {
     program().args(arguments).stdin(Stdio::null()).output().unwrap()
-}
-
-fn text(output: &Output) -> String {
-    format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    )
 }
 
 #[test]

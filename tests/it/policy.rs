@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::command::text;
 use crate::harness::{Era, Server, fresh_directory, program};
 
 /// A directory with a configuration, its own state, and nothing of the user's.
@@ -59,14 +60,6 @@ fn policy(rules: &[&str]) -> String {
 }
 
 const LIST: &str = "id: list, effect: allow, callers: [local], tools: [terminal_list]";
-
-fn text(output: &Output) -> String {
-    format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    )
-}
 
 fn names(server: &mut Server) -> Vec<String> {
     let list = server.request("tools/list", json!({}));
