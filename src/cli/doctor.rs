@@ -65,6 +65,7 @@ impl Doctor {
             run_as: None,
             pretend: self.pretend.clone(),
             ahead: false,
+            joined: false,
         });
         launchers.support().await?; // starting sweeps
         if self.clean {

@@ -20,17 +20,17 @@ const GRACE: Duration = Duration::from_millis(300);
 const DRAIN: Duration = Duration::from_millis(500);
 /// How often the launcher is told of input and output, which only we see.
 const TELL_BUSY: Duration = Duration::from_millis(250);
-/// How much of the end of standard error is kept, to say which limit a command may have met.
+/// How much of the end of what is printed is kept, to say which limit a command may have met.
 const TAIL: usize = 4096;
 
-/// Relays both ways until the command has ended and its output is out. Gives the end of standard error too.
+/// Relays both ways until the command has ended and its output is out. Gives the end of what was printed too.
 pub(super) async fn relay(io: Io, control: Control, limit: u64, signals: Signals) -> io::Result<(Ending, Vec<u8>)> {
     let (over, is_over) = tokio::sync::mpsc::channel(1);
     let (done, mut is_done) = tokio::sync::mpsc::channel::<()>(1);
     let copies = Copies {
         moved: Arc::default(),
         filter: Arc::default(),
-        tail: Arc::default(),
+        tail: Tail::default(),
         limit,
         over,
         done,
@@ -53,8 +53,7 @@ pub(super) async fn relay(io: Io, control: Control, limit: u64, signals: Signals
         let undo = filter.lock().unwrap_or_else(PoisonError::into_inner).undo();
         write_out(&undo).ok(); // nobody looks
     }
-    let tail = std::mem::take(&mut *tail.lock().unwrap_or_else(PoisonError::into_inner));
-    Ok((ending, tail))
+    Ok((ending, tail.take()))
 }
 
 /// What the threads that copy share with us.
@@ -62,8 +61,7 @@ struct Copies {
     /// Bytes read and printed.
     moved: Arc<Moved>,
     filter: Arc<Mutex<Filter>>,
-    /// The end of standard error.
-    tail: Arc<Mutex<Vec<u8>>>,
+    tail: Tail,
     limit: u64,
     over: tokio::sync::mpsc::Sender<()>,
     /// Closes when the last of them ends.
@@ -81,8 +79,8 @@ impl Copies {
     fn start(&self, io: Io) -> io::Result<Option<OwnedFd>> {
         match io {
             Io::Pipes { stdin, stdout, stderr } => {
-                self.copy_out(stdout, Out::Standard);
-                self.copy_out(stderr, Out::Error(Arc::clone(&self.tail)));
+                self.copy_out(stdout, Out::Standard(self.tail.clone()));
+                self.copy_out(stderr, Out::Error(self.tail.clone()));
                 self.copy_in(stdin);
                 Ok(None)
             }
@@ -179,9 +177,9 @@ fn asked_to_end() -> io::Result<tokio::sync::mpsc::Receiver<()>> {
 }
 
 enum Out {
-    Standard,
-    /// With its last bytes kept.
-    Error(Arc<Mutex<Vec<u8>>>),
+    /// Where both go if they are one.
+    Standard(Tail),
+    Error(Tail),
     /// Without what would act on the outer terminal.
     Terminal(Arc<Mutex<Filter>>),
 }
@@ -189,13 +187,12 @@ enum Out {
 impl Out {
     fn write(&self, bytes: &[u8]) -> io::Result<()> {
         match self {
-            Self::Standard => write_out(bytes),
+            Self::Standard(tail) => {
+                tail.keep(bytes);
+                write_out(bytes)
+            }
             Self::Error(tail) => {
-                let mut tail = tail.lock().unwrap_or_else(PoisonError::into_inner);
-                tail.extend_from_slice(bytes);
-                let over = tail.len().saturating_sub(TAIL);
-                tail.drain(..over);
-                drop(tail);
+                tail.keep(bytes);
                 io::stderr().lock().write_all(bytes)
             }
             Self::Terminal(filter) => {
@@ -203,6 +200,23 @@ impl Out {
                 write_out(&shown)
             }
         }
+    }
+}
+
+/// The end of what was printed.
+#[derive(Clone, Default)]
+struct Tail(Arc<Mutex<Vec<u8>>>);
+
+impl Tail {
+    fn keep(&self, bytes: &[u8]) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.extend_from_slice(bytes);
+        let over = kept.len().saturating_sub(TAIL);
+        kept.drain(..over);
+    }
+
+    fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -279,6 +293,12 @@ fn wait(fd: BorrowedFd<'_>, what: PollFlags) -> bool {
             Err(_) => return false,
         }
     }
+}
+
+/// Whether standard output and standard error are one file, as after `2>&1`. Two pipes would lose the order of what is written.
+pub(super) fn same_output() -> bool {
+    let file = |fd: BorrowedFd<'_>| rustix::fs::fstat(fd).map(|stat| (stat.st_dev, stat.st_ino)).ok();
+    file(rustix::stdio::stdout()).is_some_and(|one| file(rustix::stdio::stderr()) == Some(one))
 }
 
 /// The outer terminal's size, if standard input and output are one.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::relay::{OuterTerminal, Signals, outer_size, relay};
+use super::relay::{OuterTerminal, Signals, outer_size, relay, same_output};
 use crate::config::{Config, ConfigError};
 use crate::model::{Argument, CommandError, Program, SizeError, Span, Workspace};
 use crate::policy::{Asked, Caller, Grant, Judgement, LaunchRequest, Policy, Reason, Terminal};
@@ -110,6 +110,7 @@ impl Run {
             run_as: self.run_as,
             pretend: self.pretend.clone(),
             ahead: false,
+            joined: !terminal && same_output(),
         });
         let code = match launchers.launch(grant).await {
             Ok(sandbox) => {

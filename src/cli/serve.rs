@@ -142,6 +142,7 @@ impl Serve {
                 run_as: self.run_as,
                 pretend: self.pretend.clone(),
                 ahead: true,
+                joined: false,
             }),
             workspace,
             compat: self.compat.map(|CompatName::HtMcp| Compat::HtMcp),

@@ -30,6 +30,8 @@ pub struct LaunchOptions {
     pub pretend: Vec<String>,
     /// Whether a sandbox like the last one is built before it is asked for.
     pub ahead: bool,
+    /// Whether standard error goes where standard output goes, in the order in which it was written.
+    pub joined: bool,
 }
 
 /// Starts launchers. One for each server; cheap to clone. Starts its zygote when first used.
@@ -114,7 +116,7 @@ impl Launchers {
         let (base, protections) = (plan.base, plan.protections);
         let complete = base.is_complete();
         let task = plan.rest.task(grant.request(), startup);
-        let io = Streams::open(grant.request().terminal, &task)?;
+        let io = Streams::open(grant.request().terminal, &task, self.options.joined)?;
         let mut orders = LaunchOrders {
             base,
             task: serde_json::to_vec(&task).map_err(io::Error::from)?,
@@ -276,7 +278,7 @@ struct Streams {
 }
 
 impl Streams {
-    fn open(terminal: Terminal, task: &Task) -> io::Result<Self> {
+    fn open(terminal: Terminal, task: &Task, joined: bool) -> io::Result<Self> {
         if terminal != Terminal::None {
             let Some(wanted) = task.terminal.filter(|t| !t.private) else {
                 return Ok(Self {
@@ -306,6 +308,11 @@ impl Streams {
                 fds::set_nonblocking(fd)?;
             }
         }
+        let stderr_inside = if joined {
+            stdout_inside.try_clone()?
+        } else {
+            stderr_inside
+        };
         let inside = vec![stdin_inside.into(), stdout_inside.into(), stderr_inside.into()];
         Ok(Self {
             inside,

@@ -1,4 +1,4 @@
-//! `terrarium run` on a terminal: a terminal of its own inside, and the outer one as it was.
+//! `terrarium run` on a terminal, with a terminal of its own inside and the outer one as it was; and on one pipe for both outputs.
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -213,4 +213,23 @@ fn signals_to_terrarium_end_the_command_and_put_the_terminal_in_order() {
         kill(nix::unistd::Pid::from_raw(outer.child.id().cast_signed()), signal).unwrap();
         assert_eq!(outer.end().0, Some(129), "{signal}");
     }
+}
+
+#[test]
+fn two_outputs_that_are_one_keep_their_order() {
+    let run = Run::profile("default");
+    let line = "for n in $(seq 200); do echo out $n; echo err $n >&2; done";
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let mut command = run.command(&["bash", "-c", line]);
+    command.stdout(writer.try_clone().unwrap()).stderr(writer);
+    let mut child = command.spawn().unwrap();
+    drop(command); // it holds the pipe open
+    let mut said = String::new();
+    reader.read_to_string(&mut said).unwrap();
+    assert!(child.wait().unwrap().success(), "{said}");
+    let expected: String = (1..=200).map(|n| format!("out {n}\nerr {n}\n")).collect();
+    assert_eq!(said, expected);
+    // Two files stay two.
+    let output = run.bash("echo out; echo err >&2");
+    assert_eq!((&output.stdout[..], &output.stderr[..]), (&b"out\n"[..], &b"err\n"[..]));
 }
