@@ -78,8 +78,38 @@ pub(crate) fn has_admin() -> bool {
     effective_capabilities().is_ok_and(|bits| bits & CapabilitySet::SYS_ADMIN.bits() != 0)
 }
 
-/// Whether this process can become another user.
+/// Whether this process can become any other user. Root of a user namespace that knows only some ids cannot, and cannot map the ids of
+/// mounts either (user_namespaces(7)).
 pub(crate) fn can_change_user() -> bool {
     let needed = CapabilitySet::SETUID | CapabilitySet::SETGID;
-    effective_capabilities().is_ok_and(|bits| bits & needed.bits() == needed.bits())
+    let able = effective_capabilities().is_ok_and(|bits| bits & needed.bits() == needed.bits());
+    // Without /proc it cannot be read, and there is no sign of such a namespace.
+    able && fs::read_to_string("/proc/self/uid_map").map_or(true, |map| knows_all_ids(&map))
+}
+
+/// Whether a map has one line that begins at 0 and leaves out only the id that stands for none.
+fn knows_all_ids(map: &str) -> bool {
+    let mut fields = map.split_whitespace();
+    let (inside, _outside, count) = (fields.next(), fields.next(), fields.next());
+    inside == Some("0") && count.and_then(|count| count.parse::<u32>().ok()) == Some(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_map_of_all_ids_knows_all() {
+        assert!(knows_all_ids("         0          0 4294967295\n"));
+        for map in [
+            "0 1000 1\n",
+            "0 100000 65536\n",
+            "1 0 4294967295\n",
+            "",
+            "0 0\n",
+            "0 0 x\n",
+        ] {
+            assert!(!knows_all_ids(map), "{map:?}");
+        }
+    }
 }

@@ -47,6 +47,11 @@ pub enum Refusal {
         "the workspace belongs to root, and its ids cannot be mapped here without a mount namespace; hint: use --run-as UID with a directory of that user, or run as an ordinary user"
     )]
     NoUser,
+    /// Another user was asked for, and cannot be had.
+    #[error(
+        "--run-as names another user, and this process cannot become one: it is not root, or root of a user namespace that knows only some ids; hint: leave it out"
+    )]
+    RunAs,
     /// A path of the profile.
     #[error("profile {profile} names {}, which does not exist; hint: create it, or mark it `optional: true`", path.display())]
     MissingPath {
@@ -243,6 +248,9 @@ fn modes(request: &LaunchRequest, support: &Support, run_as: Option<u32>, mark: 
     let network = any && request.profile.network == Network::None && support.network_namespace.is_ok();
     let change = support.root && support.change_user;
     let owner = request.workspace.owner;
+    if run_as.is_some_and(|uid| !change && uid != rustix::process::geteuid().as_raw()) {
+        return Err(Refusal::RunAs);
+    }
     let outside = if !change {
         (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw())
     } else if let Some(uid) = run_as {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::private::{self, Temporary};
 use super::resources;
+use crate::kernel::identity;
 use crate::model::Workspace;
 use crate::model::workspace::{Keep, Owner};
 
@@ -161,7 +162,7 @@ pub fn scratch() -> Result<(Workspace, Temporary), WorkspaceError> {
         source,
     };
     let held = Temporary::create(&base, private::WORKSPACE, 0o700).map_err(failed)?;
-    if rustix::process::geteuid().is_root() {
+    if rustix::process::geteuid().is_root() && identity::can_change_user() {
         // Root's files need a map of ids, which not every file system can do; another user's need none.
         let id = Some(resources::session_uid());
         std::os::unix::fs::chown(held.path(), id, id).map_err(failed)?;

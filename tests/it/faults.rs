@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::command::{Run, has, text};
-use crate::harness::{Era, Server, fresh_directory, program};
+use crate::harness::{Era, Server, fresh_directory, host_program, program};
 
 #[test]
 fn programs_that_cannot_be_executed_are_refused_with_the_reason() {
@@ -270,5 +270,39 @@ fn two_servers_do_not_disturb_each_other() {
     drop(third);
     for (server, call) in servers.iter_mut().zip(calls) {
         assert_eq!(server.reply(call).section("stdout"), Some("done"));
+    }
+}
+
+/// Root of a user namespace that knows only one id, as in many containers: it has root's capabilities, and can become nobody else.
+#[test]
+fn root_that_knows_one_id_runs_as_itself_and_says_whom_it_cannot_become() {
+    let run = Run::profile("default");
+    let wrapped = |how: &str, options: &[&str]| {
+        let mut command = host_program("unshare");
+        command.arg(how).arg(program().get_program());
+        command.args(["run", "--workspace"]).arg(&run.workspace).args(options);
+        command.args([
+            "--",
+            "sh",
+            "-c",
+            "id -u; echo kept > file; grep CapEff /proc/self/status",
+        ]);
+        command.output().unwrap()
+    };
+    let able = host_program("unshare").args(["-r", "true"]).output().unwrap();
+    if !able.status.success() {
+        eprintln!("skipped: no user namespace can be had here");
+        return;
+    }
+    for how in ["-r", "-rm"] {
+        let output = wrapped(how, &[]);
+        let shown = text(&output);
+        assert!(output.status.success(), "{how}: {shown}");
+        assert!(shown.contains("CapEff:\t0000000000000000"), "{how}: {shown}");
+        assert_eq!(fs::read_to_string(run.workspace.join("file")).unwrap(), "kept\n");
+        fs::remove_file(run.workspace.join("file")).unwrap();
+        let refused = wrapped(how, &["--run-as", "1234"]);
+        assert_eq!(refused.status.code(), Some(125), "{}", text(&refused));
+        assert!(text(&refused).contains("knows only some ids"), "{}", text(&refused));
     }
 }
