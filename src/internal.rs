@@ -4,9 +4,13 @@
 pub type Target = fn(&[u8]);
 
 /// All targets by name; each has its file in `fuzz/fuzz_targets` and its folder in `fuzz/corpus`.
-pub const TARGETS: [(&str, Target); 12] = [
+pub const TARGETS: [(&str, Target); 16] = [
     ("arguments", crate::tools::fuzz::arguments),
     ("frames", crate::sandbox::fuzz::frames),
+    ("hf_answer", crate::hf::fuzz::hf_answer),
+    ("hf_arguments", crate::hf::fuzz::hf_arguments),
+    ("hf_callback", crate::hf::fuzz::hf_callback),
+    ("hf_mycode", crate::hf::fuzz::hf_mycode),
     ("keys", crate::session::fuzz::keys),
     ("marks", crate::session::fuzz::marks),
     ("matching", crate::policy::fuzz::matching),

@@ -14,6 +14,7 @@
 //! * [`limits`]: permits, handed out before work and returned after it.
 //! * [`sandbox`]: a grant becomes a running sandbox.
 //! * [`session`]: commands that run or ran, and their output.
+//! * [`hf`]: Hack Forums; operations, requests, answers, tokens.
 //! * [`tokens`]: who is on the other end of an HTTP connection.
 //! * [`tools`]: one file for each MCP tool, and the whole story of a call.
 //! * [`server`]: the protocol, in front of the tools.
@@ -24,6 +25,7 @@ pub mod audit;
 pub mod cli;
 pub mod config;
 pub mod confirm;
+pub mod hf;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod internal;

@@ -1,0 +1,232 @@
+//! Files that are nobody else's: mode 0600 in a directory of mode 0700, replaced as a whole.
+//!
+//! What is read must be a file of ours that no group and nobody else may open, and no link.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+/// Why a private file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// The system says no.
+    #[error("cannot {what} {}", path.display())]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Others may open it.
+    #[error(
+        "{} may be opened by others (mode {mode:o}); hint: chmod {} {}", path.display(),
+        if *directory { "0700" } else { "0600" }, path.display()
+    )]
+    Open {
+        /// Where.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+        /// Whether it is a directory.
+        directory: bool,
+    },
+    /// It is another user's.
+    #[error("{} belongs to user {owner}, not to the user that runs this", path.display())]
+    Owner {
+        /// Where.
+        path: PathBuf,
+        /// Whose.
+        owner: u32,
+    },
+    /// It is no file.
+    #[error("{} is no regular file", path.display())]
+    Kind {
+        /// Where.
+        path: PathBuf,
+    },
+    /// More than it can be.
+    #[error("{} is larger than {most} bytes", path.display())]
+    Large {
+        /// Where.
+        path: PathBuf,
+        /// The limit.
+        most: u64,
+    },
+    /// Not what we write.
+    #[error("{} does not hold what it should", path.display())]
+    Content {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+impl FileError {
+    /// For `map_err` after a call of the system.
+    pub(super) fn io(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { what, path, source }
+    }
+
+    /// Whether there is no such file.
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+}
+
+/// Makes a directory, with all above it, that only we may use.
+pub(super) fn make_directory(path: &Path) -> Result<(), FileError> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(FileError::io("make the directory", path))?;
+    let metadata = fs::symlink_metadata(path).map_err(FileError::io("look at", path))?;
+    if !metadata.is_dir() {
+        return Err(FileError::Kind { path: path.to_owned() });
+    }
+    own(path, &metadata, true)
+}
+
+/// Puts a file in its place, as a whole or not at all, on disk before this returns.
+pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    let directory = path.parent().unwrap_or(Path::new("."));
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(format!(".{}.new", std::process::id()));
+    let new = directory.join(name);
+    fs::remove_file(&new).ok(); // of one that had our number before
+    let written = create(&new).and_then(|mut file| {
+        file.write_all(bytes)
+            .and_then(|()| file.sync_all())
+            .map_err(FileError::io("write", &new))?;
+        fs::rename(&new, path).map_err(FileError::io("replace", path))
+    });
+    if written.is_err() {
+        fs::remove_file(&new).ok(); // it is not there, or stays; the error says more
+    }
+    written?;
+    sync_directory(directory)
+}
+
+/// A new file, which must not be there yet.
+pub(super) fn create(path: &Path) -> Result<File, FileError> {
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .custom_flags(libc::O_NOFOLLOW)
+        .open(path)
+        .map_err(FileError::io("create", path))
+}
+
+/// Makes names in a directory survive a power cut.
+pub(super) fn sync_directory(path: &Path) -> Result<(), FileError> {
+    File::open(path)
+        .and_then(|directory| directory.sync_all())
+        .map_err(FileError::io("write to disk", path))
+}
+
+/// A private file's content, at most so much.
+pub(super) fn read(path: &Path, most: u64) -> Result<Vec<u8>, FileError> {
+    let mut file = open(path)?;
+    let mut bytes = Vec::new();
+    let mut limited = (&mut file).take(most + 1);
+    limited.read_to_end(&mut bytes).map_err(FileError::io("read", path))?;
+    if bytes.len() as u64 > most {
+        return Err(FileError::Large {
+            path: path.to_owned(),
+            most,
+        });
+    }
+    Ok(bytes)
+}
+
+/// A private file, opened and found to be one.
+pub(super) fn open(path: &Path) -> Result<File, FileError> {
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK) // no link, and no wait for a pipe
+        .open(path)
+        .map_err(FileError::io("open", path))?;
+    let metadata = file.metadata().map_err(FileError::io("look at", path))?;
+    if !metadata.is_file() {
+        return Err(FileError::Kind { path: path.to_owned() });
+    }
+    own(path, &metadata, false)?;
+    Ok(file)
+}
+
+fn own(path: &Path, metadata: &fs::Metadata, directory: bool) -> Result<(), FileError> {
+    let ours = own_uid().map_err(FileError::io("read", Path::new(STATUS)))?;
+    if metadata.uid() != ours && metadata.uid() != 0 {
+        return Err(FileError::Owner {
+            path: path.to_owned(),
+            owner: metadata.uid(),
+        });
+    }
+    match metadata.mode() & 0o077 {
+        0 => Ok(()),
+        _ => Err(FileError::Open {
+            path: path.to_owned(),
+            mode: metadata.mode() & 0o7777,
+            directory,
+        }),
+    }
+}
+
+/// The effective user. Not the owner of `/proc/self`: that is root for a process that may not be dumped.
+fn own_uid() -> io::Result<u32> {
+    static UID: OnceLock<u32> = OnceLock::new();
+    if let Some(uid) = UID.get() {
+        return Ok(*uid);
+    }
+    let status = fs::read_to_string(STATUS)?;
+    let uid = status
+        .lines()
+        .find_map(|line| line.strip_prefix("Uid:")?.split_whitespace().nth(1)?.parse().ok())
+        .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))?;
+    Ok(*UID.get_or_init(|| uid))
+}
+
+const STATUS: &str = "/proc/self/status";
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+    use crate::hf::scratch::Scratch;
+
+    #[test]
+    fn a_file_is_ours_alone_or_refused() {
+        let scratch = Scratch::new();
+        let directory = scratch.path().join("a/b");
+        make_directory(&directory).unwrap();
+        assert_eq!(fs::metadata(&directory).unwrap().mode() & 0o777, 0o700);
+        let path = directory.join("x");
+        replace(&path, b"one").unwrap();
+        replace(&path, b"two").unwrap();
+        assert_eq!(read(&path, 3).unwrap(), b"two");
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(&directory).unwrap().count(), 1);
+        assert!(matches!(read(&path, 2), Err(FileError::Large { .. })));
+        let link = directory.join("link");
+        symlink(&path, &link).unwrap();
+        assert!(matches!(read(&link, 9), Err(FileError::Io { .. })));
+        for mode in [0o640, 0o604, 0o660] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            let error = read(&path, 9).unwrap_err().to_string();
+            assert!(error.contains("chmod 0600"), "{error}");
+        }
+        assert!(read(&directory.join("none"), 9).unwrap_err().is_missing());
+        assert!(matches!(read(&directory, 9), Err(FileError::Kind { .. })));
+    }
+}

@@ -1,0 +1,232 @@
+//! The journal of writes whose outcome is not known.
+//!
+//! An entry is on disk before a write is sent and goes when Hack Forums said yes or no. One that stays, because the
+//! connection broke or we did, refuses every further write of that operation to that target until the operator has
+//! looked. While the write is under way its entry is locked, which other processes see.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::error::HfError;
+use super::files::{self, FileError};
+
+/// Digits of an entry's name.
+const ID_DIGITS: usize = 16;
+const MAX_FILE: u64 = 4096;
+/// Entries that a list shows; more is not kept up with by anybody.
+const MAX_LISTED: usize = 1000;
+
+/// The journal.
+#[derive(Debug)]
+pub struct Journal {
+    directory: PathBuf,
+}
+
+/// A write whose outcome is not known, or that is under way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The entry's name.
+    pub id: String,
+    /// The tool.
+    pub operation: String,
+    /// Whom or what it meets.
+    pub target: String,
+    /// When it was about to be sent.
+    pub at: Timestamp,
+    /// SHA-256 of the exact bytes.
+    pub digest: String,
+}
+
+/// A write that is under way. Dropped without [`Pending::settled`] its outcome is unknown.
+#[derive(Debug)]
+pub struct Pending {
+    path: PathBuf,
+    id: String,
+    _locked: File,
+}
+
+impl Journal {
+    /// Kept in this directory.
+    pub fn new(state: &Path) -> Self {
+        Self {
+            directory: state.join("journal"),
+        }
+    }
+
+    /// Notes that a write is about to be sent. On disk when this returns.
+    pub fn begin(&self, operation: &'static str, target: &str, body: &[u8]) -> Result<Pending, HfError> {
+        files::make_directory(&self.directory).map_err(HfError::Journal)?;
+        let id = name(operation, target);
+        let path = self.path(&id);
+        let mut file = match files::create(&path) {
+            Ok(file) => file,
+            Err(FileError::Io { source, .. }) if source.kind() == std::io::ErrorKind::AlreadyExists => {
+                return Err(self.blocked(operation, target, id));
+            }
+            Err(error) => return Err(HfError::Journal(error)),
+        };
+        let entry = Entry {
+            id: id.clone(),
+            operation: operation.to_owned(),
+            target: target.to_owned(),
+            at: Timestamp::now(),
+            digest: super::drafts::digest(&String::from_utf8_lossy(body)),
+        };
+        let json = serde_json::to_vec(&entry).unwrap_or_default(); // plain strings: cannot fail
+        let kept = file
+            .try_lock()
+            .map_err(std::io::Error::from)
+            .and_then(|()| file.write_all(&json))
+            .and_then(|()| file.sync_data())
+            .map_err(FileError::io("write", &path))
+            .and_then(|()| files::sync_directory(&self.directory));
+        if let Err(error) = kept {
+            fs::remove_file(&path).ok(); // nothing was sent
+            return Err(HfError::Journal(error));
+        }
+        Ok(Pending {
+            path,
+            id,
+            _locked: file,
+        })
+    }
+
+    /// All entries, and for each whether its write is under way now.
+    pub fn list(&self) -> Result<Vec<(Entry, bool)>, FileError> {
+        let entries = match fs::read_dir(&self.directory) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            other => other.map_err(FileError::io("list", &self.directory))?,
+        };
+        let ids = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let mut found: Vec<(Entry, bool)> = ids
+            .filter_map(|name| name.strip_suffix(".json").map(str::to_owned))
+            .take(MAX_LISTED)
+            .filter_map(|id| self.read(&id))
+            .collect();
+        found.sort_by_key(|(entry, _)| entry.at);
+        Ok(found)
+    }
+
+    /// Forgets an entry: somebody looked. Says whether there was one; one that is under way stays.
+    pub fn clear(&self, id: &str) -> Result<bool, FileError> {
+        let known = id.len() == ID_DIGITS && id.bytes().all(|b| b.is_ascii_hexdigit());
+        match known.then(|| self.read(id)).flatten() {
+            Some((_, false)) => {
+                let path = self.path(id);
+                fs::remove_file(&path).map_err(FileError::io("delete", &path))?;
+                files::sync_directory(&self.directory)?;
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    fn blocked(&self, operation: &'static str, target: &str, id: String) -> HfError {
+        let target = target.to_owned();
+        match self.read(&id) {
+            Some((_, true)) => HfError::UnderWay { operation, target },
+            found => HfError::Blocked {
+                operation,
+                target,
+                when: found.map_or_else(|| "at an unknown time".to_owned(), |(entry, _)| entry.at.to_string()),
+                id,
+            },
+        }
+    }
+
+    fn read(&self, id: &str) -> Option<(Entry, bool)> {
+        let path = self.path(id);
+        let file = files::open(&path).ok()?;
+        let under_way = file.try_lock_shared().is_err();
+        let entry = files::read(&path, MAX_FILE).ok();
+        let entry = entry.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        // Cut short by a power cut before anything was sent, or damaged: it still blocks.
+        let entry = entry.unwrap_or_else(|| Entry {
+            id: id.to_owned(),
+            operation: "unreadable".to_owned(),
+            target: "unknown".to_owned(),
+            at: Timestamp::UNIX_EPOCH,
+            digest: String::new(),
+        });
+        Some((entry, under_way))
+    }
+
+    fn path(&self, id: &str) -> PathBuf {
+        self.directory.join(format!("{id}.json"))
+    }
+}
+
+impl Pending {
+    /// The entry's name.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Hack Forums said yes or no.
+    pub fn settled(self) {
+        if let Err(error) = fs::remove_file(&self.path) {
+            tracing::warn!(path = %self.path.display(), %error, "an entry of the journal stays, and blocks its write");
+        }
+    }
+}
+
+/// One name for each operation and target.
+fn name(operation: &str, target: &str) -> String {
+    let digest = Sha256::digest(format!("{operation}\n{target}"));
+    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    hex.chars().take(ID_DIGITS).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hf::scratch::Scratch;
+
+    #[test]
+    fn an_unsettled_write_blocks_its_like_until_it_is_cleared() {
+        let scratch = Scratch::new();
+        let journal = Journal::new(scratch.path());
+        let pending = journal.begin("hf_posts_reply", "5", b"x").unwrap();
+        assert!(matches!(
+            journal.begin("hf_posts_reply", "5", b"y"),
+            Err(HfError::UnderWay { .. })
+        ));
+        let other = journal.begin("hf_posts_reply", "6", b"x").unwrap();
+        other.settled();
+        let id = pending.id().to_owned();
+        assert!(!journal.clear(&id).unwrap(), "under way");
+        drop(pending);
+        let Err(HfError::Blocked { id: found, .. }) = journal.begin("hf_posts_reply", "5", b"y") else {
+            panic!("not blocked");
+        };
+        assert_eq!(found, id);
+        assert_eq!(journal.list().unwrap().len(), 1);
+        for wrong in ["", "../x", "0000000000000000"] {
+            assert!(!journal.clear(wrong).unwrap());
+        }
+        assert!(journal.clear(&id).unwrap());
+        journal.begin("hf_posts_reply", "5", b"y").unwrap().settled();
+        assert_eq!(journal.list().unwrap(), []);
+    }
+
+    #[test]
+    fn a_damaged_entry_still_blocks() {
+        let scratch = Scratch::new();
+        let journal = Journal::new(scratch.path());
+        let pending = journal.begin("hf_bytes_bump", "5", b"x").unwrap();
+        fs::write(&pending.path, "").unwrap();
+        let id = pending.id().to_owned();
+        drop(pending);
+        assert!(matches!(
+            journal.begin("hf_bytes_bump", "5", b"x"),
+            Err(HfError::Blocked { .. })
+        ));
+        assert_eq!(journal.list().unwrap()[0].0.operation, "unreadable");
+        assert!(journal.clear(&id).unwrap());
+    }
+}
