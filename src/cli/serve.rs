@@ -146,6 +146,7 @@ impl Serve {
             }),
             workspace,
             compat: self.compat.map(|CompatName::HtMcp| Compat::HtMcp),
+            hf: None,
         })
     }
 

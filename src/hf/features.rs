@@ -135,6 +135,16 @@ impl Features {
         Ok(features)
     }
 
+    /// With everything on that can be: for what is said about all operations.
+    pub fn all() -> Self {
+        let verified = CAPABILITIES.iter().filter(|c| c.risk != Risk::Unverified);
+        Self {
+            capabilities: verified.map(|capability| capability.name).collect(),
+            families: Family::ALL.into_iter().collect(),
+            notes: Vec::new(),
+        }
+    }
+
     /// What is on here and in another profile too: an option of the command line never widens the configuration.
     #[must_use]
     pub fn narrowed_to(&self, profile: HfProfile) -> Self {

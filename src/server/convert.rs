@@ -10,7 +10,7 @@ use rmcp::model::{
 };
 
 use crate::tools::resources::ResourceError;
-use crate::tools::{Hints, Listed, Reply, ToolCall, ToolError};
+use crate::tools::{HfTool, Hints, Listed, Reply, ToolCall, ToolError};
 
 /// A call as it arrived.
 pub(super) fn call(request: CallToolRequestParams) -> ToolCall {
@@ -39,6 +39,23 @@ pub(super) fn tool(Listed { definition, arguments }: Listed) -> Tool {
     )
     .with_title(definition.title)
     .with_raw_output_schema(Arc::new((definition.result)()))
+    .with_annotations(hints)
+}
+
+/// A tool of Hack Forums as it is listed.
+pub(super) fn hf_tool(tool: &HfTool) -> Tool {
+    let hints = ToolAnnotations::with_title(tool.title)
+        .read_only(tool.reads)
+        .destructive(!tool.reads)
+        .idempotent(tool.reads)
+        .open_world(tool.remote);
+    Tool::new(
+        Cow::Borrowed(tool.name),
+        Cow::Borrowed(tool.description),
+        Arc::new(tool.arguments.clone()),
+    )
+    .with_title(tool.title)
+    .with_raw_output_schema(Arc::new(tool.result.clone()))
     .with_annotations(hints)
 }
 

@@ -119,7 +119,8 @@ impl ServerHandler for Handler {
         if self.services.compat == Some(Compat::HtMcp) {
             listed.extend(compat_ht::listed(&self.services, &self.caller));
         }
-        let tools: Vec<Tool> = listed.into_iter().map(convert::tool).collect();
+        let hack_forums = tools::hf_tools(&self.services, &self.caller).map(|tool| convert::hf_tool(&tool));
+        let tools: Vec<Tool> = listed.into_iter().map(convert::tool).chain(hack_forums).collect();
         Ok(ListToolsResult::with_all_items(tools)
             .with_ttl_ms(0)
             .with_cache_scope(CacheScope::Private))

@@ -104,16 +104,26 @@ fn check(field: &Field, schema: &Map<String, Value>, value: &Value) -> Result<()
             fix: fix.to_owned(),
         })
     };
-    if let Some(kind) = schema.get("type").and_then(Value::as_str)
-        && !is_a(kind, value)
-    {
+    let kinds: Vec<&str> = match schema.get("type") {
+        Some(Value::Array(kinds)) => kinds.iter().filter_map(Value::as_str).collect(),
+        kind => kind.and_then(Value::as_str).into_iter().collect(),
+    };
+    if !kinds.is_empty() && !kinds.iter().any(|kind| is_a(kind, value)) {
         return match value {
             Value::Null => wrong("null is no value here".to_owned(), "leave it out"),
-            other => wrong(
-                format!("must be {}, not {}", article(kind), article(kind_of(other))),
-                "",
-            ),
+            other => {
+                let wanted: Vec<String> = kinds.into_iter().map(article).collect();
+                wrong(
+                    format!("must be {}, not {}", wanted.join(" or "), article(kind_of(other))),
+                    "",
+                )
+            }
         };
+    }
+    if let Some(only) = schema.get("const")
+        && only != value
+    {
+        return wrong(format!("must be {only}"), "");
     }
     if let Some(allowed) = schema.get("enum").and_then(Value::as_array)
         && !allowed.contains(value)

@@ -3,6 +3,7 @@
 use super::arguments::ArgumentError;
 use crate::audit::AuditError;
 use crate::confirm::Unapproved;
+use crate::hf::HfError;
 use crate::limits::{BudgetError, Refused};
 use crate::policy::Reason;
 use crate::sandbox::LaunchError;
@@ -61,6 +62,18 @@ pub enum ToolError {
     /// The command did not start.
     #[error("the command did not start: {0}")]
     Launch(#[from] LaunchError),
+    /// Hack Forums gave no answer.
+    #[error(transparent)]
+    Hf(#[from] HfError),
+    /// The operator did not turn this on.
+    #[error(
+        "{tool} is not offered here: the operator's configuration does not turn it on; hint: the operator names it \
+         under hf.enable"
+    )]
+    HfOff {
+        /// Which tool.
+        tool: &'static str,
+    },
     /// The record cannot be kept.
     #[error(transparent)]
     Audit(#[from] AuditError),
@@ -89,6 +102,8 @@ impl ToolError {
             Self::NoTerminal | Self::Ended | Self::Type(_) | Self::Execute(_) => "session",
             Self::Resize(_) => "system",
             Self::Launch(_) => "launch",
+            Self::Hf(_) => "hack forums",
+            Self::HfOff { .. } => "not offered",
             Self::Audit(_) => "audit",
             Self::NotByResource => "confirmation",
             Self::Cancelled => "cancelled",

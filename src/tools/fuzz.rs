@@ -68,5 +68,6 @@ fn services() -> Services {
             keep: Keep::Always,
         },
         compat: None,
+        hf: None,
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::definition::{self, Definition, definitions};
-use super::{Services, ToolError, arguments};
+use super::{Services, ToolError, arguments, hf};
 use crate::policy::{Caller, Known, Tool};
 use crate::profile::Profiles;
 
@@ -64,7 +64,7 @@ pub fn known(profiles: &Profiles) -> Known {
         arguments: (tool.arguments)(),
     };
     Known {
-        tools: definitions().into_iter().map(tool).collect(),
+        tools: definitions().into_iter().map(tool).chain(hf::known()).collect(),
         profiles: profiles.names().into_iter().map(str::to_owned).collect(),
         tokens: None,
     }

@@ -13,6 +13,7 @@ mod error;
 #[doc(hidden)]
 pub mod fuzz;
 pub(crate) mod guess;
+mod hf;
 mod listed;
 mod picture;
 pub mod resources;
@@ -33,6 +34,7 @@ mod until;
 
 pub use definition::{Definition, Hints, definitions};
 pub use error::ToolError;
+pub use hf::{HfTool, tools as hf_tools};
 pub use listed::{Listed, canonical, known, listed};
 
 use std::sync::Arc;
@@ -42,6 +44,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::audit::{Audit, Entry, Outcome};
 use crate::confirm::Confirm;
+use crate::hf::Hf;
 use crate::limits::{Alerts, Budget, CallPermit, Limits};
 use crate::model::Workspace;
 use crate::policy::{Arguments, Asked, Caller, Current, Grant, Judgement, Request, SessionGrant};
@@ -74,6 +77,8 @@ pub struct Services {
     pub workspace: Workspace,
     /// Another server's tools, offered besides ours.
     pub compat: Option<Compat>,
+    /// Hack Forums, where the operator configured it.
+    pub hf: Option<Hf>,
 }
 
 /// A server whose tools are offered besides ours, for clients that were written for it.
@@ -239,6 +244,10 @@ async fn decide(
 
 /// What a call means: its arguments as they are judged, and the request that they make.
 fn understand(services: &Services, caller: &Caller, call: ToolCall) -> Result<(Asked, Act), ToolError> {
+    if let Some(operation) = crate::hf::operation(&call.name) {
+        let (asked, meant) = hf::understand(services, operation, call.arguments)?;
+        return Ok((asked, Act::Hf(Box::new(meant))));
+    }
     let Some(tool) = definition::named(&call.name) else {
         return Err(ToolError::UnknownTool {
             name: call.name.chars().take(64).collect(),
@@ -316,6 +325,7 @@ enum Act {
     Read(terminal_read::Manner),
     List,
     Close,
+    Hf(Box<crate::hf::Asked>),
 }
 
 impl Parsed {
@@ -372,7 +382,8 @@ impl Act {
             (Self::Read(manner), Grant::Session(grant)) => terminal_read::apply(services, caller, &grant, manner).await,
             (Self::List, Grant::Session(_)) => terminal_list::apply(services, caller).await,
             (Self::Close, Grant::Session(grant)) => terminal_close::apply(services, caller, &grant).await,
-            (_, Grant::Launch(_) | Grant::Hf(_)) | (Self::Run(_) | Self::Open(_), Grant::Session(_)) => {
+            (Self::Hf(asked), Grant::Hf(grant)) => hf::apply(services, &grant, &asked, cancelled).await,
+            (_, Grant::Launch(_) | Grant::Hf(_)) | (Self::Run(_) | Self::Open(_) | Self::Hf(_), Grant::Session(_)) => {
                 Err(ToolError::WrongGrant)
             }
         }

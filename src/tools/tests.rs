@@ -29,6 +29,7 @@ fn services() -> Services {
             keep: Keep::Always,
         },
         compat: None,
+        hf: None,
     }
 }
 

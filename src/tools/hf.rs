@@ -1,0 +1,110 @@
+//! The tools of Hack Forums: made from the table of operations, as far as the operator turned them on.
+//!
+//! What a call sends is [`crate::hf`]'s business; here it is judged like any other.
+
+use std::sync::LazyLock;
+
+use serde_json::{Map, Value};
+use tokio_util::sync::CancellationToken;
+
+use super::arguments::{self, ArgumentError};
+use super::{Reply, Services, ToolError};
+use crate::hf::operations::{Act, Local};
+use crate::hf::features::Features;
+use crate::hf::{self, OPERATIONS, Operation};
+use crate::policy::{Arguments, Asked, Caller, Digest, HfGrant, Request, Tool};
+
+/// A tool of Hack Forums as clients see it.
+#[derive(Clone, Debug)]
+pub struct HfTool {
+    /// Its name.
+    pub name: &'static str,
+    /// Its name for people.
+    pub title: &'static str,
+    /// What it does and how to use it.
+    pub description: &'static str,
+    /// The schema of its arguments, without what is turned off.
+    pub arguments: Map<String, Value>,
+    /// The schema of its structured result.
+    pub result: Map<String, Value>,
+    /// Whether it changes nothing.
+    pub reads: bool,
+    /// Whether it asks Hack Forums.
+    pub remote: bool,
+}
+
+/// The tools that are turned on, and that some rule could allow the caller.
+pub fn tools<'a>(services: &'a Services, caller: &'a Caller) -> impl Iterator<Item = HfTool> + 'a {
+    let policy = services.policy.get();
+    services.hf.iter().flat_map(move |hf| {
+        let policy = policy.clone();
+        let offered = hf.offered().filter(move |operation| policy.offers(caller, operation.tool));
+        offered.map(|operation| HfTool {
+            name: operation.tool,
+            title: operation.title,
+            description: operation.description,
+            arguments: operation.schema(&hf.settings().features),
+            result: hf::shape::schema(),
+            reads: matches!(
+                operation.act,
+                Act::Read { .. } | Act::Local(Local::Forums | Local::DraftsList | Local::DraftsRead)
+            ),
+            remote: !matches!(operation.act, Act::Local(_)),
+        })
+    })
+}
+
+/// All of them as rules see them, turned on or not: a rule is no typing mistake because something is off.
+pub(super) fn known() -> impl Iterator<Item = Tool> {
+    static SCHEMAS: LazyLock<Vec<Map<String, Value>>> =
+        LazyLock::new(|| OPERATIONS.iter().map(|operation| operation.schema(&Features::all())).collect());
+    OPERATIONS.iter().zip(SCHEMAS.iter()).map(|(operation, arguments)| Tool {
+        name: operation.tool,
+        arguments,
+    })
+}
+
+/// What a call means: checked against its schema, then understood.
+pub(super) fn understand(
+    services: &Services,
+    operation: &'static Operation,
+    given: Map<String, Value>,
+) -> Result<(Asked, hf::Asked), ToolError> {
+    let off = ToolError::HfOff { tool: operation.tool };
+    let hf = services.hf.as_ref().ok_or(off)?;
+    if !operation.is_offered(&hf.settings().features) {
+        return Err(ToolError::HfOff { tool: operation.tool });
+    }
+    let schema = operation.schema(&hf.settings().features);
+    arguments::canonical(&schema, given.clone())?;
+    let meant = hf
+        .understand(operation, &given)
+        .map_err(|error| ArgumentError::new(error.field(), &error, ""))?;
+    // Those that take effect: rules and approvals speak of what is sent.
+    let arguments = Arguments::new(meant.arguments.clone(), Digest::of_json(&Value::Object(schema)));
+    let asked = Asked {
+        request: Request::Hf(meant.to_request().into()),
+        arguments,
+        opened_with: None,
+    };
+    Ok((asked, meant))
+}
+
+/// Does what was granted. A write that is cancelled under way has no known outcome; the journal says so.
+pub(super) async fn apply(
+    services: &Services,
+    grant: &HfGrant,
+    asked: &hf::Asked,
+    cancelled: CancellationToken,
+) -> super::ReplyResult {
+    let hf = services.hf.as_ref().ok_or(ToolError::WrongGrant)?;
+    let reply = tokio::select! {
+        biased;
+        reply = hf.apply(grant, asked) => reply?,
+        () = cancelled.cancelled() => return Err(ToolError::Cancelled),
+    };
+    Ok(Reply {
+        text: reply.text,
+        structured: reply.structured,
+    })
+}
