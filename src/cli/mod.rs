@@ -5,6 +5,7 @@ mod completions;
 mod config;
 mod doctor;
 mod filter;
+mod hf;
 mod http;
 mod install;
 mod man;
@@ -59,6 +60,8 @@ enum Command {
     Policy(policy::PolicyCommand),
     /// Makes, lists and revokes the bearer tokens of HTTP callers.
     Token(token::TokenCommand),
+    /// Sets up and looks after the Hack Forums tools.
+    Hf(hf::HfCommand),
     /// The process that sandboxes are forked from; the server starts it.
     #[command(hide = true)]
     Zygote,
@@ -87,6 +90,8 @@ enum CliError {
     Doctor(#[from] doctor::Error),
     #[error(transparent)]
     Profile(#[from] profile::ProfileCliError),
+    #[error(transparent)]
+    Hf(#[from] hf::Error),
     #[error(transparent)]
     Config(#[from] config::Error),
     #[error(transparent)]
@@ -118,6 +123,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Run(run)) => run.run().map_err(CliError::from),
         Some(Command::Doctor(doctor)) => doctor.run().map_err(CliError::from),
         Some(Command::Profile(command)) => profile::run(command).map_err(CliError::from),
+        Some(Command::Hf(command)) => hf::run(command).map_err(CliError::from),
         Some(Command::Config(command)) => command.run().map_err(CliError::from),
         Some(Command::Init(init)) => init.run().map_err(CliError::from),
         Some(Command::Policy(command)) => command.run().map_err(CliError::from),

@@ -1,0 +1,236 @@
+//! `terrarium hf`: what the operator does for the Hack Forums tools.
+//!
+//! Nothing here posts, spends or reads at Hack Forums; `login` alone talks to it, to exchange a code for a token.
+
+mod doctor;
+mod setup;
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use crate::hf::import::{self, ImportError};
+use crate::hf::oauth::{self, ClientSecret, LoginError};
+use crate::hf::token::{Token, TokenError};
+use crate::hf::{FileError, Hf, Settings, SettingsError, settings};
+
+/// Sets up and looks after the Hack Forums tools.
+#[derive(Debug, Args)]
+pub(super) struct HfCommand {
+    /// The configuration whose section `hf` counts.
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Keeps the client's name and secret; the secret is read from standard input.
+    Setup {
+        /// The client's name, as the forum's page for developers gives it.
+        #[arg(long, value_name = "ID")]
+        client_id: String,
+    },
+    /// Gets a token: prints the address that a browser must go to, and waits for it to come back.
+    Login,
+    /// What is known about the token. Ends with 1 if there is none that can be used.
+    Status,
+    /// Forgets the token.
+    Logout,
+    /// Whether everything is there, and what to do if not. Asks Hack Forums nothing. Ends with 1 if something is missing.
+    Doctor,
+    /// Writes whose outcome nobody knows.
+    #[command(subcommand)]
+    Journal(Journal),
+    /// Takes over what hf-mcp left: prints its configuration as a section of ours, and keeps its token.
+    Import {
+        /// Its config.yaml.
+        #[arg(value_name = "FILE")]
+        configuration: PathBuf,
+        /// Its token file; nothing is taken over without.
+        #[arg(long, value_name = "FILE")]
+        token: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Journal {
+    /// Lists them.
+    List,
+    /// Forgets one, after you looked at Hack Forums: the same write is then possible again. Ends with 1 if there is none.
+    Clear {
+        /// Its name.
+        id: String,
+    },
+}
+
+/// Why the command could not do it.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error(transparent)]
+    Section(#[from] settings::SectionError),
+    #[error("cannot read {}", path.display())]
+    Read {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("there is no directory to keep a token in; hint: set HOME or XDG_STATE_HOME to an absolute path")]
+    State,
+    #[error(transparent)]
+    Login(#[from] LoginError),
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error(transparent)]
+    Import(#[from] ImportError),
+    #[error("the client's secret is empty; hint: it is read from standard input")]
+    NoSecret,
+    #[error("cannot start the runtime")]
+    Runtime(#[source] io::Error),
+    #[error("cannot write the answer")]
+    Write(#[from] io::Error),
+}
+
+/// Does what was asked.
+pub(super) fn run(command: HfCommand) -> Result<ExitCode, Error> {
+    let mut out = io::stdout().lock();
+    let state = state()?;
+    if let Action::Import { configuration, token } = &command.action {
+        return take_over(&state, configuration, token.as_deref(), &mut out);
+    }
+    let settings = settings_of(command.config.as_deref())?;
+    let hf = Hf::new(settings, &state, None);
+    match command.action {
+        Action::Setup { client_id } => setup::run(&hf, &state, client_id, &mut out),
+        Action::Login => login(&hf, &state, &mut out),
+        Action::Status => doctor::status(&hf, &mut out),
+        Action::Logout => logout(&hf, &mut out),
+        Action::Doctor => doctor::run(&hf, &state, &mut out),
+        Action::Journal(journal) => look_at_journal(&hf, journal, &mut out),
+        Action::Import { .. } => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// The section `hf` of a configuration, or its defaults.
+fn settings_of(path: Option<&Path>) -> Result<Settings, Error> {
+    let file = match path {
+        None => crate::hf::HfFile::default(),
+        Some(path) => settings::section(&read(path)?)?.unwrap_or_default(),
+    };
+    Ok(Settings::new(&file)?)
+}
+
+fn read(path: &Path) -> Result<String, Error> {
+    std::fs::read_to_string(path).map_err(|source| Error::Read {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Where token, client, drafts and journal are: `$XDG_STATE_HOME/terrarium/hf`.
+pub(super) fn state() -> Result<PathBuf, Error> {
+    let directory = |name: &str| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    let state = directory("XDG_STATE_HOME").or_else(|| Some(directory("HOME")?.join(".local/state")));
+    Ok(state.ok_or(Error::State)?.join("terrarium/hf"))
+}
+
+fn login(hf: &Hf, state: &Path, out: &mut impl Write) -> Result<ExitCode, Error> {
+    let client = ClientSecret::find(state)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Error::Runtime)?;
+    let mut said = Ok(());
+    let token = runtime.block_on(oauth::login(hf, &client, |url| {
+        said = writeln!(
+            out,
+            "Open this address in a browser and let the application in:\n\n  {url}\n"
+        )
+        .and_then(|()| writeln!(out, "It comes back to {} by itself.", hf.settings().oauth.redirect))
+        .and_then(|()| out.flush());
+    }));
+    said?;
+    let token = token?;
+    hf.tokens().keep(&token)?;
+    writeln!(out, "The token is kept in {}.", hf.tokens().path().display())?;
+    doctor::about(&token, out)?;
+    doctor::compare_scopes(hf, &token, out)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn logout(hf: &Hf, out: &mut impl Write) -> Result<ExitCode, Error> {
+    let said = if hf.tokens().forget()? {
+        "The token is deleted here."
+    } else {
+        "There was no token."
+    };
+    writeln!(
+        out,
+        "{said} It stays good at Hack Forums until it expires or you revoke the application in your account's settings."
+    )?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn look_at_journal(hf: &Hf, journal: Journal, out: &mut impl Write) -> Result<ExitCode, Error> {
+    match journal {
+        Journal::List => {
+            let entries = hf.journal().list()?;
+            if entries.is_empty() {
+                writeln!(out, "Every write has a known outcome.")?;
+            }
+            for (entry, under_way) in entries {
+                let state = if under_way { "under way" } else { "outcome unknown" };
+                let (operation, target) = (entry.operation, entry.target);
+                writeln!(out, "{} {operation} to {target} at {}: {state}", entry.id, entry.at)?;
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Journal::Clear { id } => {
+            let there = hf.journal().clear(&id)?;
+            let said = if there {
+                "Forgotten: the same write is possible again."
+            } else {
+                "No write of unknown outcome is called so."
+            };
+            writeln!(out, "{said}")?;
+            Ok(if there { ExitCode::SUCCESS } else { ExitCode::from(1) })
+        }
+    }
+}
+
+fn take_over(state: &Path, yaml: &Path, token: Option<&Path>, out: &mut impl Write) -> Result<ExitCode, Error> {
+    let imported = import::configuration(&read(yaml)?)?;
+    writeln!(out, "# Put this into terrarium.yaml:\n{}", imported.section)?;
+    writeln!(out, "# What changes:")?;
+    for change in &imported.changes {
+        writeln!(out, "# - {change}")?;
+    }
+    match (token, &imported.token_path) {
+        (Some(path), _) => {
+            let token = Token::from_json(read(path)?.as_bytes())?;
+            let settings = Settings::new(&crate::hf::HfFile::default())?;
+            let hf = Hf::new(settings, state, None);
+            hf.tokens().keep(&token)?;
+            let kept = hf.tokens().path().display().to_string();
+            writeln!(
+                out,
+                "# The token is kept in {kept}; delete {} when you are done.",
+                path.display()
+            )?;
+        }
+        (None, Some(path)) => writeln!(out, "# Its token is in {path:?}: give --token to take it over.")?,
+        (None, None) => writeln!(out, "# Its token is not taken over: give --token FILE.")?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
