@@ -104,6 +104,7 @@ fn whole_call(c: &mut Criterion) {
             launchers: Launchers::new(LaunchOptions::default()),
             workspace: workspace.clone(),
             compat: None,
+            hf: None,
         };
         c.bench_function(&format!("{rules} rules, a whole call of terminal_list"), |b| {
             b.iter(|| {

@@ -14,6 +14,7 @@ use super::place::Place;
 use crate::audit::Audit;
 use crate::config::{Config, ConfigError};
 use crate::confirm::Confirm;
+use crate::hf::Hf;
 use crate::limits::{Alerts, Among, Budget, Limits};
 use crate::model::Workspace;
 use crate::policy::{Caller, Current};
@@ -91,6 +92,10 @@ pub(super) enum Error {
     Workspace(#[from] WorkspaceError),
     #[error(transparent)]
     Profile(#[from] ProfileError),
+    #[error(
+        "there is no directory to keep what Hack Forums needs; hint: set HOME or XDG_STATE_HOME to an absolute path"
+    )]
+    State,
     #[error(transparent)]
     Server(#[from] ServeError),
     #[error(transparent)]
@@ -146,7 +151,7 @@ impl Serve {
             }),
             workspace,
             compat: self.compat.map(|CompatName::HtMcp| Compat::HtMcp),
-            hf: None,
+            hf: hack_forums(config)?,
         })
     }
 
@@ -175,6 +180,18 @@ fn reloaded(place: &Place, services: &Services) -> Result<String, Error> {
     services.limits.set_rates(policy.rates());
     services.policy.replace(policy);
     Ok(revision)
+}
+
+/// The tools of Hack Forums, where the configuration has them.
+fn hack_forums(config: &Config) -> Result<Option<Hf>, Error> {
+    let Some(settings) = config.hf.clone() else {
+        return Ok(None);
+    };
+    for note in settings.features.notes() {
+        tracing::warn!("hf: {note}");
+    }
+    let state = private::state_directory().ok_or(Error::State)?;
+    Ok(Some(Hf::new(settings, &state.join("hf"), None)))
 }
 
 fn log_to_stderr(filter: &str) -> Result<(), Error> {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::hf::SettingsError;
 use crate::model::ByteCount;
 use crate::policy::PolicyProblem;
 use crate::yaml::{FileError, OutOfRange, Place, Syntax};
@@ -51,6 +52,9 @@ pub enum ConfigProblem {
     /// A policy that could not mean what it seems to.
     #[error(transparent)]
     Policy(#[from] PolicyProblem),
+    /// Settings of Hack Forums that cannot be meant.
+    #[error(transparent)]
+    Hf(#[from] SettingsError),
     /// A number that is too small or too large.
     #[error(transparent)]
     OutOfRange(#[from] OutOfRange),

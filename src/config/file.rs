@@ -6,6 +6,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::hf::HfFile;
 use crate::policy::file::PolicyFile;
 use crate::yaml::Setting;
 
@@ -26,6 +27,8 @@ pub struct ConfigFile {
     /// Who may ask for what. Default: the local caller may use the terminal tools with the profiles default, read-only and
     /// build.
     pub policy: Setting<PolicyFile>,
+    /// The tools of Hack Forums, as docs/hack-forums.md describes them. Default: there are none.
+    pub hf: Setting<HfFile>,
 }
 
 /// What the server itself may use.

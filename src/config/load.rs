@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::error::{ConfigError, ConfigProblem};
 use super::file::{ConfigFile, LimitsFile, ServerFile};
+use crate::hf::{HfFile, Settings};
 use crate::limits::Caps;
 use crate::model::ByteCount;
 use crate::policy::file::PolicyFile;
@@ -28,6 +29,8 @@ pub struct Config {
     pub memory: ByteCount,
     /// How much may be going on.
     pub caps: Caps,
+    /// The tools of Hack Forums, where there are any.
+    pub hf: Option<Settings>,
     policy: PolicyFile,
     /// The policy as plain JSON.
     said: Value,
@@ -86,6 +89,7 @@ impl Config {
             profiles: directory("profiles", &file.profiles, &source).map_err(invalid)?,
             memory: memory(&file.server).map_err(invalid)?,
             caps: caps(&file.limits).map_err(invalid)?,
+            hf: hack_forums(&file.hf).map_err(invalid)?,
             policy,
             said,
             source,
@@ -178,6 +182,12 @@ fn directory(
 
 /// The least screens and outputs of some sessions; more than a server's machine would give it.
 const MEMORY: (ByteCount, ByteCount) = (ByteCount::new(16 << 20), ByteCount::new(64 << 30));
+
+fn hack_forums(section: &Setting<HfFile>) -> Result<Option<Settings>, Fault<ConfigProblem>> {
+    let Some(at) = section.given() else { return Ok(None) };
+    let settings = Settings::new(&at.value);
+    settings.map(Some).map_err(|problem| at.fault(problem.into()))
+}
 
 fn memory(file: &ServerFile) -> Result<ByteCount, Fault<ConfigProblem>> {
     let Some(at) = file.memory.given() else {

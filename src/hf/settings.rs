@@ -215,21 +215,6 @@ pub enum SettingsError {
     },
 }
 
-/// Why a section cannot be read.
-#[derive(Debug, thiserror::Error)]
-#[error("the section hf cannot be read")]
-pub struct SectionError(#[source] Box<serde_saphyr::Error>);
-
-/// The section `hf` of a configuration, if there is one; the others are not looked at.
-pub fn section(yaml: &str) -> Result<Option<HfFile>, SectionError> {
-    #[derive(Deserialize)]
-    struct Whole {
-        hf: Option<HfFile>,
-    }
-    let whole: Whole = serde_saphyr::from_str(yaml).map_err(|source| SectionError(Box::new(source)))?;
-    Ok(whole.hf)
-}
-
 impl Settings {
     /// Reads settings as written.
     pub fn new(file: &HfFile) -> Result<Self, SettingsError> {

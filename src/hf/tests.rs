@@ -97,7 +97,7 @@ fn grant(asked: &Asked) -> HfGrant {
         arguments: Arguments::new(asked.arguments.clone(), Digest::of(b"schema")),
         opened_with: None,
     };
-    match Policy::embedded().judge(&Caller::Operator { uid: 1 }, &judged, None) {
+    match Policy::without_rules().judge(&Caller::Operator { uid: 1 }, &judged, None) {
         Judgement::Allowed(Grant::Hf(grant)) => grant,
         other => panic!("{other:?}"),
     }

@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::arguments::{self, ArgumentError};
 use super::{Reply, Services, ToolError};
-use crate::hf::operations::{Act, Local};
 use crate::hf::features::Features;
+use crate::hf::operations::{Act, Local};
 use crate::hf::{self, OPERATIONS, Operation};
 use crate::policy::{Arguments, Asked, Caller, Digest, HfGrant, Request, Tool};
 
@@ -38,7 +38,9 @@ pub fn tools<'a>(services: &'a Services, caller: &'a Caller) -> impl Iterator<It
     let policy = services.policy.get();
     services.hf.iter().flat_map(move |hf| {
         let policy = policy.clone();
-        let offered = hf.offered().filter(move |operation| policy.offers(caller, operation.tool));
+        let offered = hf
+            .offered()
+            .filter(move |operation| policy.offers(caller, operation.tool));
         offered.map(|operation| HfTool {
             name: operation.tool,
             title: operation.title,
@@ -56,12 +58,19 @@ pub fn tools<'a>(services: &'a Services, caller: &'a Caller) -> impl Iterator<It
 
 /// All of them as rules see them, turned on or not: a rule is no typing mistake because something is off.
 pub(super) fn known() -> impl Iterator<Item = Tool> {
-    static SCHEMAS: LazyLock<Vec<Map<String, Value>>> =
-        LazyLock::new(|| OPERATIONS.iter().map(|operation| operation.schema(&Features::all())).collect());
-    OPERATIONS.iter().zip(SCHEMAS.iter()).map(|(operation, arguments)| Tool {
-        name: operation.tool,
-        arguments,
-    })
+    static SCHEMAS: LazyLock<Vec<Map<String, Value>>> = LazyLock::new(|| {
+        OPERATIONS
+            .iter()
+            .map(|operation| operation.schema(&Features::all()))
+            .collect()
+    });
+    OPERATIONS
+        .iter()
+        .zip(SCHEMAS.iter())
+        .map(|(operation, arguments)| Tool {
+            name: operation.tool,
+            arguments,
+        })
 }
 
 /// What a call means: checked against its schema, then understood.

@@ -72,8 +72,10 @@ pub fn known(profiles: &Profiles) -> Known {
 
 /// The arguments of a call as rules see them: checked, with defaults filled in.
 pub fn canonical(name: &str, given: Map<String, Value>) -> Result<Map<String, Value>, ToolError> {
-    match definition::named(name) {
-        Some(tool) => Ok(arguments::canonical((tool.arguments)(), given)?),
+    let terminals = definition::named(name).map(|tool| (tool.arguments)());
+    let schema = terminals.or_else(|| hf::known().find(|tool| tool.name == name).map(|tool| tool.arguments));
+    match schema {
+        Some(schema) => Ok(arguments::canonical(schema, given)?),
         None => Err(ToolError::UnknownTool {
             name: name.chars().take(64).collect(),
         }),

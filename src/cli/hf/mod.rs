@@ -11,17 +11,19 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+use super::place::Place;
+use crate::config::ConfigError;
 use crate::hf::import::{self, ImportError};
 use crate::hf::oauth::{self, ClientSecret, LoginError};
 use crate::hf::token::{Token, TokenError};
-use crate::hf::{FileError, Hf, Settings, SettingsError, settings};
+use crate::hf::{FileError, Hf, HfFile, Settings, SettingsError};
+use crate::sandbox::private;
 
 /// Sets up and looks after the Hack Forums tools.
 #[derive(Debug, Args)]
 pub(super) struct HfCommand {
-    /// The configuration whose section `hf` counts.
-    #[arg(long, value_name = "FILE", global = true)]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    place: Place,
     #[command(subcommand)]
     action: Action,
 }
@@ -73,7 +75,7 @@ pub(super) enum Error {
     #[error(transparent)]
     Settings(#[from] SettingsError),
     #[error(transparent)]
-    Section(#[from] settings::SectionError),
+    Config(#[from] ConfigError),
     #[error("cannot read {}", path.display())]
     Read {
         path: PathBuf,
@@ -105,7 +107,10 @@ pub(super) fn run(command: HfCommand) -> Result<ExitCode, Error> {
     if let Action::Import { configuration, token } = &command.action {
         return take_over(&state, configuration, token.as_deref(), &mut out);
     }
-    let settings = settings_of(command.config.as_deref())?;
+    let settings = match command.place.config()?.hf {
+        Some(settings) => settings,
+        None => Settings::new(&HfFile::default())?,
+    };
     let hf = Hf::new(settings, &state, None);
     match command.action {
         Action::Setup { client_id } => setup::run(&hf, &state, client_id, &mut out),
@@ -118,15 +123,6 @@ pub(super) fn run(command: HfCommand) -> Result<ExitCode, Error> {
     }
 }
 
-/// The section `hf` of a configuration, or its defaults.
-fn settings_of(path: Option<&Path>) -> Result<Settings, Error> {
-    let file = match path {
-        None => crate::hf::HfFile::default(),
-        Some(path) => settings::section(&read(path)?)?.unwrap_or_default(),
-    };
-    Ok(Settings::new(&file)?)
-}
-
 fn read(path: &Path) -> Result<String, Error> {
     std::fs::read_to_string(path).map_err(|source| Error::Read {
         path: path.to_owned(),
@@ -134,15 +130,9 @@ fn read(path: &Path) -> Result<String, Error> {
     })
 }
 
-/// Where token, client, drafts and journal are: `$XDG_STATE_HOME/terrarium/hf`.
-pub(super) fn state() -> Result<PathBuf, Error> {
-    let directory = |name: &str| {
-        std::env::var_os(name)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
-    let state = directory("XDG_STATE_HOME").or_else(|| Some(directory("HOME")?.join(".local/state")));
-    Ok(state.ok_or(Error::State)?.join("terrarium/hf"))
+/// Where token, client, drafts and journal are.
+fn state() -> Result<PathBuf, Error> {
+    Ok(private::state_directory().ok_or(Error::State)?.join("hf"))
 }
 
 fn login(hf: &Hf, state: &Path, out: &mut impl Write) -> Result<ExitCode, Error> {
@@ -219,7 +209,7 @@ fn take_over(state: &Path, yaml: &Path, token: Option<&Path>, out: &mut impl Wri
     match (token, &imported.token_path) {
         (Some(path), _) => {
             let token = Token::from_json(read(path)?.as_bytes())?;
-            let settings = Settings::new(&crate::hf::HfFile::default())?;
+            let settings = Settings::new(&HfFile::default())?;
             let hf = Hf::new(settings, state, None);
             hf.tokens().keep(&token)?;
             let kept = hf.tokens().path().display().to_string();

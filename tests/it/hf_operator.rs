@@ -1,0 +1,144 @@
+//! What the operator does for the Hack Forums tools, and what must never come out.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use crate::harness::{Era, Server, program};
+use crate::hf::{ALL, Setting, TOKEN, writes};
+use crate::hf_fake::{Fake, MODES};
+
+#[test]
+fn no_byte_of_the_token_comes_out() {
+    let (setting, other) = (Setting::new(&[ALL]), Fake::start());
+    setting.fake.send_to(&other);
+    for mode in MODES
+        .iter()
+        .filter(|mode| !["slow", "drip", "hourly", "429"].contains(mode))
+    {
+        setting.fake.be(mode);
+        for (tool, given) in [("hf_me_read", json!({})), ("hf_posts_reply", writes()[1].1.clone())] {
+            let config = setting.config();
+            let output = program()
+                .args(["call", tool, &given.to_string(), "--json", "--config"])
+                .arg(config)
+                .env("TERRARIUM_HF_TOKEN", TOKEN)
+                .env("TERRARIUM_LOG", "trace")
+                .env("XDG_STATE_HOME", &setting.directory)
+                .output()
+                .unwrap();
+            for said in [&output.stdout, &output.stderr] {
+                let said = String::from_utf8_lossy(said);
+                assert!(!said.contains("FAKE_0123456789"), "{mode} {tool}: {said}");
+            }
+        }
+        setting.command(&["hf", "journal", "clear", &entry(&setting)]);
+    }
+    assert!(other.requests().is_empty());
+    for file in everything_in(&setting.directory) {
+        let text = std::fs::read(&file).unwrap();
+        let held = text.windows(15).any(|part| part == b"FAKE_0123456789");
+        assert!(!held, "{}", file.display());
+    }
+}
+
+/// The name of the first write of unknown outcome.
+fn entry(setting: &Setting) -> String {
+    let list = setting.command(&["hf", "journal", "list"]);
+    let text = String::from_utf8(list.stdout).unwrap();
+    text.split(' ').next().unwrap().to_owned()
+}
+
+fn everything_in(directory: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| {
+            if path.is_dir() {
+                everything_in(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .filter(|path| path.is_file())
+        .collect()
+}
+
+#[test]
+fn the_journal_is_the_operators_business() {
+    let setting = Setting::new(&[ALL]);
+    let mut server = setting.server();
+    setting.fake.be("close");
+    let (tool, given) = writes().remove(1);
+    let reply = server.call(tool, given.clone());
+    assert!(
+        reply.is_error && reply.text.starts_with("unknown outcome"),
+        "{}",
+        reply.text
+    );
+    setting.fake.be("ok");
+    assert!(server.call(tool, given.clone()).is_error);
+    assert_eq!(setting.fake.requests().len(), 1);
+    let id = entry(&setting);
+    assert!(reply.text.contains(&id));
+    assert!(setting.command(&["hf", "journal", "clear", &id]).status.success());
+    assert_eq!(setting.command(&["hf", "journal", "clear", &id]).status.code(), Some(1));
+    assert!(!server.call(tool, given).is_error);
+}
+
+#[test]
+fn the_operator_sets_up_looks_and_logs_out() {
+    let setting = Setting::new(&[ALL]);
+    let said = |arguments: &[&str]| {
+        let output = setting.command(arguments);
+        (String::from_utf8(output.stdout).unwrap(), output.status.code())
+    };
+    let (doctor, code) = said(&["hf", "doctor"]);
+    assert!(
+        doctor.contains("ready: no") && doctor.contains("terrarium hf login"),
+        "{doctor}"
+    );
+    assert_eq!(code, Some(1));
+    let token = setting.directory.join("old-token.json");
+    std::fs::write(
+        &token,
+        json!({"access_token": TOKEN, "scope": ["Posts"], "token_type": "Bearer"}).to_string(),
+    )
+    .unwrap();
+    let old = setting.directory.join("config.yaml");
+    std::fs::write(&old, "profile: full_api\nenabled_capabilities: [bytes.bump]\n").unwrap();
+    let (imported, code) = said(&[
+        "hf",
+        "import",
+        old.to_str().unwrap(),
+        "--token",
+        token.to_str().unwrap(),
+    ]);
+    assert!(
+        imported.contains("enable: [bytes.bump]") && imported.contains("bytes.transfer"),
+        "{imported}"
+    );
+    assert_eq!((code, imported.contains("FAKE")), (Some(0), false));
+    let (status, code) = said(&["hf", "status"]);
+    assert!(
+        status.contains("permissions: Posts") && !status.contains("FAKE"),
+        "{status}"
+    );
+    assert_eq!(code, Some(0));
+    let mut server = Server::start_in(
+        Era::Modern,
+        &["--config", setting.config().to_str().unwrap()],
+        &[("XDG_STATE_HOME", setting.directory.as_path())],
+    );
+    assert!(!server.call("hf_posts_read", json!({"tid": 7})).is_error);
+    let reply = server.call("hf_bytes_read", json!({"uid": 7}));
+    assert!(reply.text.contains("lacks the permission Bytes"), "{}", reply.text);
+    assert_eq!(setting.fake.requests().len(), 1);
+    assert_eq!(said(&["hf", "logout"]).1, Some(0));
+    assert_eq!(said(&["hf", "status"]).1, Some(1));
+    assert!(
+        server
+            .call("hf_posts_read", json!({"tid": 7}))
+            .text
+            .starts_with("auth: there is no token")
+    );
+}
