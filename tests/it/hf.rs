@@ -10,7 +10,7 @@ use crate::hf_fake::{Fake, asks};
 
 pub(crate) const TOKEN: &str = "tok_FAKE_0123456789abcdef";
 /// Rules under which everything runs, for tests of what is refused before.
-pub(crate) const ALL: &str = "{id: all, effect: allow, callers: [local], tools: [\"hf_*\"], others: allow}";
+pub(crate) const ALL: &str = "{id: all, effect: allow, callers: [local], tools: [\"hf_*\"]}";
 
 /// A configuration for a fake, and where the server keeps things.
 pub(crate) struct Setting {
@@ -234,9 +234,9 @@ fn no_write_without_the_literal_true_and_exact_numbers() {
 
 #[test]
 fn an_instruction_in_a_post_reaches_no_write_without_a_person() {
-    let read = "{id: read, effect: allow, callers: [local], tools: [hf_posts_read], others: allow}";
-    let write = "{id: write, effect: confirm, callers: [local], tools: [hf_bytes_transfer], others: allow, confirm: {by: \
-                 [operator], within: 1s}}";
+    let read = "{id: read, effect: allow, callers: [local], tools: [hf_posts_read]}";
+    let write = "{id: write, effect: confirm, callers: [local], tools: [hf_bytes_transfer], confirm: {by: \
+                 [operator], within: 10s}}";
     let setting = Setting::new(&[read, write]);
     let mut server = setting.server();
     setting.fake.be("injected");
@@ -263,7 +263,7 @@ fn without_a_section_there_are_no_such_tools_and_without_a_rule_no_calls() {
     assert!(!list.to_string().contains("\"hf_"), "{list}");
     let reply = bare.call("hf_me_read", json!({}));
     assert!(reply.is_error && reply.text.contains("hf_me_read"), "{}", reply.text);
-    let setting = Setting::new(&["{id: me, effect: allow, callers: [local], tools: [hf_me_read], others: allow}"]);
+    let setting = Setting::new(&["{id: me, effect: allow, callers: [local], tools: [hf_me_read]}"]);
     let mut server = setting.server();
     assert!(!server.call("hf_me_read", json!({})).is_error);
     setting.fake.requests();

@@ -12,6 +12,7 @@ use crate::hf_fake::{Fake, MODES};
 fn no_byte_of_the_token_comes_out() {
     let (setting, other) = (Setting::new(&[ALL]), Fake::start());
     setting.fake.send_to(&other);
+    let mut sent = 0;
     for mode in MODES
         .iter()
         .filter(|mode| !["slow", "drip", "hourly", "429"].contains(mode))
@@ -33,7 +34,9 @@ fn no_byte_of_the_token_comes_out() {
             }
         }
         setting.command(&["hf", "journal", "clear", &entry(&setting)]);
+        sent += setting.fake.requests().len();
     }
+    assert!(sent >= MODES.len(), "only {sent} requests were sent");
     assert!(other.requests().is_empty());
     for file in everything_in(&setting.directory) {
         let text = std::fs::read(&file).unwrap();

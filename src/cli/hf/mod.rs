@@ -21,6 +21,10 @@ use crate::sandbox::private;
 
 /// Sets up and looks after the Hack Forums tools.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  terrarium hf setup --client-id ID < secret
+  terrarium hf login
+  terrarium hf doctor   # docs/hack-forums.md says what it looks at")]
 pub(super) struct HfCommand {
     #[command(flatten)]
     place: Place,
@@ -31,23 +35,29 @@ pub(super) struct HfCommand {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Keeps the client's name and secret; the secret is read from standard input.
+    #[command(after_help = "Example:\n  terrarium hf setup --client-id 0123456789abcdef < secret")]
     Setup {
         /// The client's name, as the forum's page for developers gives it.
         #[arg(long, value_name = "ID")]
         client_id: String,
     },
     /// Gets a token: prints the address that a browser must go to, and waits for it to come back.
+    #[command(after_help = "Example:\n  terrarium hf login")]
     Login,
     /// What is known about the token. Ends with 1 if there is none that can be used.
+    #[command(after_help = "Example:\n  terrarium hf status")]
     Status,
     /// Forgets the token.
+    #[command(after_help = "Example:\n  terrarium hf logout")]
     Logout,
     /// Whether everything is there, and what to do if not. Asks Hack Forums nothing. Ends with 1 if something is missing.
+    #[command(after_help = "Example:\n  terrarium hf doctor")]
     Doctor,
     /// Writes whose outcome nobody knows.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  terrarium hf journal list")]
     Journal(Journal),
     /// Takes over what hf-mcp left: prints its configuration as a section of ours, and keeps its token.
+    #[command(after_help = "Example:\n  terrarium hf import ~/.config/hf-mcp/config.yaml --token token.json")]
     Import {
         /// Its config.yaml.
         #[arg(value_name = "FILE")]
@@ -61,8 +71,10 @@ enum Action {
 #[derive(Debug, Subcommand)]
 enum Journal {
     /// Lists them.
+    #[command(after_help = "Example:\n  terrarium hf journal list")]
     List,
     /// Forgets one, after you looked at Hack Forums: the same write is then possible again. Ends with 1 if there is none.
+    #[command(after_help = "Example:\n  terrarium hf journal clear 0123456789abcdef")]
     Clear {
         /// Its name.
         id: String,

@@ -18,8 +18,14 @@ fn examples() -> Vec<(String, String)> {
         .collect()
 }
 
+const REPLY: &str = r#"{"tid":6083735,"message":"A message","confirm_live":true}"#;
+const ELSEWHERE: &str = r#"{"tid":7,"message":"A message","confirm_live":true}"#;
+const THREAD: &str = r#"{"fid":375,"subject":"A subject","message":"A message","confirm_live":true}"#;
+const BUMP: &str = r#"{"tid":7,"confirm_live":true}"#;
+const DELETE: &str = r#"{"draft_id":"0123456789abcdef0123456789abcdef","confirm_delete":true}"#;
+
 /// Example, caller, tool, arguments, and what becomes of it by which rule.
-const CALLS: [(&str, &str, &str, &str, RuleEffect, &str); 26] = [
+const CALLS: [(&str, &str, &str, &str, RuleEffect, &str); 37] = [
     (
         "read-first",
         "local",
@@ -44,6 +50,52 @@ const CALLS: [(&str, &str, &str, &str, RuleEffect, &str); 26] = [
         Deny,
         "change",
     ),
+    (
+        "read-first",
+        "local",
+        "hf_posts_read",
+        r#"{"tid":7}"#,
+        Allow,
+        "read-the-forum",
+    ),
+    ("read-first", "token:a", "hf_posts_read", r#"{"tid":7}"#, Deny, "none"),
+    ("read-first", "local", "hf_posts_reply", REPLY, Deny, "write-nothing"),
+    ("read-first", "local", "hf_bytes_bump", BUMP, Deny, "write-nothing"),
+    ("read-first", "local", "hf_drafts_delete", DELETE, Deny, "none"),
+    (
+        "live-validation",
+        "local",
+        "hf_posts_read",
+        r#"{"tid":7}"#,
+        Allow,
+        "reads",
+    ),
+    (
+        "live-validation",
+        "local",
+        "hf_posts_reply",
+        REPLY,
+        Confirm,
+        "one-reply",
+    ),
+    (
+        "live-validation",
+        "local",
+        "hf_posts_reply",
+        ELSEWHERE,
+        Deny,
+        "one-reply",
+    ),
+    (
+        "live-validation",
+        "local",
+        "hf_threads_create",
+        THREAD,
+        Confirm,
+        "one-thread",
+    ),
+    ("live-validation", "token:a", "hf_threads_create", THREAD, Deny, "none"),
+    ("live-validation", "local", "hf_bytes_bump", BUMP, Deny, "no-bytes"),
     ("read-first", "local", "terminal_list", "{}", Allow, "look"),
     ("read-first", "token:a", "terminal_list", "{}", Deny, "none"),
     (
@@ -199,7 +251,7 @@ const CALLS: [(&str, &str, &str, &str, RuleEffect, &str); 26] = [
 fn the_examples_of_the_documentation_decide_as_it_says() {
     let known = tools::known(&Profiles::embedded());
     let examples = examples();
-    assert_eq!(examples.len(), 4);
+    assert_eq!(examples.len(), 5);
     for (name, text) in &examples {
         let policy = parse(text)
             .unwrap()
