@@ -1,0 +1,176 @@
+//! What becomes of a call when Hack Forums answers wrongly, late or not at all.
+
+use super::*;
+
+/// The class of each fault for a read and for a write; nothing where it is no fault.
+fn class(mode: &str, writes: bool) -> Option<&'static str> {
+    Some(match mode {
+        "ok" | "single" | "nums" | "quot" | "injected" => return None,
+        "fail" => "refused: ",
+        "scope" | "403" => "scope: ",
+        "hourly" | "429" => "rate: ",
+        "401" | "401echo" => "auth: ",
+        "404" => "not found: ",
+        "challenge" => "challenge: ",
+        "500" | "502" | "503" if !writes => "server: ",
+        "html" if !writes => "challenge: ",
+        "empty" | "badjson" | "list" | "deep" | "nonutf8" | "gzip" if !writes => "malformed: ",
+        "slow" | "drip" if !writes => "timeout: ",
+        "huge" if !writes => "too large: ",
+        "redirect" | "redirect307" if !writes => "redirect: ",
+        "close" | "reset_after" if !writes => "connection: ",
+        _ => "unknown outcome: ",
+    })
+}
+
+#[tokio::test]
+async fn each_fault_of_each_tool_has_its_class_and_is_sent_once() {
+    let other = Fake::start();
+    for mode in MODES {
+        let pair = Pair::new();
+        pair.fake.be(mode);
+        pair.fake.send_to(&other);
+        for (tool, given) in calls() {
+            // Those that wait are the same code for all tools.
+            let waits = ["slow", "drip", "huge"].contains(&mode);
+            if waits && !["hf_posts_read", "hf_posts_reply"].contains(&tool) {
+                continue;
+            }
+            let writes = operation(tool).unwrap().writes();
+            let found = pair.call(tool, given.clone()).await;
+            match (class(mode, writes), &found) {
+                (None, Ok(_)) => {}
+                (Some(class), Err(error)) => assert!(error.starts_with(class), "{tool} {mode}: {error}"),
+                (expected, found) => panic!("{tool} {mode}: {expected:?}, {found:?}"),
+            }
+            let sent = pair.fake.requests().len();
+            assert_eq!((sent, other.requests().len()), (1, 0), "{tool} {mode}");
+            if let Err(error) = &found {
+                assert!(
+                    error.len() < 700 && !error.contains('<') && !error.chars().any(char::is_control),
+                    "{error}"
+                );
+            }
+            let unknown = found.is_err_and(|error| error.starts_with("unknown"));
+            let entries = pair.hf.journal.list().unwrap();
+            assert_eq!(entries.len(), usize::from(unknown), "{tool} {mode}");
+            for (entry, _) in entries {
+                pair.hf.journal.clear(&entry.id).unwrap();
+            }
+            pair.call_again();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_write_of_unknown_outcome_blocks_its_like_until_somebody_looked() {
+    let pair = Pair::new();
+    for (tool, given) in calls()
+        .into_iter()
+        .filter(|(tool, _)| operation(tool).unwrap().writes())
+    {
+        pair.fake.be("close");
+        let error = pair.call(tool, given.clone()).await.unwrap_err();
+        assert!(error.starts_with("unknown outcome: connection: "), "{error}");
+        pair.fake.be("ok");
+        pair.fake.requests();
+        for _ in 0..2 {
+            let error = pair.call(tool, given.clone()).await.unwrap_err();
+            assert!(
+                error.contains("may or may not have happened, so no other is sent"),
+                "{error}"
+            );
+        }
+        assert!(pair.fake.requests().is_empty(), "{tool}");
+        let (entry, under_way) = pair.hf.journal.list().unwrap().pop().unwrap();
+        assert!(entry.operation == tool && !under_way && error.contains(&entry.id));
+        assert!(pair.hf.journal.clear(&entry.id).unwrap());
+        pair.call(tool, given).await.unwrap();
+        assert_eq!(pair.fake.requests().len(), 1);
+    }
+    // Another target is another write.
+    pair.fake.be("close");
+    pair.call(
+        "hf_posts_reply",
+        json!({"tid": 7, "message": "abc", "confirm_live": true}),
+    )
+    .await
+    .unwrap_err();
+    pair.fake.be("ok");
+    pair.call(
+        "hf_posts_reply",
+        json!({"tid": 8, "message": "abc", "confirm_live": true}),
+    )
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn a_write_that_nobody_waited_for_stays_in_the_journal() {
+    let pair = Pair::new();
+    pair.fake.be("slow");
+    let given = json!({"tid": 7, "message": "abc", "confirm_live": true});
+    tokio::select! {
+        reply = pair.call("hf_posts_reply", given.clone()) => panic!("{reply:?}"),
+        () = came(&pair.fake) => {}
+    }
+    left(&pair.fake).await;
+    pair.fake.be("ok");
+    let error = pair.call("hf_posts_reply", given).await.unwrap_err();
+    assert!(error.starts_with("unknown outcome: an earlier"), "{error}");
+    assert_eq!(pair.fake.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_slow_answer_delays_no_other_call_and_ends_with_its_own() {
+    let pair = Pair::new();
+    pair.fake.be("slow");
+    let other = async {
+        came(&pair.fake).await;
+        pair.fake.be("ok");
+        pair.call("hf_me_read", json!({})).await.unwrap()
+    };
+    tokio::select! {
+        biased;
+        reply = pair.call("hf_posts_read", json!({"tid": 7})) => panic!("{reply:?}"),
+        reply = other => assert!(reply.text.contains("uid 7")),
+    }
+    left(&pair.fake).await;
+}
+
+/// Waits until a request came.
+async fn came(fake: &Arc<Fake>) {
+    let fake = Arc::clone(fake);
+    tokio::task::spawn_blocking(move || fake.wait_for_requests(1))
+        .await
+        .unwrap();
+}
+
+/// Waits until a client left before its answer.
+async fn left(fake: &Arc<Fake>) {
+    let fake = Arc::clone(fake);
+    tokio::task::spawn_blocking(move || fake.wait_for_hang_up())
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn after_the_hourly_limit_nothing_is_sent_for_a_while() {
+    for (mode, least) in [("hourly", 590), ("429", 20)] {
+        let pair = Pair::new();
+        pair.fake.be(mode);
+        pair.call("hf_me_read", json!({})).await.unwrap_err();
+        pair.fake.be("ok");
+        let again = hf(&pair.fake, &pair.scratch, |_| {});
+        assert!(again.rate.back_off().unwrap() > Duration::from_secs(least), "{mode}");
+        for (tool, given) in calls() {
+            let error = pair.call(tool, given).await.unwrap_err();
+            assert!(
+                error.starts_with("rate: ") && error.contains("nothing was sent"),
+                "{error}"
+            );
+        }
+        assert_eq!(pair.fake.requests().len(), 1);
+        assert!(pair.hf.journal.list().unwrap().is_empty());
+    }
+}
