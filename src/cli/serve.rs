@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -15,6 +16,7 @@ use crate::audit::Audit;
 use crate::config::{Config, ConfigError};
 use crate::confirm::Confirm;
 use crate::hf::Hf;
+use crate::hf::features::HfProfile;
 use crate::limits::{Alerts, Among, Budget, Limits};
 use crate::model::Workspace;
 use crate::policy::{Caller, Current};
@@ -47,6 +49,9 @@ pub(super) struct Serve {
     /// Offers the tools of another server besides ours, for clients that were written for it.
     #[arg(long, value_name = "SERVER", value_enum)]
     compat: Option<CompatName>,
+    /// Offers, of the Hack Forums tools that the configuration turns on, only those that this profile holds too.
+    #[arg(long, value_name = "PROFILE", value_parser = hf_profile())]
+    hf_profile: Option<HfProfile>,
     /// The user whom commands run as, when the server runs as root.
     #[arg(long, value_name = "UID")]
     run_as: Option<u32>,
@@ -96,6 +101,11 @@ pub(super) enum Error {
         "there is no directory to keep what Hack Forums needs; hint: set HOME or XDG_STATE_HOME to an absolute path"
     )]
     State,
+    #[error(
+        "--hf-profile narrows the Hack Forums tools of the configuration, which has none; hint: add a section `hf`, as \
+         docs/hack-forums.md shows"
+    )]
+    NoHackForums,
     #[error(transparent)]
     Server(#[from] ServeError),
     #[error(transparent)]
@@ -151,7 +161,7 @@ impl Serve {
             }),
             workspace,
             compat: self.compat.map(|CompatName::HtMcp| Compat::HtMcp),
-            hf: hack_forums(config)?,
+            hf: hack_forums(config, self.hf_profile)?,
         })
     }
 
@@ -183,15 +193,23 @@ fn reloaded(place: &Place, services: &Services) -> Result<String, Error> {
 }
 
 /// The tools of Hack Forums, where the configuration has them.
-fn hack_forums(config: &Config) -> Result<Option<Hf>, Error> {
-    let Some(settings) = config.hf.clone() else {
-        return Ok(None);
+fn hack_forums(config: &Config, profile: Option<HfProfile>) -> Result<Option<Hf>, Error> {
+    let settings = match (config.hf.clone(), profile) {
+        (None, None) => return Ok(None),
+        (None, Some(_)) => return Err(Error::NoHackForums),
+        (Some(settings), None) => settings,
+        (Some(settings), Some(profile)) => settings.narrowed_to(profile),
     };
     for note in settings.features.notes() {
         tracing::warn!("hf: {note}");
     }
     let state = private::state_directory().ok_or(Error::State)?;
     Ok(Some(Hf::new(settings, &state.join("hf"), None)))
+}
+
+fn hf_profile() -> impl TypedValueParser<Value = HfProfile> {
+    PossibleValuesParser::new(HfProfile::ALL.map(HfProfile::name))
+        .try_map(|name| HfProfile::parse(&name).ok_or("there is no such profile"))
 }
 
 fn log_to_stderr(filter: &str) -> Result<(), Error> {

@@ -104,6 +104,8 @@ fn kind(field: &Value, list: bool) -> String {
         format!("whole number, {least} to {most}")
     } else if is("integer") {
         "whole number".to_owned()
+    } else if is("boolean") {
+        "`true` or `false`".to_owned()
     } else if is("object") {
         "names and JSON Schemas".to_owned()
     } else {

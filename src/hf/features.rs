@@ -220,15 +220,12 @@ impl Features {
 }
 
 impl HfProfile {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Reader, Self::ForumOperator, Self::FullApi, Self::Custom];
+
     /// The profile with this name, as written in configurations.
     pub fn parse(name: &str) -> Option<Self> {
-        match name {
-            "reader" => Some(Self::Reader),
-            "forum_operator" => Some(Self::ForumOperator),
-            "full_api" => Some(Self::FullApi),
-            "custom" => Some(Self::Custom),
-            _ => None,
-        }
+        Self::ALL.into_iter().find(|profile| profile.name() == name)
     }
 
     /// Its name.

@@ -252,6 +252,18 @@ impl Settings {
     }
 }
 
+impl Settings {
+    /// The same with those operations only that a profile holds too.
+    #[must_use]
+    pub fn narrowed_to(self, profile: HfProfile) -> Self {
+        Self {
+            features: self.features.narrowed_to(profile),
+            profile,
+            ..self
+        }
+    }
+}
+
 /// A time as in `5s`.
 fn span<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Span>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;

@@ -51,9 +51,9 @@ impl Handler {
     /// Counts a call that ended. What a caller wrote is never a name in the metrics.
     fn count(&self, name: &str, reply: &Result<Reply, ToolError>, since: Instant) {
         if let Some(metrics) = &self.metrics {
-            let known = tools::definitions().into_iter().find(|tool| tool.name == name);
+            let known = tools::own_name(name).unwrap_or("unknown");
             let outcome = reply.as_ref().map_or_else(ToolError::kind, |_| "done");
-            metrics.called(known.map_or("unknown", |tool| tool.name), outcome, since.elapsed());
+            metrics.called(known, outcome, since.elapsed());
         }
     }
 

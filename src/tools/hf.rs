@@ -31,6 +31,8 @@ pub struct HfTool {
     pub reads: bool,
     /// Whether it asks Hack Forums.
     pub remote: bool,
+    /// Whether it changes something there.
+    pub writes: bool,
 }
 
 /// The tools that are turned on, and that some rule could allow the caller.
@@ -52,6 +54,7 @@ pub fn tools<'a>(services: &'a Services, caller: &'a Caller) -> impl Iterator<It
                 Act::Read { .. } | Act::Local(Local::Forums | Local::DraftsList | Local::DraftsRead)
             ),
             remote: !matches!(operation.act, Act::Local(_)),
+            writes: operation.writes(),
         })
     })
 }

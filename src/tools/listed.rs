@@ -70,6 +70,12 @@ pub fn known(profiles: &Profiles) -> Known {
     }
 }
 
+/// The name of a tool of ours as we write it, for what must not hold a caller's words.
+pub fn own_name(name: &str) -> Option<&'static str> {
+    let terminals = definition::named(name).map(|tool| tool.name);
+    terminals.or_else(|| crate::hf::operation(name).map(|operation| operation.tool))
+}
+
 /// The arguments of a call as rules see them: checked, with defaults filled in.
 pub fn canonical(name: &str, given: Map<String, Value>) -> Result<Map<String, Value>, ToolError> {
     let terminals = definition::named(name).map(|tool| (tool.arguments)());

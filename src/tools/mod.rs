@@ -35,7 +35,7 @@ mod until;
 pub use definition::{Definition, Hints, definitions};
 pub use error::ToolError;
 pub use hf::{HfTool, tools as hf_tools};
-pub use listed::{Listed, canonical, known, listed};
+pub use listed::{Listed, canonical, known, listed, own_name};
 
 use std::sync::Arc;
 

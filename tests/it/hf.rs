@@ -45,8 +45,12 @@ impl Setting {
     }
 
     pub(crate) fn server(&self) -> Server {
+        self.server_with(&[])
+    }
+
+    pub(crate) fn server_with(&self, more: &[&str]) -> Server {
         let config = self.config();
-        let options = ["--config", config.to_str().unwrap()];
+        let options = [&["--config", config.to_str().unwrap()], more].concat();
         Server::start_in(
             Era::Modern,
             &options,

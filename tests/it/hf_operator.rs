@@ -145,3 +145,51 @@ fn the_operator_sets_up_looks_and_logs_out() {
             .starts_with("auth: there is no token")
     );
 }
+
+#[test]
+fn a_profile_on_the_command_line_narrows_and_never_widens() {
+    let setting = Setting::new(&[ALL]);
+    let offered = |more: &[&str]| {
+        let mut server = setting.server_with(more);
+        let list = server.request("tools/list", json!({}));
+        let tools = list["result"]["tools"].as_array().unwrap().clone();
+        let names: Vec<String> = tools
+            .iter()
+            .filter_map(|tool| tool["name"].as_str().map(str::to_owned))
+            .filter(|name| name.starts_with("hf_"))
+            .collect();
+        let found = server.request("server/discover", json!({}));
+        (names, found["result"]["instructions"].as_str().unwrap().to_owned())
+    };
+    let (all, instructions) = offered(&[]);
+    assert!(instructions.contains("read and write at Hack Forums"), "{instructions}");
+    assert_eq!(offered(&["--hf-profile", "full_api"]).0, all);
+    let (reads, instructions) = offered(&["--hf-profile", "reader"]);
+    assert!(
+        instructions.contains("Nothing here writes there") && instructions.len() < 2048,
+        "{instructions}"
+    );
+    let writes: Vec<&str> = writes().into_iter().map(|(tool, _)| tool).collect();
+    assert!(
+        reads
+            .iter()
+            .all(|name| all.contains(name) && !writes.contains(&name.as_str()))
+    );
+    assert!(reads.contains(&"hf_posts_read".to_owned()), "{reads:?}");
+    let (none, instructions) = offered(&["--hf-profile", "custom"]);
+    assert!(
+        none.is_empty() && !instructions.contains("Hack Forums"),
+        "{instructions}"
+    );
+    let refused = setting.command(&["serve", "--hf-profile", "admin"]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("forum_operator"), "{said}");
+    std::fs::write(
+        setting.config(),
+        "policy: {revision: \"x\", rules: [{id: a, effect: allow, callers: [local], tools: [terminal_list]}]}\n",
+    )
+    .unwrap();
+    let refused = setting.command(&["serve", "--hf-profile", "reader"]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("section `hf`"), "{said}");
+}
