@@ -1,6 +1,7 @@
 //! Each limit of a profile: just under it nothing happens, a little over it is named. With a cgroup and without.
 
 use crate::command::{Run, text};
+use crate::harness::not_tested;
 
 /// With all that this machine offers, and as on a machine without cgroups.
 const MODES: [&[&str]; 2] = [&[], &["--pretend", "cgroup"]];
@@ -234,7 +235,7 @@ fn processor_time_of_all_processes_together() {
 #[test]
 fn the_share_of_the_processors() {
     if std::thread::available_parallelism().unwrap().get() < 2 {
-        eprintln!("skipped: a share of less than one processor is never given");
+        not_tested("a share of less than one processor is never given");
         return;
     }
     for (mode, share) in MODES.into_iter().zip(["1%"; 2]) {

@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
+use crate::harness::is_there;
 use crate::harness::{Era, Reply, Server};
-use crate::sessions::is_there;
 
 /// Does chores and counts.
 struct Agent {

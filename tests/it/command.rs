@@ -1,6 +1,6 @@
 //! `terrarium run` with a profile, a workspace and a temporary directory of the test's own.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
@@ -82,17 +82,6 @@ impl Drop for Run {
 pub(crate) fn text(output: &Output) -> String {
     let [out, err] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
     out + &err
-}
-
-/// Whether this machine has a program; says on standard error what is skipped without it.
-pub(crate) fn has(program: &str) -> bool {
-    let there = ["/usr/bin", "/usr/local/bin", "/bin"]
-        .iter()
-        .any(|directory| Path::new(directory).join(program).exists());
-    if !there {
-        eprintln!("skipped: there is no {program} on this machine");
-    }
-    there
 }
 
 /// Looks until it is so, for twenty seconds on a machine of ordinary speed.

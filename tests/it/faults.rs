@@ -6,8 +6,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::command::{Run, has, text};
-use crate::harness::{Era, Server, fresh_directory, host_program, program};
+use crate::command::{Run, text};
+use crate::harness::{Era, Server, fresh_directory, host_program, is_there, not_tested, program};
 
 #[test]
 fn programs_that_cannot_be_executed_are_refused_with_the_reason() {
@@ -86,7 +86,7 @@ fn wrong_arguments_are_refused_by_name() {
 
 #[test]
 fn a_preloaded_library_reaches_the_command_and_nothing_of_ours() {
-    if !has("gcc") {
+    if !is_there("gcc") {
         return;
     }
     let run = Run::profile("default");
@@ -291,7 +291,7 @@ fn root_that_knows_one_id_runs_as_itself_and_says_whom_it_cannot_become() {
     };
     let able = host_program("unshare").args(["-r", "true"]).output().unwrap();
     if !able.status.success() {
-        eprintln!("skipped: no user namespace can be had here");
+        not_tested("no user namespace can be had here");
         return;
     }
     for how in ["-r", "-rm"] {

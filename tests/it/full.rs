@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 use serde_json::{Value, json};
 
 use crate::command::text;
-use crate::harness::{fresh_directory, program};
+use crate::harness::{fresh_directory, not_tested, program};
 
 /// File systems that are full: of bytes, and of files.
 const FULL: [&str; 2] = ["size=64k,nr_inodes=5000", "size=1m,nr_inodes=3"];
@@ -45,7 +45,7 @@ fn can_mount() -> bool {
     let status = command.arg("--version").output().unwrap().status;
     std::fs::remove_dir(directory).unwrap();
     if !status.success() {
-        eprintln!("skipped: this user cannot mount a file system that is full");
+        not_tested("this user cannot mount a file system that is full");
     }
     status.success()
 }

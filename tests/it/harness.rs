@@ -292,3 +292,23 @@ pub(crate) fn fresh_directory() -> PathBuf {
     std::fs::create_dir_all(&path).unwrap();
     path.canonicalize().unwrap()
 }
+
+/// Whether a program that a machine may lack is there. Where everything must be tested it must be.
+pub(crate) fn is_there(program: &str) -> bool {
+    let there = ["/usr/bin", "/usr/local/bin", "/bin"]
+        .iter()
+        .any(|directory| Path::new(directory).join(program).exists());
+    if !there {
+        let why = format!("{program} is not installed");
+        assert!(std::env::var_os("TERRARIUM_TEST_ALL").is_none(), "{why}");
+        not_tested(&why);
+    }
+    there
+}
+
+/// Says what this machine cannot show.
+pub(crate) fn not_tested(why: &str) {
+    // Not to eprintln: what that prints is hidden where tests pass.
+    let said = format!("NOT TESTED: {why}\n");
+    std::io::stderr().write_all(said.as_bytes()).unwrap();
+}

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::sessions::{Terminal, is_there, shell};
+use crate::harness::is_there;
+use crate::sessions::{Terminal, shell};
 
 #[test]
 fn git_asks_for_each_hunk() {

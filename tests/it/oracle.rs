@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use terrarium::session::screen::{Screen, Size};
 
 use crate::harness::fresh_directory;
-use crate::sessions::is_there;
+use crate::harness::is_there;
 
 /// Where streams are cut: in the middle and at the end.
 const CUTS: [usize; 2] = [1, 2];

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Output, Stdio};
 
 use crate::command::text;
-use crate::harness::{fresh_directory, host_program, program};
+use crate::harness::{fresh_directory, host_program, not_tested, program};
 
 fn said(arguments: &[&str]) -> Output {
     program().args(arguments).stdin(Stdio::null()).output().unwrap()
@@ -30,7 +30,7 @@ fn each_shell_accepts_its_completions_and_nothing_hidden_is_offered() {
             Ok(checked) => checked,
             Err(error) => {
                 assert!(std::env::var_os("TERRARIUM_TEST_ALL").is_none(), "{shell}: {error}");
-                eprintln!("skipped: {shell} is not here");
+                not_tested("{shell} is not here");
                 continue;
             }
         };
@@ -175,7 +175,7 @@ fn what_the_units_start_is_a_command_line_of_this_program() {
     assert!(output.status.success(), "{}", text(&output));
     assert!(line.starts_with("/usr/local/bin/terrarium "), "{line}");
     let Ok(checked) = host_program("systemd-analyze").arg("--version").output() else {
-        eprintln!("skipped: systemd-analyze is not here");
+        not_tested("systemd-analyze is not here");
         return;
     };
     assert!(checked.status.success());

@@ -6,7 +6,7 @@ use std::fs;
 
 use serde_json::json;
 
-use crate::harness::{Era, Server, host_program};
+use crate::harness::{Era, Server, host_program, not_tested};
 
 /// What a network namespace takes: a user namespace too, where this is not root.
 fn alone() -> &'static [&'static str] {
@@ -30,7 +30,7 @@ fn a_server_asks_nothing_of_the_network() {
             std::env::var_os("CI").is_none() || !nix::unistd::geteuid().is_root(),
             "{asked:?}"
         );
-        eprintln!("skipped: no network namespace can be had here");
+        not_tested("no network namespace can be had here");
         return;
     }
     // Who asks is seen: this is not a test that cannot fail.

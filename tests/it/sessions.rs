@@ -1,7 +1,5 @@
 //! What tests of interactive sessions share.
 
-use std::io::Write as _;
-use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -66,21 +64,4 @@ impl Terminal {
 /// A session with this shell.
 pub(crate) fn shell(name: &str) -> Terminal {
     Terminal::open(json!({"shell": name, "cols": 80, "rows": 24}))
-}
-
-/// Whether a program that a machine may lack is there. One that is missing is said, not passed over.
-pub(crate) fn is_there(program: &str) -> bool {
-    let there = ["/usr/bin", "/usr/local/bin", "/bin"]
-        .iter()
-        .any(|directory| Path::new(directory).join(program).exists());
-    if !there {
-        // Not to eprintln: what that prints is hidden where tests pass.
-        let said = format!("NOT TESTED: {program} is not installed\n");
-        std::io::stderr().write_all(said.as_bytes()).unwrap();
-        assert!(
-            std::env::var_os("TERRARIUM_TEST_ALL").is_none(),
-            "{program} is not installed"
-        );
-    }
-    there
 }

@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use crate::sessions::{Terminal, is_there, shell};
+use crate::harness::is_there;
+use crate::sessions::{Terminal, shell};
 
 #[test]
 fn every_shell_gives_exact_codes_and_just_the_commands_output() {

@@ -1,6 +1,7 @@
 //! Real work with the tools that a plain machine has: git, a C compiler, make, Python.
 
-use crate::command::{Run, has, text};
+use crate::command::{Run, text};
+use crate::harness::is_there;
 
 fn works(profile: &str, line: &str) -> String {
     let run = Run::profile(profile);
@@ -13,7 +14,7 @@ const PROFILES: [&str; 2] = ["default", "build"];
 
 #[test]
 fn git_clones_commits_rebases_pushes_and_collects() {
-    if !has("git") {
+    if !is_there("git") {
         return;
     }
     let line = "export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@b
@@ -31,7 +32,7 @@ fn git_clones_commits_rebases_pushes_and_collects() {
 
 #[test]
 fn c_is_compiled_in_parallel_linked_and_run() {
-    if !(has("gcc") && has("make")) {
+    if !(is_there("gcc") && is_there("make")) {
         return;
     }
     let line = r#"for n in 1 2 3 4 5 6; do echo "int f$n(void) { return $n; }" > m$n.c; done
@@ -46,7 +47,7 @@ fn c_is_compiled_in_parallel_linked_and_run() {
 
 #[test]
 fn python_serves_itself_and_uses_its_processes() {
-    if !has("python3") {
+    if !is_there("python3") {
         return;
     }
     let line = r#"cat > test_it.py <<'END'
@@ -72,7 +73,7 @@ END
 
 #[test]
 fn a_debugger_follows_a_child_of_its_own_in_build_only() {
-    if !(has("gdb") && has("gcc")) {
+    if !(is_there("gdb") && is_there("gcc")) {
         return;
     }
     let line = "printf 'int main(void) { volatile int x = 42; return x; }\n' > g.c; gcc -g g.c -o g
@@ -83,7 +84,7 @@ fn a_debugger_follows_a_child_of_its_own_in_build_only() {
 
 #[test]
 fn a_terminal_multiplexer_splits_and_ends() {
-    if !has("tmux") {
+    if !is_there("tmux") {
         return;
     }
     let line = "export TERM=xterm; tmux -f /dev/null new -d -s s 'sleep 60'; tmux split-window -t s
@@ -95,7 +96,7 @@ fn a_terminal_multiplexer_splits_and_ends() {
 
 #[test]
 fn an_editor_writes_and_runs_a_shell() {
-    if !has("vim") {
+    if !is_there("vim") {
         return;
     }
     let line =
@@ -108,7 +109,7 @@ fn an_editor_writes_and_runs_a_shell() {
 
 #[test]
 fn keys_are_made_and_the_way_out_is_refused_with_the_reason() {
-    if !(has("ssh-keygen") && has("ssh")) {
+    if !(is_there("ssh-keygen") && is_there("ssh")) {
         return;
     }
     let line = "ssh-keygen -q -t ed25519 -N '' -f key; ssh-keygen -lf key; ls key key.pub";
