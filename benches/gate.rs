@@ -6,7 +6,10 @@ use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use serde_json::{Map, Value, json};
+use terrarium::audit::{Audit, Redactor, Settings};
+use terrarium::confirm::{Confirm, Lockdown};
 use terrarium::limits::{Alerts, Among, Budget, Caps, Limits};
+use terrarium::model::InstanceId;
 use terrarium::policy::{Caller, Current, Policy};
 use terrarium::profile::Profiles;
 use terrarium::sandbox::{LaunchOptions, Launchers};
@@ -92,13 +95,16 @@ fn whole_call(c: &mut Criterion) {
         let Ok(policy) = Policy::parse(&policy(rules), &known) else {
             continue;
         };
+        let records = std::env::temp_dir().join(format!("terrarium-bench-{}-{rules}", std::process::id()));
+        let settings = Settings::new(records.clone());
         let services = Services {
             policy: Current::new(policy),
             limits: Limits::default(),
             budget: Budget::in_directory(None),
             alerts: Alerts::default(),
-            audit: terrarium::audit::Audit::to_log(),
-            confirm: terrarium::confirm::Confirm,
+            audit: Audit::to_files(InstanceId::default(), settings, Redactor::default(), None),
+            confirm: Confirm::default(),
+            lockdown: Lockdown::default(),
             sessions: Sessions::default(),
             profiles: Profiles::embedded(),
             launchers: Launchers::new(LaunchOptions::default()),
@@ -116,10 +122,12 @@ fn whole_call(c: &mut Criterion) {
                     &services,
                     &LOCAL,
                     call,
+                    None,
                     tokio_util::sync::CancellationToken::new(),
                 ))
             });
         });
+        std::fs::remove_dir_all(records).ok(); // it is in the temporary directory
     }
 }
 

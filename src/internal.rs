@@ -4,8 +4,9 @@
 pub type Target = fn(&[u8]);
 
 /// All targets by name; each has its file in `fuzz/fuzz_targets` and its folder in `fuzz/corpus`.
-pub const TARGETS: [(&str, Target); 16] = [
+pub const TARGETS: [(&str, Target); 18] = [
     ("arguments", crate::tools::fuzz::arguments),
+    ("audit", crate::audit::fuzz::audit),
     ("frames", crate::sandbox::fuzz::frames),
     ("hf_answer", crate::hf::fuzz::hf_answer),
     ("hf_arguments", crate::hf::fuzz::hf_arguments),
@@ -18,6 +19,7 @@ pub const TARGETS: [(&str, Target); 16] = [
     ("path", crate::profile::fuzz::path),
     ("policy", crate::policy::fuzz::policy),
     ("profile", crate::profile::fuzz::profile),
+    ("redact", crate::audit::fuzz::redact),
     ("screen", crate::session::fuzz::screen),
     ("syscall_base", crate::profile::fuzz::syscall_base),
     ("waits", crate::session::fuzz::waits),

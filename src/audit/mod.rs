@@ -1,192 +1,256 @@
 //! The record of what was asked, decided and done, each before the next happens.
 //!
-//! An [`Entry`] goes through a call with it. Arguments are never recorded, only their size. Records
-//! go to the log (target `audit`); what is decided is the business of [`crate::policy`].
+//! An [`Entry`] goes through a call with it. Arguments are recorded as a digest and a size. What is decided is the
+//! business of [`crate::policy`]; how lines reach the disk is that of [`writer`].
 
+mod anchor;
+mod chain;
+mod entry;
+mod files;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
+mod key;
+pub mod read;
 mod record;
+pub mod redact;
+mod settings;
+mod sync;
+#[cfg(test)]
+mod tests;
+mod writer;
 
-pub use record::{CallId, Outcome, Record, Word};
+pub use anchor::Anchor;
+pub use chain::{Hash, LineError};
+pub use entry::{Closing, Decision, Entry};
+pub use record::{CallId, Event, Facts, Line, Outcome, VERSION};
+pub use redact::Redactor;
+pub use settings::{Settings, SyncMode};
+pub use writer::{WriteError, now};
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-use crate::policy::{Caller, Reason};
+use serde_json::{Map, Value};
+
+use crate::model::InstanceId;
+use crate::policy::Caller;
+use key::{Digest, Key};
+use sync::Ticket;
+use writer::Writer;
 
 /// Writes records.
 #[derive(Debug)]
 pub struct Audit {
+    instance: InstanceId,
     next: AtomicU64,
-    sink: Sink,
+    policy: RwLock<Option<Arc<str>>>,
+    redactor: Redactor,
+    files: Option<Files>,
 }
 
-/// Where records go.
+/// What records to files need.
 #[derive(Debug)]
-enum Sink {
-    /// The log on standard error.
-    Log,
-    #[cfg(test)]
-    Memory(std::sync::Mutex<Vec<Record>>),
+struct Files {
+    writer: Arc<Writer>,
+    key: OnceLock<Key>,
+    anchor: Option<anchor::Anchoring>,
 }
 
 /// Why a call cannot go on: nothing happens without a record.
 #[derive(Debug, thiserror::Error)]
 pub enum AuditError {
     /// The record cannot be written.
-    #[error("cannot write the audit record, and nothing is done without one")]
+    #[error("nothing is done without an audit record: {}; hint: {}", chain_of(cause), hint(&cause.source))]
     Write {
-        /// Why.
-        #[source]
-        source: io::Error,
+        /// Why. It is in the message already.
+        cause: Box<WriteError>,
     },
 }
 
-/// The record of one call. Dropped before [`Entry::done`] it says that the outcome is unknown.
-#[derive(Debug)]
-pub struct Entry<'a> {
-    audit: &'a Audit,
-    call: CallId,
-    caller: Caller,
-    tool: String,
-    open: bool,
-}
-
 impl Audit {
-    /// Records to the log.
-    pub fn to_log() -> Self {
+    /// Records to the log only.
+    pub fn to_log(instance: InstanceId) -> Self {
         Self {
+            instance,
             next: AtomicU64::new(1),
-            sink: Sink::Log,
+            policy: RwLock::default(),
+            redactor: Redactor::default(),
+            files: None,
         }
     }
 
-    /// Somebody asks for something. `tool` is what the caller wrote, cut to a sane length.
-    pub fn asked(&self, caller: &Caller, tool: &str, argument_bytes: usize) -> Result<Entry<'_>, AuditError> {
-        let entry = Entry {
+    /// Records to files, from the first record on, and to the log. Secrets that the redactor knows stand in neither.
+    ///
+    /// Within a runtime of tokio a file that reaches the limit of this process on file sizes gives an error instead
+    /// of ending the process.
+    pub fn to_files(instance: InstanceId, settings: Settings, redactor: Redactor, anchor: Option<Anchor>) -> Self {
+        survive_the_limit_on_file_sizes();
+        let writer = Arc::new(Writer::new(settings, instance, redactor.clone()));
+        Self {
+            files: Some(Files {
+                anchor: anchor.map(|anchor| anchor::Anchoring::start(anchor, &writer)),
+                key: OnceLock::new(),
+                writer,
+            }),
+            redactor,
+            ..Self::to_log(instance)
+        }
+    }
+
+    /// The server that this is the record of.
+    pub fn instance(&self) -> InstanceId {
+        self.instance
+    }
+
+    /// What takes secrets out of text.
+    pub fn redactor(&self) -> &Redactor {
+        &self.redactor
+    }
+
+    /// Names the policy that decides from here on, in every record of a decision.
+    pub fn policy_is(&self, revision: &str) {
+        *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Some(revision.into());
+    }
+
+    /// Somebody asks for something. `tool` is what the caller wrote.
+    pub async fn asked(
+        &self,
+        caller: &Caller,
+        tool: &str,
+        arguments: &Map<String, Value>,
+    ) -> Result<Entry<'_>, AuditError> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let mut entry = Entry {
             audit: self,
-            call: CallId::new(self.next.fetch_add(1, Ordering::Relaxed)),
+            call: CallId::new(self.instance, number),
             caller: caller.clone(),
             tool: tool.chars().take(64).collect(),
-            open: true,
+            durable: false,
+            open: false,
         };
-        entry.write(Word::Asked { argument_bytes })?;
+        let digest = self.digest(arguments)?;
+        let line = Line {
+            event: Event::Asked,
+            argument_bytes: digest.as_ref().map(|digest| digest.bytes),
+            digest: digest.map(|digest| digest.hex.into()),
+            ..entry.line()
+        };
+        self.write(&line, self.each()).await?;
+        entry.open = true;
         Ok(entry)
     }
 
-    fn write(&self, record: &Record) -> Result<(), AuditError> {
-        match &self.sink {
-            Sink::Log => record.log(),
-            #[cfg(test)]
-            Sink::Memory(records) => records.lock().unwrap().push(record.clone()),
+    /// Records something that is not about one call: an alert, a lockdown, another policy.
+    pub async fn note(&self, event: Event, by: &str, why: &str) -> Result<(), AuditError> {
+        let line = Line {
+            event,
+            by: Some(by.into()),
+            why: Some(why.into()),
+            ..Line::default()
+        };
+        self.write(&line, self.each()).await
+    }
+
+    /// The last record: no more are written by this process.
+    pub fn end(&self) {
+        let Some(files) = &self.files else { return };
+        if files.writer.head().is_none() {
+            return; // nothing was ever written
         }
-        Ok(())
-    }
-}
-
-impl Entry<'_> {
-    /// The call's number.
-    pub fn call(&self) -> CallId {
-        self.call
-    }
-
-    /// The policy allowed it.
-    pub fn allowed(&self, profile: Option<&str>) -> Result<(), AuditError> {
-        self.write(Word::Allowed {
-            profile: profile.map(str::to_owned),
-        })
-    }
-
-    /// The policy denied it.
-    pub fn denied(mut self, reason: &Reason, profile: Option<&str>) {
-        self.close(Word::Denied {
-            rule: reason.rule(),
-            profile: profile.map(str::to_owned),
-        });
-    }
-
-    /// It was refused before the policy saw it: bad arguments, or a limit.
-    pub fn refused(mut self, why: &'static str) {
-        self.close(Word::Refused { why });
-    }
-
-    /// It was done, or could not be. A failing record never turns a done action into an error.
-    pub fn done(mut self, outcome: Outcome) {
-        self.close(Word::Done { outcome });
-    }
-
-    fn close(&mut self, word: Word) {
-        self.open = false;
-        if let Err(error) = self.write(word) {
-            tracing::error!(target: "audit", call = %self.call, %error, "record lost");
+        let line = Line {
+            event: Event::Ended,
+            ..Line::default()
+        };
+        if let Err(error) = files.writer.write(&line, false) {
+            tracing::error!(target: "audit", %error, "the last record is lost");
+        }
+        if let Some(anchor) = &files.anchor {
+            anchor.now();
         }
     }
 
-    fn write(&self, word: Word) -> Result<(), AuditError> {
-        self.audit.write(&Record {
-            call: self.call,
-            caller: self.caller.clone(),
-            tool: self.tool.clone(),
-            word,
-        })
-    }
-}
-
-impl Drop for Entry<'_> {
-    fn drop(&mut self) {
-        if self.open {
-            self.close(Word::Done {
-                outcome: Outcome::Cancelled,
-            });
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LOCAL: Caller = Caller::Local { uid: 1000 };
-
-    fn in_memory() -> Audit {
-        Audit {
-            next: AtomicU64::new(1),
-            sink: Sink::Memory(Vec::new().into()),
-        }
-    }
-
-    fn words(audit: &Audit) -> Vec<Word> {
-        match &audit.sink {
-            Sink::Memory(records) => records.lock().unwrap().iter().map(|r| r.word.clone()).collect(),
-            Sink::Log => Vec::new(),
-        }
-    }
-
-    #[test]
-    fn a_call_is_asked_decided_and_done_in_this_order() {
-        let audit = in_memory();
-        let entry = audit.asked(&LOCAL, "terminal_run", 23).unwrap();
-        entry.allowed(Some("default")).unwrap();
-        entry.done(Outcome::Done);
-        let expected = [
-            Word::Asked { argument_bytes: 23 },
-            Word::Allowed {
-                profile: Some("default".to_owned()),
-            },
-            Word::Done { outcome: Outcome::Done },
-        ];
-        assert_eq!(words(&audit), expected);
-    }
-
-    #[test]
-    fn a_dropped_call_says_that_its_outcome_is_unknown() {
-        let audit = in_memory();
-        drop(audit.asked(&LOCAL, "terminal_run", 0).unwrap());
-        let last = words(&audit).pop().unwrap();
-        assert_eq!(
-            last,
-            Word::Done {
-                outcome: Outcome::Cancelled
+    fn digest(&self, arguments: &Map<String, Value>) -> Result<Option<Digest>, AuditError> {
+        let Some(files) = &self.files else { return Ok(None) };
+        let key = match files.key.get() {
+            Some(key) => key,
+            None => {
+                let directory = &files.writer.settings().directory;
+                let read = files::prepare(directory).and_then(|()| files::key(directory));
+                let bytes = read.map_err(|source| WriteError {
+                    directory: directory.clone(),
+                    source,
+                })?;
+                files.key.get_or_init(|| Key::new(&bytes))
             }
-        );
-        assert_eq!(last.to_string(), "cancelled, outcome unknown");
+        };
+        Ok(Some(key.digest(arguments)))
+    }
+
+    async fn write(&self, line: &Line<'_>, durable: bool) -> Result<(), AuditError> {
+        line.log();
+        let Some(files) = &self.files else { return Ok(()) };
+        let ticket = files.writer.write(line, durable)?;
+        files.settle(ticket).await
+    }
+
+    /// Whether every record waits for the disk.
+    fn each(&self) -> bool {
+        self.mode() == SyncMode::Every
+    }
+
+    fn mode(&self) -> SyncMode {
+        self.files
+            .as_ref()
+            .map(|files| files.writer.settings().sync)
+            .unwrap_or_default()
+    }
+}
+
+impl Files {
+    /// Waits for the disk, if that was asked for.
+    async fn settle(&self, ticket: Option<Ticket>) -> Result<(), AuditError> {
+        let Some(ticket) = ticket else { return Ok(()) };
+        match ticket.await.map_err(io::Error::other) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) | Err(error) => Err(self.writer.distrust(error).into()),
+        }
+    }
+}
+
+impl From<WriteError> for AuditError {
+    fn from(source: WriteError) -> Self {
+        Self::Write {
+            cause: Box::new(source),
+        }
+    }
+}
+
+/// An error and its cause.
+fn chain_of(error: &WriteError) -> String {
+    format!("{error}: {}", error.source)
+}
+
+/// What to do about it; calls go on by themselves once it is done.
+fn hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free space on its file system",
+        io::ErrorKind::FileTooLarge => "raise the limit on file sizes (ulimit -f) of the server",
+        io::ErrorKind::NotFound => "put the directory back, closed to others (mkdir -m 700)",
+        io::ErrorKind::PermissionDenied => "the directory must be the server's own, closed to others (chmod 700)",
+        io::ErrorKind::ReadOnlyFilesystem => "make its file system writable, or choose another audit.path",
+        _ => "see that its file system works, or choose another audit.path",
+    }
+}
+
+/// SIGXFSZ ends a process that does not listen to it.
+fn survive_the_limit_on_file_sizes() {
+    if tokio::runtime::Handle::try_current().is_ok() {
+        let number = rustix::process::Signal::XFSZ.as_raw();
+        let listening = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(number));
+        if let Err(error) = listening {
+            tracing::warn!(%error, "a file that is too large would end the server");
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use crate::confirm::passphrase::Verifier;
 use crate::model::{Argument, CommandError, Program};
 use crate::policy::{Asked, Caller, Grant, Judgement, LaunchRequest, Policy, Terminal};
 use crate::profile::{ProfileError, Profiles};
@@ -126,7 +127,19 @@ fn as_text(examined: &[(&str, Outcome)]) -> io::Result<()> {
             }
         }
     }
-    Ok(())
+    writeln!(out, "confirmation: {}", confirmation())
+}
+
+/// Who can say yes as the operator.
+fn confirmation() -> String {
+    match workspace::state_directory().map(|directory| Verifier::read(&directory)) {
+        Some(Ok(Some(_))) => "a yes needs the operator's passphrase".to_owned(),
+        Some(Ok(None)) => "degraded: every program of this user outside a sandbox can say yes as the operator\n  fix: \
+                           terrarium passphrase set, or run the server as a user of its own"
+            .to_owned(),
+        Some(Err(error)) => format!("refused: {error}"),
+        None => "refused: there is no place for state\n  fix: set HOME or XDG_STATE_HOME".to_owned(),
+    }
 }
 
 fn verdict(outcome: &Outcome) -> String {

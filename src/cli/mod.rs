@@ -1,5 +1,7 @@
 //! The command line: one file for each subcommand.
 
+mod approvals;
+mod audit;
 mod call;
 mod completions;
 mod config;
@@ -8,7 +10,9 @@ mod filter;
 mod hf;
 mod http;
 mod install;
+mod lockdown;
 mod man;
+mod passphrase;
 mod place;
 mod policy;
 mod profile;
@@ -62,6 +66,14 @@ enum Command {
     Token(token::TokenCommand),
     /// Sets up and looks after the Hack Forums tools.
     Hf(hf::HfCommand),
+    /// Lists, shows and answers the questions that wait for the operator.
+    Approvals(approvals::ApprovalsCommand),
+    /// Refuses everything in every server of this user, until it is lifted.
+    Lockdown(lockdown::LockdownCommand),
+    /// Sets or clears the operator's passphrase.
+    Passphrase(passphrase::PassphraseCommand),
+    /// Verifies, shows and exports the record of what was asked, decided and done.
+    Audit(audit::AuditCommand),
     /// The process that sandboxes are forked from; the server starts it.
     #[command(hide = true)]
     Zygote,
@@ -88,6 +100,14 @@ enum CliError {
     Run(#[from] run::Error),
     #[error(transparent)]
     Doctor(#[from] doctor::Error),
+    #[error(transparent)]
+    Approvals(#[from] approvals::Error),
+    #[error(transparent)]
+    Lockdown(#[from] lockdown::Error),
+    #[error(transparent)]
+    Passphrase(#[from] passphrase::Error),
+    #[error(transparent)]
+    Audit(#[from] audit::Error),
     #[error(transparent)]
     Profile(#[from] profile::ProfileCliError),
     #[error(transparent)]
@@ -134,6 +154,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Install(install)) => install.install().map_err(CliError::from),
         Some(Command::Uninstall(install)) => install.uninstall().map_err(CliError::from),
         Some(Command::Token(command)) => command.run().map_err(CliError::from),
+        Some(Command::Approvals(command)) => approvals::run(command).map_err(CliError::from),
+        Some(Command::Lockdown(command)) => lockdown::run(command).map_err(CliError::from),
+        Some(Command::Passphrase(command)) => passphrase::run(command).map_err(CliError::from),
+        Some(Command::Audit(command)) => audit::run(command).map_err(CliError::from),
         Some(Command::Zygote) => zygote::run().map(|()| ExitCode::SUCCESS).map_err(CliError::from),
         None => {
             let help = Arguments::command().render_help();

@@ -9,9 +9,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use serde_json::{Map, Value};
 
 use super::relay::{OuterTerminal, Signals, outer_size, relay, same_output};
+use crate::audit::{Audit, AuditError, Closing, Decision, Entry, Facts, Outcome, Redactor};
 use crate::config::{Config, ConfigError};
+use crate::confirm::Locked;
 use crate::model::{Argument, CommandError, Program, SizeError, Span, Workspace};
 use crate::policy::{Asked, Caller, Grant, Judgement, LaunchRequest, Policy, Reason, Terminal};
 use crate::profile::{Profile, ProfileError};
@@ -77,6 +80,12 @@ pub(super) enum Error {
     Command(#[from] CommandError),
     #[error(transparent)]
     Time(#[from] SizeError),
+    #[error(transparent)]
+    Record(#[from] super::audit::Error),
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    #[error(transparent)]
+    Locked(Locked),
     #[error("the policy does not allow this: {0}")]
     Denied(Reason),
 }
@@ -95,17 +104,44 @@ impl Run {
     async fn go(self) -> Result<ExitCode, Error> {
         let config = self.place.config()?;
         let (workspace, _held) = self.place.workspace(&config)?;
-        let request = self.request(&config, workspace)?;
+        let audit = super::audit::keep(Some(&workspace), Redactor::default())?;
+        let result = self.audited(&audit, &config, workspace).await;
+        audit.end();
+        result
+    }
+
+    async fn audited(&self, audit: &Audit, config: &Config, workspace: Workspace) -> Result<ExitCode, Error> {
+        let request = self.request(config, workspace)?;
         let (profile, timeout) = (request.profile.clone(), request.timeout);
         let terminal = request.terminal != Terminal::None;
         let caller = Caller::Operator {
             uid: rustix::process::geteuid().as_raw(),
         };
-        let grant = match Policy::without_rules().judge(&caller, &Asked::by_operator(request), None) {
-            Judgement::Allowed(Grant::Launch(grant)) => grant,
-            Judgement::Allowed(_) | Judgement::Confirm(_) => return Ok(ExitCode::from(FAILED)),
-            Judgement::Denied(reason) => return Err(Error::Denied(reason)),
+        let mut entry = audit.asked(&caller, request.tool, &self.arguments()).await?;
+        let name = profile.name.clone();
+        let decision = |rule| Decision {
+            rule,
+            profile: Some(&name),
+            ..Decision::default()
         };
+        if let Err(locked) = super::serve::lockdown().check() {
+            entry.refused("lockdown").await;
+            return Err(Error::Locked(locked));
+        }
+        let grant = match Policy::without_rules().judge(&caller, &Asked::by_operator(request), None) {
+            Judgement::Allowed(grant) => grant,
+            Judgement::Confirm(_) => return Ok(ExitCode::from(FAILED)),
+            Judgement::Denied(reason) => {
+                let rule = reason.rule();
+                entry.denied(&reason.to_string(), decision(Some(rule.as_str()))).await;
+                return Err(Error::Denied(reason));
+            }
+        };
+        let rule = grant.rule().clone();
+        let Grant::Launch(grant) = grant else {
+            return Ok(ExitCode::from(FAILED));
+        };
+        entry.allowed(decision(Some(rule.as_str()))).await?;
         let launchers = Launchers::new(LaunchOptions {
             run_as: self.run_as,
             pretend: self.pretend.clone(),
@@ -120,11 +156,21 @@ impl Run {
                     relay(sandbox.io, sandbox.control, profile.limits.output.bytes(), signals).await?;
                 drop(outer);
                 self.tell(&ending, &errors, &profile, timeout);
+                close(entry, Outcome::Done, &facts(&ending)).await;
                 exit_code(&ending)
             }
-            Err(error) => refused(&error),
+            Err(error) => {
+                close(entry, Outcome::Failed, &Facts::default()).await;
+                refused(&error)
+            }
         };
         Ok(ExitCode::from(code))
+    }
+
+    /// What is recorded of the command line.
+    fn arguments(&self) -> Map<String, Value> {
+        let words: Vec<_> = self.command.iter().map(|word| word.to_string_lossy()).collect();
+        Map::from_iter([("argv".to_owned(), Value::from(words))])
     }
 
     fn request(&self, config: &Config, workspace: Workspace) -> Result<LaunchRequest, Error> {
@@ -178,6 +224,30 @@ impl Run {
             )
             .ok(); // as above
         }
+    }
+}
+
+/// Closes the record. What was done stays done if that fails.
+async fn close(entry: Entry<'_>, outcome: Outcome, facts: &Facts) {
+    if let Closing::Late(error) = entry.done(outcome, facts).await {
+        writeln!(
+            io::stderr(),
+            "terrarium: this was done, but its closing record was not written: {error}"
+        )
+        .ok(); // as above
+    }
+}
+
+fn facts(ending: &Ending) -> Facts {
+    let (exit_code, signal) = match ending.status {
+        Status::Code(code) => (Some(code.into()), None),
+        Status::Signal(number) => (None, Some(number.into())),
+        Status::Lost => (None, None),
+    };
+    Facts {
+        exit_code,
+        signal,
+        ..Facts::default()
     }
 }
 

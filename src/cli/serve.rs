@@ -12,17 +12,21 @@ use tracing_subscriber::EnvFilter;
 
 use super::http::{self, Http};
 use super::place::Place;
-use crate::audit::Audit;
+use crate::audit::Redactor;
+use crate::audit::redact::Redacted;
 use crate::config::{Config, ConfigError};
-use crate::confirm::Confirm;
+use crate::confirm::passphrase::{PassphraseError, Verifier};
+use crate::confirm::{Confirm, Lockdown};
 use crate::hf::Hf;
 use crate::hf::features::HfProfile;
 use crate::limits::{Alerts, Among, Budget, Limits};
 use crate::model::Workspace;
 use crate::policy::{Caller, Current};
 use crate::profile::ProfileError;
-use crate::sandbox::workspace::WorkspaceError;
+use crate::sandbox::workspace::{self, WorkspaceError};
 use crate::sandbox::{LaunchOptions, Launchers, private};
+use crate::server::control::About;
+use crate::server::control::listen::{self, Control};
 use crate::server::{self, ServeError};
 use crate::session::Sessions;
 use crate::tools::{self, Compat, Services};
@@ -107,6 +111,10 @@ pub(super) enum Error {
     )]
     NoHackForums,
     #[error(transparent)]
+    Audit(#[from] super::audit::Error),
+    #[error(transparent)]
+    Passphrase(#[from] PassphraseError),
+    #[error(transparent)]
     Server(#[from] ServeError),
     #[error(transparent)]
     Http(#[from] http::Error),
@@ -114,7 +122,8 @@ pub(super) enum Error {
 
 impl Serve {
     pub(super) fn run(self) -> Result<ExitCode, Error> {
-        log_to_stderr(&self.log)?;
+        let redactor = Redactor::default();
+        log_to_stderr(&self.log, &redactor)?;
         let uid = std::fs::metadata("/proc/self")
             .map_err(|source| Error::User { source })?
             .uid();
@@ -122,12 +131,14 @@ impl Serve {
         let (workspace, _held) = self.place.workspace(&config)?;
         let http = self.http.options()?;
         let among = if http.is_some() { Among::Many } else { Among::One };
-        let services = Arc::new(self.services(&config, workspace, among)?);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()
             .map_err(|source| Error::Runtime { source })?;
+        let inside = runtime.enter();
+        let services = Arc::new(self.services(&config, workspace, redactor, among)?);
+        let control = control(&services)?;
         let ended = runtime.block_on(async {
             self.reload_on_hangup(&services)?;
             match http {
@@ -137,20 +148,31 @@ impl Serve {
             Ok(())
         });
         // A thread that reads a terminal or a file must not hold us back.
+        drop((inside, control));
         runtime.shutdown_background();
+        services.audit.end();
         ended.map(|()| ExitCode::SUCCESS)
     }
 
-    fn services(&self, config: &Config, workspace: Workspace, among: Among) -> Result<Services, Error> {
+    fn services(
+        &self,
+        config: &Config,
+        workspace: Workspace,
+        redactor: Redactor,
+        among: Among,
+    ) -> Result<Services, Error> {
         let profiles = self.place.profiles(config)?;
         let policy = config.policy(&tools::known(&profiles))?;
+        let audit = super::audit::keep(Some(&workspace), redactor.clone())?;
+        audit.policy_is(policy.revision());
         Ok(Services {
             limits: Limits::new(config.caps, among, policy.rates()),
             policy: Current::new(policy),
             budget: Budget::in_directory(private::state_directory()),
             alerts: Alerts::default(),
-            audit: Audit::to_log(),
-            confirm: Confirm,
+            confirm: Confirm::new(audit.instance(), redactor),
+            lockdown: lockdown(),
+            audit,
             sessions: Sessions::new(config.memory),
             profiles,
             launchers: Launchers::new(LaunchOptions {
@@ -187,6 +209,7 @@ impl Serve {
 fn reloaded(place: &Place, services: &Services) -> Result<String, Error> {
     let policy = place.config()?.policy(&tools::known(&services.profiles))?;
     let revision = policy.revision().to_owned();
+    services.audit.policy_is(&revision);
     services.limits.set_rates(policy.rates());
     services.policy.replace(policy);
     Ok(revision)
@@ -212,14 +235,52 @@ fn hf_profile() -> impl TypedValueParser<Value = HfProfile> {
         .try_map(|name| HfProfile::parse(&name).ok_or("there is no such profile"))
 }
 
-fn log_to_stderr(filter: &str) -> Result<(), Error> {
+/// The lockdown of this user's servers.
+pub(super) fn lockdown() -> Lockdown {
+    let directory = workspace::state_directory();
+    directory
+        .map(|directory| Lockdown::in_directory(&directory))
+        .unwrap_or_default()
+}
+
+/// Listens for the operator. Without a socket the server works, and refuses what the operator would have to allow.
+fn control(services: &Services) -> Result<Option<Control>, Error> {
+    let verifier = match workspace::state_directory() {
+        Some(directory) => Verifier::read(&directory)?,
+        None => None,
+    };
+    let about = About {
+        instance: services.audit.instance().to_string(),
+        pid: std::process::id(),
+        workspace: services.workspace.path.display().to_string(),
+        passphrase: verifier.is_some(),
+    };
+    let Some(directory) = workspace::runtime_directories().into_iter().next() else {
+        return Ok(None);
+    };
+    match listen::listen(&directory, &services.confirm, about, verifier) {
+        Ok(control) => Ok(Some(control)),
+        Err(error) => {
+            let directory = directory.display();
+            tracing::warn!(%error, %directory, "there is no control socket: nobody can be asked as the operator");
+            Ok(None)
+        }
+    }
+}
+
+fn log_to_stderr(filter: &str, redactor: &Redactor) -> Result<(), Error> {
     let parsed = EnvFilter::try_new(filter).map_err(|source| Error::Log {
         filter: filter.to_owned(),
         source,
     })?;
+    let redactor = redactor.clone();
+    let writer = move || Redacted {
+        inner: io::stderr(),
+        redactor: redactor.clone(),
+    };
     tracing_subscriber::fmt()
         .with_env_filter(parsed)
-        .with_writer(io::stderr)
+        .with_writer(writer)
         .with_ansi(false)
         .init();
     Ok(())

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// 128 random bits, written as 32 hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Random(u128);
 
 /// A session's handle.
@@ -12,8 +12,8 @@ struct Random(u128);
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionId(Random);
 
-/// One running server. An approval given in one is worth nothing in another.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// One running server. An approval given in one is worth nothing in another. The default is none, for what only logs.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct InstanceId(Random);
 
 /// One question to a person.

@@ -94,9 +94,13 @@ pub fn named(directory: &Path) -> Result<Workspace, WorkspaceError> {
             closed.push(home.join(name));
         }
     }
-    if let Some(state) = private::state_directory() {
+    if let Some(state) = state_directory() {
         kept.push(state.clone());
         closed.push(state);
+    }
+    for runtime in runtime_directories() {
+        kept.push(runtime.clone());
+        closed.push(runtime);
     }
     if let Some(binary) = std::env::current_exe().ok().and_then(|b| b.canonicalize().ok()) {
         kept.push(binary);
@@ -170,6 +174,28 @@ pub fn scratch() -> Result<(Workspace, Temporary), WorkspaceError> {
     let mut workspace = named(held.path())?;
     workspace.keep = Keep::Scratch;
     Ok((workspace, held))
+}
+
+/// Where Terrarium keeps what outlives it: `$XDG_STATE_HOME/terrarium` (XDG base directories). No workspace is or
+/// lies there.
+pub(crate) fn state_directory() -> Option<PathBuf> {
+    private::state_directory()
+}
+
+/// Where control sockets are, the preferred place first; servers of one user may see different surroundings.
+pub(crate) fn runtime_directories() -> Vec<PathBuf> {
+    let user = rustix::process::geteuid().as_raw();
+    let given = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+    let usual = PathBuf::from(format!("/run/user/{user}"));
+    let mut found: Vec<PathBuf> = given
+        .into_iter()
+        .chain([usual])
+        .filter(|path| path.is_absolute() && path.is_dir())
+        .map(|path| path.join("terrarium"))
+        .collect();
+    found.extend(state_directory().map(|state| state.join("run")));
+    found.dedup();
+    found
 }
 
 /// The home directory of the user who runs the server.

@@ -15,7 +15,9 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use super::http::Metrics;
 use super::resources::{self, Subscriptions};
+use super::user::{Client, Seal};
 use super::{convert, instructions};
+use crate::confirm::Unapproved;
 use crate::policy::Caller;
 use crate::tools::{self, Compat, Reply, Services, ToolCall, ToolError, compat_ht};
 
@@ -65,12 +67,13 @@ impl Handler {
         context: &RequestContext<RoleServer>,
         token: Option<ProgressToken>,
     ) -> Result<Reply, ToolError> {
+        let client = Client::of(context);
         let answer = async {
             let (services, caller, cancelled) = (&self.services, &self.caller, context.ct.clone());
             if services.compat == Some(Compat::HtMcp) && compat_ht::is_one(&call.name) {
                 return compat_ht::run_as_ht(services, caller, call, cancelled).await;
             }
-            tools::run(services, caller, call, cancelled).await
+            tools::run(services, caller, call, Some(&client), cancelled).await
         };
         let Some(token) = token else { return answer.await };
         tokio::pin!(answer);
@@ -141,9 +144,18 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let token = context.meta.get_progress_token();
+        let seal = Seal::of_process();
+        if let Some(seal) = seal {
+            seal.brought(&self.caller, &request, &self.services.confirm);
+        }
         let (name, since) = (request.name.clone(), Instant::now());
         let reply = self.run(convert::call(request), &context, token).await;
         self.count(&name, &reply, since);
+        if let Err(ToolError::Unapproved(Unapproved::Later(shown))) = &reply
+            && let Some(later) = seal.and_then(|seal| seal.later(&self.caller, &name, shown))
+        {
+            return Ok(CallToolResponse::InputRequired(later));
+        }
         convert::result(reply).map(CallToolResponse::Complete)
     }
 

@@ -3,6 +3,7 @@
 //! What a call does is decided in [`crate::tools`]; here it arrives and its answer leaves.
 
 pub mod client;
+pub mod control;
 mod convert;
 mod handler;
 pub mod http;
@@ -13,6 +14,7 @@ mod signals;
 mod stdio;
 mod streams;
 mod terminals;
+mod user;
 
 pub use stdio::{ServeError, serve};
 pub use terminals::{ServeHttpError, serve_terminals};

@@ -79,23 +79,6 @@ fn fill(schema: &Map<String, Value>, arguments: &mut Map<String, Value>) {
     }
 }
 
-/// How many bytes arguments take as JSON.
-pub(super) fn size(arguments: &Map<String, Value>) -> usize {
-    struct Count(usize);
-    impl std::io::Write for Count {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0 += bytes.len();
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut count = Count(0);
-    serde_json::to_writer(&mut count, arguments).ok(); // counting cannot fail
-    count.0
-}
-
 fn check(field: &Field, schema: &Map<String, Value>, value: &Value) -> Result<(), ArgumentError> {
     let wrong = |rule: String, fix: &str| {
         Err(ArgumentError {

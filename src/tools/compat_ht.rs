@@ -205,6 +205,7 @@ impl Call<'_> {
             self.services,
             self.caller,
             ToolCall { name, arguments },
+            None, // one call of theirs is several of ours, of which those that are done must not be done again
             self.cancelled.clone(),
         )
         .await

@@ -2,7 +2,7 @@
 
 use super::arguments::ArgumentError;
 use crate::audit::AuditError;
-use crate::confirm::Unapproved;
+use crate::confirm::{Locked, Unapproved};
 use crate::hf::HfError;
 use crate::limits::{BudgetError, Refused};
 use crate::policy::Reason;
@@ -33,6 +33,9 @@ pub enum ToolError {
     /// Nobody said yes.
     #[error("not approved: {0}")]
     Unapproved(#[from] Unapproved),
+    /// The operator has locked everything down.
+    #[error(transparent)]
+    Locked(#[from] Locked),
     /// Too much is going on.
     #[error("refused: {0}")]
     Refused(#[from] Refused),
@@ -96,6 +99,7 @@ impl ToolError {
             Self::Argument(_) => "arguments",
             Self::Denied { .. } => "policy",
             Self::Uncounted(_) => "counting",
+            Self::Locked(_) => "lockdown",
             Self::Unapproved(_) => "confirmation",
             Self::Refused(_) => "limits",
             Self::Session(_) | Self::Gone(_) => "no such session",

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, from_slice};
 
 use super::{Parsed, Services, ToolCall, definitions, parse};
 use crate::audit::Audit;
-use crate::confirm::Confirm;
+use crate::confirm::{Confirm, Lockdown};
 use crate::limits::{Alerts, Budget, Limits};
 use crate::model::workspace::{Keep, Owner};
 use crate::model::{Program, Workspace};
@@ -55,8 +55,9 @@ fn services() -> Services {
         limits: Limits::default(),
         budget: Budget::in_directory(None),
         alerts: Alerts::default(),
-        audit: Audit::to_log(),
-        confirm: Confirm,
+        audit: Audit::to_log(crate::model::InstanceId::default()),
+        confirm: Confirm::default(),
+        lockdown: Lockdown::default(),
         sessions: Sessions::default(),
         profiles: Profiles::embedded(),
         launchers: Launchers::new(LaunchOptions::default()),

@@ -42,12 +42,12 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
-use crate::audit::{Audit, Entry, Outcome};
-use crate::confirm::Confirm;
+use crate::audit::{Audit, Closing, Decision, Entry, Facts, Outcome};
+use crate::confirm::{AskUser, Confirm, Lockdown};
 use crate::hf::Hf;
 use crate::limits::{Alerts, Budget, CallPermit, Limits};
 use crate::model::Workspace;
-use crate::policy::{Arguments, Asked, Caller, Current, Grant, Judgement, Request, SessionGrant};
+use crate::policy::{Arguments, Asked, Caller, Current, Effect, Grant, Judgement, Request, SessionGrant};
 use crate::profile::Profiles;
 use crate::sandbox::Launchers;
 use crate::session::{Session, Sessions};
@@ -67,6 +67,8 @@ pub struct Services {
     pub audit: Audit,
     /// What asks a person.
     pub confirm: Confirm,
+    /// Whether everything is refused.
+    pub lockdown: Lockdown,
     /// What runs or ran.
     pub sessions: Sessions,
     /// The sandbox profiles there are.
@@ -131,79 +133,128 @@ pub async fn run(
     services: &Services,
     caller: &Caller,
     call: ToolCall,
+    user: Option<&dyn AskUser>,
     cancelled: CancellationToken,
 ) -> Result<Reply, ToolError> {
-    let mut entry = services
-        .audit
-        .asked(caller, &call.name, arguments::size(&call.arguments))?;
+    let mut entry = services.audit.asked(caller, &call.name, &call.arguments).await?;
     let (asked, act) = match understand(services, caller, call) {
         Ok(understood) => understood,
         Err(error) => {
-            entry.refused(error.kind());
+            entry.refused(error.kind()).await;
             return Err(error);
         }
     };
-    let profile = asked.request.profile();
-    let (grant, permit) = match decide(services, caller, &asked, &mut entry, &cancelled).await {
+    let session = asked.request.session().map(|session| session.to_string());
+    let decision = |rule| Decision {
+        rule,
+        profile: asked.request.profile(),
+        session: session.as_deref(),
+        durable: matches!(&asked.request, Request::Hf(hf) if hf.effect == Effect::Write),
+    };
+    let (grant, permit) = match decide(services, caller, &asked, user, &mut entry, &cancelled).await {
         Ok(decided) => decided,
         Err(ToolError::Denied { reason }) => {
-            entry.denied(&reason, profile);
+            let rule = reason.rule();
+            entry.denied(&reason.to_string(), decision(Some(rule.as_str()))).await;
             tally::denied(services, caller, asked.request.tool(), &reason);
             return Err(ToolError::Denied { reason });
         }
         Err(error) => {
-            entry.refused(error.kind());
+            entry.refused(error.kind()).await;
             tally::refused(services, caller, asked.request.tool(), &error);
             return Err(error);
         }
     };
-    entry.allowed(profile)?;
+    if let Err(error) = entry.allowed(decision(Some(grant.rule().as_str()))).await {
+        entry.refused("audit").await;
+        return Err(error.into());
+    }
     tally::allowed(asked.request.tool());
     let reply = act.apply(services, caller, grant, cancelled).await;
     drop(permit);
-    entry.done(match &reply {
+    let outcome = match &reply {
         Ok(_) => Outcome::Done,
         Err(ToolError::Cancelled) => Outcome::Cancelled,
         Err(_) => Outcome::Failed,
-    });
-    reply
+    };
+    let closing = entry.done(outcome, &facts(&reply)).await;
+    reply.map(|reply| reply.closed(&closing))
+}
+
+/// What the record says of an answer.
+fn facts(reply: &ReplyResult) -> Facts {
+    let Ok(reply) = reply else { return Facts::default() };
+    let number = |name: &str| reply.structured.get(name).and_then(Value::as_i64);
+    let session = reply.structured.get("session").and_then(Value::as_str);
+    Facts {
+        session: session.map(str::to_owned),
+        exit_code: number("exit_code"),
+        signal: number("signal"),
+    }
+}
+
+impl Reply {
+    /// What was done stays done when its record could not be closed; but the caller is told.
+    fn closed(mut self, closing: &Closing) -> Self {
+        if let Closing::Late(error) = closing {
+            self.text.push_str(&format!(
+                "\nwarning: this was done, but its closing record was not written, and until it is every call is \
+                 refused: {error}\n"
+            ));
+        }
+        self
+    }
 }
 
 /// Whether a call is allowed now, without a person's yes; counted and recorded as the call.
 async fn permitted(services: &Services, caller: &Caller, call: ToolCall) -> Result<(), ToolError> {
-    let entry = services
-        .audit
-        .asked(caller, &call.name, arguments::size(&call.arguments))?;
+    let mut entry = services.audit.asked(caller, &call.name, &call.arguments).await?;
     let asked = match understand(services, caller, call) {
         Ok((asked, _)) => asked,
         Err(error) => {
-            entry.refused(error.kind());
+            entry.refused(error.kind()).await;
             return Err(error);
         }
     };
+    let session = asked.request.session().map(|session| session.to_string());
+    let decision = |rule| Decision {
+        rule,
+        profile: asked.request.profile(),
+        session: session.as_deref(),
+        durable: false,
+    };
     match judged(services, caller, &asked).await {
-        Ok(()) => {
-            entry.allowed(asked.request.profile())?;
-            entry.done(Outcome::Done);
+        Ok(grant) => {
+            if let Err(error) = entry.allowed(decision(Some(grant.rule().as_str()))).await {
+                entry.refused("audit").await;
+                return Err(error.into());
+            }
+            // Nothing was done that could be undone: a late record shows in the log, and in the next call's refusal.
+            let (Closing::Recorded | Closing::Late(_)) = entry.done(Outcome::Done, &Facts::default()).await;
             Ok(())
         }
         Err(ToolError::Denied { reason }) => {
-            entry.denied(&reason, asked.request.profile());
+            let rule = reason.rule();
+            entry.denied(&reason.to_string(), decision(Some(rule.as_str()))).await;
             Err(ToolError::Denied { reason })
         }
         Err(error) => {
-            entry.refused(error.kind());
+            entry.refused(error.kind()).await;
             Err(error)
         }
     }
 }
 
 /// As [`decide`], but nobody is asked.
-async fn judged(services: &Services, caller: &Caller, asked: &Asked) -> Result<(), ToolError> {
+async fn judged(services: &Services, caller: &Caller, asked: &Asked) -> Result<Grant, ToolError> {
     services.limits.count(caller, asked.request.tool())?;
     let _permit = services.limits.admit(caller)?;
+    services.unlocked(&asked.request)?;
     match services.policy.get().judge(caller, asked, None) {
-        Judgement::Allowed(grant) => Ok(services.budget.reserve(&grant.basis().quotas).await?),
+        Judgement::Allowed(grant) => {
+            services.budget.reserve(&grant.basis().quotas).await?;
+            Ok(grant)
+        }
         Judgement::Denied(reason) => Err(ToolError::Denied { reason }),
         Judgement::Confirm(_) => Err(ToolError::NotByResource),
     }
@@ -215,21 +266,24 @@ async fn decide(
     services: &Services,
     caller: &Caller,
     asked: &Asked,
+    user: Option<&dyn AskUser>,
     entry: &mut Entry<'_>,
     cancelled: &CancellationToken,
 ) -> Result<(Grant, CallPermit), ToolError> {
     services.limits.count(caller, asked.request.tool())?;
     let mut permit = services.limits.admit(caller)?;
+    services.unlocked(&asked.request)?;
     let mut judgement = services.policy.get().judge(caller, asked, None);
     if let Judgement::Confirm(question) = &judgement {
         drop(permit); // a person may think for minutes
         services.budget.has_room(question.quotas()).await?;
         tally::asked(asked.request.tool());
         let approval = tokio::select! {
-            approval = services.confirm.ask(caller, question, entry) => approval?,
+            approval = services.confirm.ask(question, entry, user) => approval?,
             () = cancelled.cancelled() => return Err(ToolError::Cancelled),
         };
         permit = services.limits.admit(caller)?;
+        services.unlocked(&asked.request)?;
         judgement = services.policy.get().judge(caller, asked, Some(approval));
     }
     match judgement {
@@ -271,6 +325,14 @@ fn understand(services: &Services, caller: &Caller, call: ToolCall) -> Result<(A
 }
 
 impl Services {
+    /// In a lockdown sessions can be listed and closed, and nothing else is done.
+    fn unlocked(&self, request: &Request) -> Result<(), ToolError> {
+        match request {
+            Request::List | Request::Close { .. } => Ok(()),
+            _ => Ok(self.lockdown.check()?),
+        }
+    }
+
     /// Starts nothing more and ends all that runs, within `patience`.
     pub async fn end(&self, grace: std::time::Duration, patience: std::time::Duration) {
         self.limits.end();

@@ -180,7 +180,7 @@ pub async fn read(
             media_type: "application/yaml",
         });
     }
-    match run(services, caller, call, cancelled).await {
+    match run(services, caller, call, None, cancelled).await {
         Ok(reply) => Ok(Contents {
             text: reply.text,
             media_type: "text/plain",

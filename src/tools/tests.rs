@@ -16,8 +16,9 @@ fn services() -> Services {
         limits: Limits::default(),
         budget: Budget::in_directory(None),
         alerts: Alerts::default(),
-        audit: Audit::to_log(),
-        confirm: Confirm,
+        audit: Audit::to_log(crate::model::InstanceId::default()),
+        confirm: Confirm::default(),
+        lockdown: Lockdown::default(),
         sessions: Sessions::default(),
         profiles: Profiles::embedded(),
         launchers: crate::sandbox::Launchers::new(crate::sandbox::LaunchOptions::default()),
@@ -38,7 +39,7 @@ async fn refused(name: &str, arguments: Value) -> String {
         name: name.to_owned(),
         arguments: arguments.as_object().unwrap().clone(),
     };
-    let reply = run(&services(), &LOCAL, call, CancellationToken::new()).await;
+    let reply = run(&services(), &LOCAL, call, None, CancellationToken::new()).await;
     reply.unwrap_err().to_string()
 }
 

@@ -65,9 +65,21 @@ impl Server {
 
     /// The same, executed by another program that becomes it.
     pub(crate) fn start_under(wrapper: &[&str], era: Era) -> Self {
+        let own = program();
         let mut command = host_program(wrapper[0]);
-        command.args(&wrapper[1..]).arg(program().get_program());
+        command.args(&wrapper[1..]).arg(own.get_program());
+        command.envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
         Self::start_as(command, era, &[], &[])
+    }
+
+    /// The same from a shell, after this command of it.
+    pub(crate) fn start_below(line: &str, environment: &[(&str, &Path)]) -> Self {
+        let own = program();
+        let mut command = host_program("bash");
+        let line = format!("{line}; exec \"$0\" \"$@\"");
+        command.args(["-c", &line]).arg(own.get_program());
+        command.envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        Self::start_as(command, Era::Modern, &[], environment)
     }
 
     fn start_as(mut command: Command, era: Era, options: &[&str], environment: &[(&str, &Path)]) -> Self {
@@ -220,6 +232,17 @@ impl Server {
         self.stdin.as_mut().unwrap().write_all(bytes).unwrap();
     }
 
+    /// Kills the server.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// How many answers have come that were not waited for, until the end of the server's output.
+    pub(crate) fn answers(&mut self) -> usize {
+        self.lines.iter().filter(|message| message.get("id").is_some()).count()
+    }
+
     /// Ends the server's input.
     pub(crate) fn end_input(&mut self) {
         self.stdin = None;
@@ -271,7 +294,27 @@ impl Reply {
     reason = "the one place that starts the program under test"
 )]
 pub(crate) fn program() -> Command {
-    Command::new(std::env::var_os("TERRARIUM_TEST_BINARY").unwrap_or(env!("CARGO_BIN_EXE_terrarium").into()))
+    let binary = std::env::var_os("TERRARIUM_TEST_BINARY").unwrap_or(env!("CARGO_BIN_EXE_terrarium").into());
+    let mut command = Command::new(binary);
+    command.env("XDG_STATE_HOME", state()).env("XDG_RUNTIME_DIR", state());
+    command
+}
+
+/// Where the programs under test keep their audit: not where those of the person who runs the tests do.
+fn state() -> &'static Path {
+    static STATE: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
+    STATE.get_or_init(|| {
+        let state = temporary().join("state");
+        std::fs::create_dir_all(&state).unwrap();
+        state
+    })
+}
+
+/// Where tests make their files.
+fn temporary() -> PathBuf {
+    std::env::var_os("TERRARIUM_TEST_TMP")
+        .unwrap_or(env!("CARGO_TARGET_TMPDIR").into())
+        .into()
 }
 
 /// A program of the host.
@@ -287,8 +330,7 @@ pub(crate) fn host_program(name: &str) -> Command {
 pub(crate) fn fresh_directory() -> PathBuf {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let name = format!("it-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-    let path =
-        Path::new(&std::env::var_os("TERRARIUM_TEST_TMP").unwrap_or(env!("CARGO_TARGET_TMPDIR").into())).join(name);
+    let path = temporary().join(name);
     std::fs::create_dir_all(&path).unwrap();
     path.canonicalize().unwrap()
 }

@@ -4,6 +4,7 @@
 #![expect(clippy::print_stderr, reason = "a test that skips something says so")]
 
 mod ahead;
+mod audit;
 mod bounds;
 mod chores;
 mod command;
@@ -34,6 +35,7 @@ mod quiet;
 mod resources;
 mod run;
 mod run_terminal;
+mod secrets;
 mod sessions;
 mod spoilt;
 mod style;

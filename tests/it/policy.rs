@@ -165,7 +165,7 @@ fn a_caller_is_shown_the_tools_and_profiles_that_rules_could_allow() {
 #[test]
 fn what_nobody_can_be_asked_about_is_refused_with_the_reason() {
     let home = Home::new(&policy(&[
-        "id: ask, effect: confirm, tools: [terminal_list], confirm: {by: [operator], within: 1min}",
+        "id: ask, effect: confirm, tools: [terminal_list], confirm: {by: [user], within: 1min}",
     ]));
     let reply = home.serve(&[]).call("terminal_list", json!({}));
     assert!(reply.is_error && reply.text.contains("\"ask\""), "{}", reply.text);

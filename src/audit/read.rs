@@ -1,0 +1,371 @@
+//! Reads an audit: verifies its chains, and finds lines in it.
+//!
+//! Everything read here may have been written by an attacker: sizes are bounded, and nothing is believed that the
+//! chain does not show.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read as _};
+use std::path::Path;
+
+use super::chain::{self, Hash, LINE, LineError};
+use super::record::{Event, Line};
+
+pub use super::anchor::{Anchor, Anchored, To};
+pub use super::files::{Found, Name, is_live, list};
+
+/// Findings that are kept; more of them say nothing new.
+const FINDINGS: usize = 1000;
+
+/// What is wrong with an audit.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Wrong {
+    /// Bytes are no line as it was written.
+    #[error("{file}, byte {at}: {why}")]
+    Changed {
+        /// Where.
+        file: Name,
+        /// How far into the file.
+        at: u64,
+        /// In what way.
+        why: LineError,
+    },
+    /// A line does not follow the one before it.
+    #[error("{file}, byte {at}: line {n} follows line {after}: lines between them were removed, or lines were moved")]
+    Order {
+        /// Where.
+        file: Name,
+        /// How far into the file.
+        at: u64,
+        /// What the line says of its place.
+        n: u64,
+        /// The line before it.
+        after: u64,
+    },
+    /// A line holds another hash of the line before it.
+    #[error("{file}, byte {at}: line {n} was written after another line than the one that stands before it")]
+    Link {
+        /// Where.
+        file: Name,
+        /// How far into the file.
+        at: u64,
+        /// Which line.
+        n: u64,
+    },
+    /// What a line says of a torn one before it does not fit.
+    #[error("{file}, byte {at}: line {n} tells of {told} bytes of a torn line before it, and there are {there}")]
+    Torn {
+        /// Where.
+        file: Name,
+        /// How far into the file.
+        at: u64,
+        /// Which line.
+        n: u64,
+        /// What it says.
+        told: u64,
+        /// What is there.
+        there: u64,
+    },
+    /// A file is not there and no line says that it was retired.
+    #[error("{file} is gone, and no record says that it was retired")]
+    Missing {
+        /// Which.
+        file: Name,
+    },
+    /// A file was taken away while it was written to.
+    #[error("{file} was removed or renamed while a server wrote to it")]
+    Taken {
+        /// Which, as the server says.
+        file: String,
+    },
+    /// Lines that an anchor tells of are not there.
+    #[error("an anchor tells of line {n} of the chain of {file}, which ends at line {last}: its end was cut off")]
+    Cut {
+        /// In which file it was.
+        file: Name,
+        /// Which line.
+        n: u64,
+        /// The last that is there.
+        last: u64,
+    },
+    /// A line is not the one that an anchor tells of.
+    #[error("an anchor tells of another line {n} than the one in the chain of {file}: the chain was rewritten")]
+    Rewritten {
+        /// In which file it was.
+        file: Name,
+        /// Which line.
+        n: u64,
+    },
+}
+
+/// What is true of an audit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Files that were read.
+    pub files: u64,
+    /// Whole lines in them.
+    pub lines: u64,
+    /// Lines that were torn: their writer was killed, or the disk was full. Not wrong.
+    pub torn: Vec<(Name, u64)>,
+    /// Anchors that were found to hold.
+    pub anchors: u64,
+    /// What is wrong.
+    pub wrong: Vec<Wrong>,
+}
+
+/// Verifies all chains in a directory, against these anchors.
+pub fn verify(directory: &Path, anchors: &[Anchored]) -> io::Result<Report> {
+    let mut chains: BTreeMap<u64, Vec<Found>> = BTreeMap::new();
+    for found in list(directory)? {
+        chains.entry(found.name.chain).or_default().push(found);
+    }
+    let mut verifier = Verifier {
+        anchors,
+        ..Verifier::default()
+    };
+    for files in chains.values() {
+        let mut place = Place::default();
+        let mut before: Option<Name> = None;
+        for found in files {
+            if found.name.before() != before {
+                verifier.missing.extend(found.name.before());
+                place.follows = None;
+            }
+            let last = files.last().is_some_and(|last| last.name == found.name);
+            // It may have been retired since it was listed; then a line says so.
+            match File::open(&found.path) {
+                Ok(file) => verifier.file(found.name, BufReader::new(file), &mut place, last)?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    verifier.missing.insert(found.name);
+                    place.follows = None;
+                }
+                Err(error) => return Err(error),
+            }
+            before = Some(found.name);
+        }
+        verifier.end_of_chain(&place, before);
+    }
+    Ok(verifier.report(&chains))
+}
+
+/// What is known while chains are read.
+#[derive(Default)]
+struct Verifier<'a> {
+    anchors: &'a [Anchored],
+    report: Report,
+    retired: BTreeSet<String>,
+    taken: BTreeSet<String>,
+    missing: BTreeSet<Name>,
+}
+
+/// How far a chain has been read.
+struct Place {
+    /// The line before: its position and hash. `None` where a file is missing.
+    follows: Option<(u64, Hash)>,
+    /// The first position that was read.
+    first: u64,
+    /// The last event.
+    last: Option<Event>,
+    /// Bytes that are no line since the last one that was, where they begin, and the first thing wrong with them.
+    odd: u64,
+    odd_at: u64,
+    odd_why: Option<LineError>,
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Self {
+            follows: Some((0, Hash::default())),
+            first: u64::MAX,
+            last: None,
+            odd: 0,
+            odd_at: 0,
+            odd_why: None,
+        }
+    }
+}
+
+impl Verifier<'_> {
+    fn file(&mut self, name: Name, mut input: impl BufRead, place: &mut Place, last: bool) -> io::Result<()> {
+        self.report.files += 1;
+        let mut at = 0;
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            let read = input.by_ref().take(LINE as u64).read_until(b'\n', &mut line)?;
+            if read == 0 {
+                break;
+            }
+            match chain::open(line.strip_suffix(b"\n").unwrap_or(&line)) {
+                Ok((said, hash)) => {
+                    self.line(name, at, &said, hash, place);
+                    if last && !line.ends_with(b"\n") {
+                        self.report.torn.push((name, at)); // but for its end, which the next one brings
+                    }
+                }
+                Err(why) => {
+                    if place.odd == 0 {
+                        place.odd_at = at;
+                    }
+                    place.odd += read as u64;
+                    // A torn line is the first part of one, which has no hash yet.
+                    if why != LineError::Form || place.odd_why.is_none() {
+                        place.odd_why = Some(why);
+                    }
+                }
+            }
+            at += read as u64;
+        }
+        if place.odd > 0 {
+            match place.odd_why.take() {
+                Some(LineError::Form) | None if last => self.report.torn.push((name, place.odd_at)),
+                why => self.wrong(Wrong::Changed {
+                    file: name,
+                    at: place.odd_at,
+                    why: why.unwrap_or(LineError::Form),
+                }),
+            }
+            place.odd = 0;
+        }
+        Ok(())
+    }
+
+    fn line(&mut self, file: Name, at: u64, line: &Line<'_>, hash: Hash, place: &mut Place) {
+        self.report.lines += 1;
+        self.torn(file, at, line, place);
+        if let Some((after, head)) = place.follows {
+            if line.n != after + 1 {
+                self.wrong(Wrong::Order {
+                    file,
+                    at,
+                    n: line.n,
+                    after,
+                });
+            } else if line.prev.as_bytes() != head.digits().as_bytes() {
+                self.wrong(Wrong::Link { file, at, n: line.n });
+            }
+        }
+        place.follows = Some((line.n, hash));
+        place.first = place.first.min(line.n);
+        place.last = Some(line.event);
+        match (line.event, &line.file) {
+            (Event::Retired, Some(name)) => {
+                self.retired.insert(name.to_string());
+            }
+            (Event::Opened, Some(name)) => {
+                self.taken.insert(name.to_string());
+            }
+            _ => {}
+        }
+        let anchors = self.anchors;
+        for anchor in anchors.iter().filter(|a| a.name.chain == file.chain && a.n == line.n) {
+            if anchor.hash == hash {
+                self.report.anchors += 1;
+            } else {
+                self.wrong(Wrong::Rewritten { file, n: line.n });
+            }
+        }
+    }
+
+    /// Bytes that are no line are in order if the line behind them tells of exactly so many: it was torn.
+    fn torn(&mut self, file: Name, at: u64, line: &Line<'_>, place: &mut Place) {
+        let there = place.odd.saturating_sub(1); // the line end was written with the line that tells
+        match (line.torn, place.odd) {
+            (None, 0) => {}
+            (Some(0), 0) => self.report.torn.push((file, at)), // but for its end
+            (Some(told), odd) if odd > 0 && told == there => self.report.torn.push((file, place.odd_at)),
+            (Some(told), _) => self.wrong(Wrong::Torn {
+                file,
+                at,
+                n: line.n,
+                told,
+                there,
+            }),
+            (None, _) => {
+                let why = place.odd_why.take().unwrap_or(LineError::Form);
+                let at = place.odd_at;
+                self.wrong(Wrong::Changed { file, at, why });
+            }
+        }
+        place.odd = 0;
+        place.odd_why = None;
+    }
+
+    fn end_of_chain(&mut self, place: &Place, last: Option<Name>) {
+        let Some(last) = last else { return };
+        if place.last == Some(Event::Rotated) {
+            self.missing.insert(last.next());
+        }
+        let end = place.follows.map_or(0, |(n, _)| n);
+        let anchors = self.anchors;
+        for anchor in anchors.iter().filter(|a| a.name.chain == last.chain && a.n > end) {
+            self.wrong(Wrong::Cut {
+                file: anchor.name,
+                n: anchor.n,
+                last: end,
+            });
+        }
+    }
+
+    /// What can be said only when every line is known.
+    fn report(mut self, chains: &BTreeMap<u64, Vec<Found>>) -> Report {
+        for anchor in self.anchors {
+            if !chains.contains_key(&anchor.name.chain) {
+                self.missing.insert(anchor.name);
+            }
+        }
+        for file in std::mem::take(&mut self.missing) {
+            if !self.retired.contains(&file.to_string()) {
+                self.wrong(Wrong::Missing { file });
+            }
+        }
+        for file in std::mem::take(&mut self.taken) {
+            self.wrong(Wrong::Taken { file });
+        }
+        self.report
+    }
+
+    fn wrong(&mut self, wrong: Wrong) {
+        if self.report.wrong.len() < FINDINGS {
+            self.report.wrong.push(wrong);
+        }
+    }
+}
+
+/// All whole lines of a directory, file by file, oldest file first, as their bytes and what they say.
+pub fn lines(directory: &Path) -> io::Result<impl Iterator<Item = (Vec<u8>, Line<'static>)>> {
+    let mut files = list(directory)?;
+    files.sort_by_key(|found| (found.modified, found.name));
+    let files = files.into_iter().filter_map(|found| File::open(found.path).ok());
+    Ok(files.flat_map(|file| lines_of(BufReader::new(file))))
+}
+
+/// The whole lines of one file.
+pub fn lines_of(mut input: impl BufRead) -> impl Iterator<Item = (Vec<u8>, Line<'static>)> {
+    std::iter::from_fn(move || {
+        loop {
+            let mut line = Vec::new();
+            let read = input.by_ref().take(LINE as u64).read_until(b'\n', &mut line).ok()?;
+            if read == 0 {
+                return None;
+            }
+            if line.ends_with(b"\n") {
+                line.pop();
+            }
+            if let Ok((said, _)) = chain::open(&line) {
+                return Some((line, said));
+            }
+        }
+    })
+}
+
+/// Verifies one chain in one file, for the fuzzer.
+#[cfg(any(test, fuzzing))]
+pub(super) fn verify_bytes(bytes: &[u8]) -> Report {
+    let name = Name { chain: 1, number: 1 };
+    let mut verifier = Verifier::default();
+    let mut place = Place::default();
+    verifier.file(name, bytes, &mut place, true).unwrap_or_default(); // memory cannot fail to be read
+    verifier.end_of_chain(&place, Some(name));
+    verifier.report(&BTreeMap::new())
+}

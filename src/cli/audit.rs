@@ -1,0 +1,333 @@
+//! `terrarium audit`: verifies the record, shows it, follows it, hands it on.
+//!
+//! It reads only. What it prints was checked line by line; texts that callers wrote are escaped.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, Seek as _, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use rustix::fs::inotify;
+
+use crate::audit::read::{self, Anchored};
+use crate::audit::{Audit, Line, Redactor, Settings};
+use crate::model::{InstanceId, Workspace};
+use crate::sandbox::workspace;
+
+/// Looks at the record of what was asked, decided and done.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  terrarium audit verify
+  terrarium audit tail --follow
+  terrarium audit export --json > record.jsonl")]
+pub(super) struct AuditCommand {
+    /// The directory of the record. Default: `audit` in `$XDG_STATE_HOME/terrarium`.
+    #[arg(long, value_name = "DIR", global = true)]
+    path: Option<PathBuf>,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Whether lines were changed, taken out, moved or, against anchors, cut off. Ends with 1 if so.
+    #[command(after_help = "Example:\n  journalctl -t terrarium-audit -o cat | terrarium audit verify --anchors -")]
+    Verify {
+        /// Lines with anchors, as `journalctl -t terrarium-audit -o cat` prints them; - is standard input.
+        #[arg(long, value_name = "FILE")]
+        anchors: Option<PathBuf>,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// The last lines.
+    #[command(after_help = "Example:\n  terrarium audit tail -n 100 --follow")]
+    Tail {
+        /// How many.
+        #[arg(short = 'n', long, default_value_t = 20)]
+        lines: usize,
+        /// Goes on with what is written from now on.
+        #[arg(short, long)]
+        follow: bool,
+        /// As they are written.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Everything about one call, question or session.
+    #[command(after_help = "Example:\n  terrarium audit show 3f9a1c02-7")]
+    Show {
+        /// Its number, as `tail` shows it.
+        id: String,
+        /// As it is written.
+        #[arg(long)]
+        json: bool,
+    },
+    /// All lines, oldest file first.
+    #[command(after_help = "Example:\n  terrarium audit export --json > record.jsonl")]
+    Export {
+        /// As they are written, which is what `verify` can check elsewhere.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Why the record cannot be kept or read.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    #[error("there is no place for the audit; hint: set HOME or XDG_STATE_HOME")]
+    Nowhere,
+    #[error("the audit {} lies in the workspace {}; hint: choose another workspace, or another XDG_STATE_HOME", audit.display(), workspace.display())]
+    InWorkspace { audit: PathBuf, workspace: PathBuf },
+    #[error("cannot get random numbers")]
+    Random(#[from] getrandom::Error),
+    #[error("cannot read the audit in {}", path.display())]
+    Read {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("cannot read the anchors")]
+    Anchors {
+        #[source]
+        source: io::Error,
+    },
+    #[error("no record of {id:?}; hint: terrarium audit tail shows the numbers")]
+    Unknown { id: String },
+    #[error("cannot write")]
+    Write(#[from] io::Error),
+}
+
+/// The record of this process. It is written to from the first call on.
+pub(super) fn keep(workspace: Option<&Workspace>, redactor: Redactor) -> Result<Audit, Error> {
+    let audit = directory(None)?;
+    if let Some(workspace) = workspace
+        && (audit.starts_with(&workspace.path) || workspace.path.starts_with(&audit))
+    {
+        let workspace = workspace.path.clone();
+        return Err(Error::InWorkspace { audit, workspace });
+    }
+    Ok(Audit::to_files(
+        InstanceId::random()?,
+        Settings::new(audit),
+        redactor,
+        None,
+    ))
+}
+
+fn directory(path: Option<PathBuf>) -> Result<PathBuf, Error> {
+    let path = path.or_else(|| Some(workspace::state_directory()?.join("audit")));
+    path.ok_or(Error::Nowhere)
+}
+
+pub(super) fn run(command: AuditCommand) -> Result<ExitCode, Error> {
+    let directory = directory(command.path)?;
+    let done = match command.action {
+        Action::Verify { anchors, json } => verify(&directory, anchors.as_deref(), json),
+        Action::Tail { lines, follow, json } => tail(&directory, lines, follow, json),
+        Action::Show { id, json } => show(&directory, &id, json),
+        Action::Export { json } => export(&directory, json),
+    };
+    match done {
+        // Whoever read has seen enough.
+        Err(Error::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+        done => done,
+    }
+}
+
+fn verify(directory: &Path, anchors: Option<&Path>, json: bool) -> Result<ExitCode, Error> {
+    let anchors = match anchors {
+        None => Vec::new(),
+        Some(path) => read_anchors(path).map_err(|source| Error::Anchors { source })?,
+    };
+    let report = read::verify(directory, &anchors).map_err(|source| unreadable(directory, source))?;
+    let code = ExitCode::from(u8::from(!report.wrong.is_empty()));
+    let wrong: Vec<String> = report.wrong.iter().map(ToString::to_string).collect();
+    let torn: Vec<String> = report
+        .torn
+        .iter()
+        .map(|(file, at)| format!("{file}, byte {at}"))
+        .collect();
+    let mut out = io::stdout().lock();
+    if json {
+        let report = serde_json::json!({
+            "intact": wrong.is_empty(), "files": report.files, "lines": report.lines, "anchors": anchors.len(),
+            "anchors_found": report.anchors, "torn": torn, "wrong": wrong,
+        });
+        writeln!(out, "{report}")?;
+        return Ok(code);
+    }
+    for torn in &torn {
+        writeln!(
+            out,
+            "torn: {torn}: a line that its writer could not complete; what it was about did not happen"
+        )?;
+    }
+    for wrong in &wrong {
+        writeln!(out, "wrong: {wrong}")?;
+    }
+    let verdict = if wrong.is_empty() { "intact" } else { "NOT intact" };
+    writeln!(out, "{verdict}: {} lines in {} files", report.lines, report.files)?;
+    if anchors.is_empty() {
+        writeln!(
+            out,
+            "without anchors: lines cut off at the end, and chains that were removed whole, do not show"
+        )?;
+    } else {
+        writeln!(
+            out,
+            "{} of {} anchors are among these lines",
+            report.anchors,
+            anchors.len()
+        )?;
+    }
+    Ok(code)
+}
+
+fn read_anchors(path: &Path) -> io::Result<Vec<Anchored>> {
+    let text = match path.to_str() {
+        Some("-") => io::read_to_string(io::stdin())?,
+        _ => std::fs::read_to_string(path)?,
+    };
+    Ok(text.lines().filter_map(Anchored::parse).collect())
+}
+
+fn tail(directory: &Path, count: usize, follow: bool, json: bool) -> Result<ExitCode, Error> {
+    // Watched before it is read: nothing falls between.
+    let watch = inotify::init(inotify::CreateFlags::CLOEXEC).map_err(io::Error::from)?;
+    if follow {
+        let events = inotify::WatchFlags::MODIFY | inotify::WatchFlags::CREATE;
+        inotify::add_watch(&watch, directory, events).map_err(|error| unreadable(directory, error.into()))?;
+    }
+    let mut places = HashMap::new();
+    let mut lines = fresh(directory, &mut places)?;
+    lines.drain(..lines.len().saturating_sub(count));
+    loop {
+        let mut out = io::stdout().lock();
+        for (bytes, line) in &lines {
+            print(&mut out, bytes, line, json)?;
+        }
+        out.flush()?;
+        if !follow {
+            return Ok(ExitCode::SUCCESS);
+        }
+        let mut room = [std::mem::MaybeUninit::uninit(); 4096];
+        let mut events = inotify::Reader::new(&watch, &mut room);
+        events.next().map_err(io::Error::from)?;
+        lines = fresh(directory, &mut places)?;
+    }
+}
+
+type Whole = (Vec<u8>, Line<'static>);
+
+/// The lines that were written since the last look, in the order of their times.
+fn fresh(directory: &Path, places: &mut HashMap<PathBuf, u64>) -> Result<Vec<Whole>, Error> {
+    let mut all = Vec::new();
+    for found in read::list(directory).map_err(|source| unreadable(directory, source))? {
+        let place = places.entry(found.path.clone()).or_default();
+        if found.bytes <= *place {
+            continue;
+        }
+        let Ok(mut file) = File::open(&found.path) else {
+            continue;
+        }; // retired just now
+        file.seek(SeekFrom::Start(*place))?;
+        let mut input = BufReader::new(file);
+        let mut bytes = Vec::new();
+        input.read_until_last_line_end(&mut bytes)?;
+        *place += bytes.len() as u64;
+        all.extend(read::lines_of(bytes.as_slice()));
+    }
+    all.sort_by(|(_, a), (_, b)| a.time.cmp(&b.time));
+    Ok(all)
+}
+
+/// Reads all that there is, and leaves what is not whole.
+trait ReadWhole {
+    fn read_until_last_line_end(&mut self, into: &mut Vec<u8>) -> io::Result<()>;
+}
+
+impl ReadWhole for BufReader<File> {
+    fn read_until_last_line_end(&mut self, into: &mut Vec<u8>) -> io::Result<()> {
+        loop {
+            let before = into.len();
+            if self.read_until(b'\n', into)? == 0 {
+                return Ok(());
+            }
+            if into.last() != Some(&b'\n') {
+                into.truncate(before);
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn show(directory: &Path, id: &str, json: bool) -> Result<ExitCode, Error> {
+    let lines = read::lines(directory).map_err(|source| unreadable(directory, source))?;
+    let mut out = io::stdout().lock();
+    let mut found = false;
+    for (bytes, line) in lines {
+        if [&line.call, &line.question, &line.session]
+            .into_iter()
+            .flatten()
+            .any(|name| name == id)
+        {
+            print(&mut out, &bytes, &line, json)?;
+            found = true;
+        }
+    }
+    if found {
+        Ok(ExitCode::SUCCESS)
+    } else {
+        Err(Error::Unknown { id: id.to_owned() })
+    }
+}
+
+fn export(directory: &Path, json: bool) -> Result<ExitCode, Error> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    for (bytes, line) in read::lines(directory).map_err(|source| unreadable(directory, source))? {
+        print(&mut out, &bytes, &line, json)?;
+    }
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn unreadable(directory: &Path, source: io::Error) -> Error {
+    let path = directory.to_owned();
+    Error::Read { path, source }
+}
+
+fn print(out: &mut impl Write, bytes: &[u8], line: &Line<'_>, json: bool) -> io::Result<()> {
+    if json {
+        out.write_all(bytes)?;
+        return out.write_all(b"\n");
+    }
+    write!(out, "{} {}", line.time, line.event.name())?;
+    let number = |number: Option<i64>| number.map(|number| number.to_string());
+    let texts = [
+        ("", line.call.as_deref()),
+        ("", line.caller.as_deref()),
+        ("", line.tool.as_deref()),
+        ("rule", line.rule.as_deref()),
+        ("profile", line.profile.as_deref()),
+        ("policy", line.policy.as_deref()),
+        ("session", line.session.as_deref()),
+        ("question", line.question.as_deref()),
+        ("outcome", line.outcome.as_deref()),
+        ("exit", number(line.exit_code).as_deref()),
+        ("signal", number(line.signal).as_deref()),
+        ("by", line.by.as_deref()),
+        ("file", line.file.as_deref()),
+        ("why", line.why.as_deref()),
+    ]
+    .map(|(name, text)| (name, text.map(|text| text.escape_debug().to_string())));
+    for (name, text) in texts {
+        match (name, text) {
+            (_, None) => {}
+            ("", Some(text)) => write!(out, " {text}")?,
+            (name, Some(text)) => write!(out, " {name}={text:?}")?,
+        }
+    }
+    writeln!(out, "{}", if line.late { " (late)" } else { "" })
+}

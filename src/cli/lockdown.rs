@@ -1,0 +1,117 @@
+//! `terrarium lockdown`: refuses everything in every server of this user, until it is lifted.
+
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use crate::audit::{AuditError, Event, Redactor};
+use crate::confirm::Lockdown;
+use crate::confirm::lockdown::{REASON, State};
+use crate::confirm::passphrase::{PassphraseError, Verifier};
+use crate::sandbox::workspace;
+
+/// Refuses everything, or stops doing so.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  terrarium lockdown on --reason 'looking into last night'
+  terrarium lockdown status
+  terrarium lockdown off")]
+pub(super) struct LockdownCommand {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// From now on every request is refused, but for listing and closing sessions. A restart does not lift it.
+    #[command(after_help = "Example:\n  terrarium lockdown on --reason 'looking into last night'")]
+    On {
+        /// Why; callers are told.
+        #[arg(long, default_value = "no reason given")]
+        reason: String,
+    },
+    /// Lifts it.
+    #[command(after_help = "Example:\n  terrarium lockdown off")]
+    Off,
+    /// Whether it is on, since when and why. Ends with 1 if it is on.
+    #[command(after_help = "Example:\n  terrarium lockdown status")]
+    Status,
+}
+
+/// Why it stays as it is.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    #[error("there is no place for the state; hint: set HOME or XDG_STATE_HOME")]
+    Nowhere,
+    #[error("cannot use the file {}", path.display())]
+    File {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error(transparent)]
+    Passphrase(#[from] PassphraseError),
+    #[error("the passphrase is another")]
+    Wrong,
+    #[error(transparent)]
+    Record(#[from] super::audit::Error),
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    #[error("cannot read or write")]
+    Io(#[from] io::Error),
+}
+
+pub(super) fn run(command: LockdownCommand) -> Result<ExitCode, Error> {
+    let directory = workspace::state_directory().ok_or(Error::Nowhere)?;
+    let lockdown = Lockdown::in_directory(&directory);
+    let file = |source| Error::File {
+        path: directory.join("lockdown"),
+        source,
+    };
+    let by = format!("operator:{}", rustix::process::geteuid().as_raw());
+    match command.action {
+        Action::On { reason } => {
+            let reason: String = reason.chars().take(REASON).collect();
+            let state = State {
+                since: crate::audit::now(),
+                by: by.clone(),
+                reason: reason.clone(),
+            };
+            // It holds also where the record cannot be written.
+            lockdown.begin(&state).map_err(file)?;
+            writeln!(io::stdout(), "locked down; terrarium lockdown off lifts it")?;
+            record(Event::Locked, &by, &reason)?;
+        }
+        Action::Off => {
+            if let Some(verifier) = Verifier::read(&directory)? {
+                let passphrase = rpassword::prompt_password("Operator's passphrase: ")?;
+                if !verifier.accepts(&passphrase) {
+                    return Err(Error::Wrong);
+                }
+            }
+            record(Event::Unlocked, &by, "")?;
+            let lifted = lockdown.end().map_err(file)?;
+            writeln!(io::stdout(), "{}", if lifted { "lifted" } else { "there was none" })?;
+        }
+        Action::Status => {
+            let Some(state) = lockdown.state().map_err(file)? else {
+                writeln!(io::stdout(), "off")?;
+                return Ok(ExitCode::SUCCESS);
+            };
+            let reason = crate::confirm::quoted(&state.reason, REASON);
+            writeln!(io::stdout(), "on since {} by {}: {reason}", state.since, state.by)?;
+            return Ok(ExitCode::from(1));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn record(event: Event, by: &str, why: &str) -> Result<(), Error> {
+    let audit = super::audit::keep(None, Redactor::default())?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(audit.note(event, by, why))?;
+    audit.end();
+    Ok(())
+}

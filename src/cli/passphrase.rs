@@ -1,0 +1,71 @@
+//! `terrarium passphrase`: what a yes of the operator needs besides being of the same user.
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use crate::confirm::passphrase::{PassphraseError, Verifier};
+use crate::sandbox::workspace;
+
+/// Sets the operator's passphrase, or takes it away.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  terrarium passphrase set")]
+pub(super) struct PassphraseCommand {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Asks for a passphrase, which approvals and the end of a lockdown need from then on. Servers that run learn of
+    /// it when they are started again.
+    #[command(after_help = "Example:\n  terrarium passphrase set")]
+    Set,
+    /// Asks for it a last time and takes it away.
+    #[command(after_help = "Example:\n  terrarium passphrase clear")]
+    Clear,
+}
+
+/// Why it stays as it is.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    #[error("there is no place for the state; hint: set HOME or XDG_STATE_HOME")]
+    Nowhere,
+    #[error(transparent)]
+    Passphrase(#[from] PassphraseError),
+    #[error("the passphrase is another")]
+    Wrong,
+    #[error("the two are not the same")]
+    Different,
+    #[error("cannot ask for the passphrase; hint: it is asked for on a terminal only")]
+    Ask(#[from] io::Error),
+}
+
+pub(super) fn run(command: PassphraseCommand) -> Result<ExitCode, Error> {
+    let directory = workspace::state_directory().ok_or(Error::Nowhere)?;
+    if let Some(verifier) = Verifier::read(&directory)? {
+        let old = rpassword::prompt_password("The passphrase there is: ")?;
+        if !verifier.accepts(&old) {
+            return Err(Error::Wrong);
+        }
+    }
+    match command.action {
+        Action::Set => {
+            let new = rpassword::prompt_password("New passphrase: ")?;
+            if new != rpassword::prompt_password("The same again: ")? {
+                return Err(Error::Different);
+            }
+            Verifier::new(&new)?.write(&directory)?;
+            writeln!(
+                io::stdout(),
+                "set; servers that run learn of it when they are started again"
+            )?;
+        }
+        Action::Clear => {
+            Verifier::remove(&directory)?;
+            writeln!(io::stdout(), "cleared")?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

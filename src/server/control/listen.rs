@@ -1,0 +1,238 @@
+//! The server's end of the control socket.
+
+use std::collections::VecDeque;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rustix::fs::FlockOperation;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
+use tokio::task::AbortHandle;
+
+use super::{About, Files, Hello, REQUEST, RESPONSE, Request, Response, SECRET, VERSION, receive, send};
+use crate::confirm::passphrase::Verifier;
+use crate::confirm::{Answer, Confirm};
+use crate::model::QuestionId;
+use crate::policy::{Channel, Digest};
+
+/// How long a peer may take to say who it is.
+const HANDSHAKE: Duration = Duration::from_secs(2);
+/// Peers that have not said it yet. One more drops the oldest, so that nobody can keep the operator out.
+const STRANGERS: usize = 32;
+/// Operators at a time.
+const OPERATORS: usize = 32;
+
+/// The socket, until it is dropped.
+#[derive(Debug)]
+pub struct Control {
+    socket: std::path::PathBuf,
+    secret: std::path::PathBuf,
+    accepting: AbortHandle,
+    _lock: File,
+}
+
+/// What operators reach.
+struct Desk {
+    confirm: Confirm,
+    about: About,
+    secret: Digest,
+    verifier: Option<Verifier>,
+    /// One passphrase at a time: each takes memory and time on purpose.
+    checking: Semaphore,
+    operators: Semaphore,
+}
+
+/// Listens in this directory. From then on the operator can be asked.
+pub fn listen(directory: &Path, confirm: &Confirm, about: About, verifier: Option<Verifier>) -> io::Result<Control> {
+    prepare(directory)?;
+    let mut secret = [0; SECRET];
+    getrandom::fill(&mut secret).map_err(io::Error::other)?;
+    let secret: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    let files = Files::of(directory, about.instance.get(..16).unwrap_or(&about.instance));
+    let mut options = fs::OpenOptions::new();
+    let mut lock = options.write(true).create_new(true).mode(0o600).open(&files.secret)?;
+    rustix::fs::flock(&lock, FlockOperation::LockExclusive)?;
+    lock.write_all(secret.as_bytes())?;
+    let listener = UnixListener::bind(&files.socket).inspect_err(|_| {
+        fs::remove_file(&files.secret).ok(); // the error that is given says it
+    })?;
+    fs::set_permissions(&files.socket, fs::Permissions::from_mode(0o600))?;
+    let desk = Arc::new(Desk {
+        confirm: confirm.clone(),
+        about,
+        secret: Digest::of(secret.as_bytes()),
+        verifier,
+        checking: Semaphore::new(1),
+        operators: Semaphore::new(OPERATORS),
+    });
+    let accepting = tokio::spawn(accept(listener, desk)).abort_handle();
+    confirm.operator_listens();
+    Ok(Control {
+        socket: files.socket,
+        secret: files.secret,
+        accepting,
+        _lock: lock,
+    })
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        self.accepting.abort();
+        for file in [&self.socket, &self.secret] {
+            fs::remove_file(file).ok(); // the next server sweeps
+        }
+    }
+}
+
+/// Makes the directory, checks that only its user can enter, and removes what dead servers left.
+fn prepare(directory: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    let found = directory.symlink_metadata()?;
+    if !found.is_dir() || found.uid() != rustix::process::geteuid().as_raw() || found.mode() & 0o077 != 0 {
+        let what = "the directory must be the server's own, closed to others (chmod 700)";
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, what));
+    }
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|found| found == "key") && !super::reach::is_live(&path) {
+            fs::remove_file(&path).ok(); // another start may have been faster
+            fs::remove_file(path.with_extension("sock")).ok(); // as above
+        }
+    }
+    Ok(())
+}
+
+async fn accept(listener: UnixListener, desk: Arc<Desk>) {
+    let mut strangers: VecDeque<(AbortHandle, Arc<AtomicBool>)> = VecDeque::new();
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "the control socket cannot accept");
+                tokio::task::yield_now().await;
+                continue;
+            }
+        };
+        strangers.retain(|(task, known)| !task.is_finished() && !known.load(Ordering::Relaxed));
+        if strangers.len() >= STRANGERS
+            && let Some((oldest, _)) = strangers.pop_front()
+        {
+            oldest.abort();
+        }
+        let known = Arc::new(AtomicBool::new(false));
+        let task = tokio::spawn(attend(stream, Arc::clone(&desk), Arc::clone(&known)));
+        strangers.push_back((task.abort_handle(), known));
+    }
+}
+
+async fn attend(mut stream: UnixStream, desk: Arc<Desk>, known: Arc<AtomicBool>) {
+    let welcomed = tokio::time::timeout(HANDSHAKE, desk.welcome(&mut stream)).await;
+    let Ok(Ok(Some(by))) = welcomed else { return };
+    known.store(true, Ordering::Relaxed);
+    let Ok(_operator) = desk.operators.try_acquire() else {
+        return;
+    };
+    if let Err(error) = desk.serve(&mut stream, &by).await {
+        tracing::debug!(%error, "an operator's connection ended");
+    }
+}
+
+impl Desk {
+    /// Who the peer is, if it may speak at all.
+    async fn welcome(&self, stream: &mut UnixStream) -> io::Result<Option<String>> {
+        let peer = stream.peer_cred()?;
+        let me = rustix::process::geteuid().as_raw();
+        let Some(hello) = receive::<Hello>(stream, REQUEST).await? else {
+            return Ok(None);
+        };
+        // Digests are compared: how long that takes says nothing of the secret.
+        if (peer.uid() != me && peer.uid() != 0) || Digest::of(hello.secret.as_bytes()) != self.secret {
+            tracing::warn!(
+                uid = peer.uid(),
+                pid = peer.pid(),
+                "a stranger was at the control socket"
+            );
+            return Ok(None);
+        }
+        if hello.version != VERSION {
+            let why = format!("this server speaks version {VERSION}; hint: use the terrarium that it was started from");
+            send(stream, &Response::Refused(why), RESPONSE).await?;
+            return Ok(None);
+        }
+        send(stream, &Response::Welcome(self.about.clone()), RESPONSE).await?;
+        Ok(Some(format!("operator:{}", peer.uid())))
+    }
+
+    async fn serve(&self, stream: &mut UnixStream, by: &str) -> io::Result<()> {
+        while let Some(request) = receive::<Request>(stream, REQUEST).await? {
+            let response = match request {
+                Request::Questions => self.questions(),
+                Request::Watch => return self.watch(stream).await,
+                Request::Answer {
+                    question,
+                    action,
+                    yes,
+                    passphrase,
+                } => {
+                    let answer = if yes { Answer::Yes } else { Answer::No };
+                    match self.answer(&question, &action, answer, passphrase, by).await {
+                        Ok(()) => Response::Done,
+                        Err(why) => Response::Refused(why),
+                    }
+                }
+            };
+            send(stream, &response, RESPONSE).await?;
+        }
+        Ok(())
+    }
+
+    fn questions(&self) -> Response {
+        Response::Questions(self.confirm.list().into_iter().map(Into::into).collect())
+    }
+
+    /// Tells of every change until the peer goes.
+    async fn watch(&self, stream: &mut UnixStream) -> io::Result<()> {
+        let mut changes = self.confirm.changes();
+        loop {
+            send(stream, &self.questions(), RESPONSE).await?;
+            tokio::select! {
+                changed = changes.changed() => changed.map_err(io::Error::other)?,
+                gone = stream.readable() => return gone,
+            }
+        }
+    }
+
+    async fn answer(
+        &self,
+        question: &str,
+        action: &str,
+        answer: Answer,
+        passphrase: Option<String>,
+        by: &str,
+    ) -> Result<(), String> {
+        if answer == Answer::Yes {
+            self.check(passphrase).await?;
+        }
+        let id = QuestionId::parse(question).ok_or("no question has such a number")?;
+        let counted = self.confirm.answer(id, action, answer, Channel::Operator, by);
+        counted.map_err(|error| error.to_string())
+    }
+
+    /// Checks the passphrase, where there is one, away from the threads that answer calls.
+    async fn check(&self, passphrase: Option<String>) -> Result<(), String> {
+        let Some(verifier) = self.verifier.clone() else {
+            return Ok(());
+        };
+        let passphrase = passphrase.ok_or("a yes needs the operator's passphrase")?;
+        let _turn = self.checking.acquire().await.map_err(|error| error.to_string())?;
+        match tokio::task::spawn_blocking(move || verifier.accepts(&passphrase)).await {
+            Ok(true) => Ok(()),
+            Ok(false) | Err(_) => Err("the passphrase is another".to_owned()),
+        }
+    }
+}

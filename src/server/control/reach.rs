@@ -1,0 +1,139 @@
+//! The operator's end of the control socket.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::FlockOperation;
+use tokio::net::UnixStream;
+
+use super::{About, Asked, Hello, REQUEST, RESPONSE, Request, Response, VERSION, receive, send};
+
+/// A server that was reached.
+#[derive(Debug)]
+pub struct Reached {
+    stream: UnixStream,
+    /// What it says of itself.
+    pub about: About,
+}
+
+/// Why a server cannot be talked with.
+#[derive(Debug, thiserror::Error)]
+pub enum ReachError {
+    /// The connection fails.
+    #[error("cannot talk with the server at {}", socket.display())]
+    Talk {
+        /// Its socket.
+        socket: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// It says no.
+    #[error("{0}")]
+    Refused(String),
+    /// It says something else than was asked for.
+    #[error("the server answers with something else; hint: use the terrarium that it was started from")]
+    Answer,
+}
+
+/// Whether the server that made this file lives: it holds a lock on it.
+pub(super) fn is_live(secret: &Path) -> bool {
+    File::open(secret).is_ok_and(|file| rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared).is_err())
+}
+
+/// All servers of this user that live, and why some of them cannot be talked with.
+pub async fn all(directory: &Path) -> Vec<Result<Reached, ReachError>> {
+    let mut secrets: Vec<PathBuf> = fs::read_dir(directory)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|found| found == "key") && is_live(path))
+        .collect();
+    secrets.sort();
+    let mut reached = Vec::new();
+    for secret in secrets {
+        reached.push(reach(&secret).await);
+    }
+    reached
+}
+
+async fn reach(secret: &Path) -> Result<Reached, ReachError> {
+    let socket = secret.with_extension("sock");
+    let talk = |source| ReachError::Talk {
+        socket: socket.clone(),
+        source,
+    };
+    let secret = fs::read_to_string(secret).map_err(talk)?;
+    let mut stream = UnixStream::connect(&socket).await.map_err(talk)?;
+    let version = VERSION;
+    send(&mut stream, &Hello { version, secret }, REQUEST)
+        .await
+        .map_err(talk)?;
+    match receive(&mut stream, RESPONSE).await.map_err(talk)? {
+        Some(Response::Welcome(about)) => Ok(Reached { stream, about }),
+        Some(Response::Refused(why)) => Err(ReachError::Refused(why)),
+        _ => Err(ReachError::Answer),
+    }
+}
+
+impl Reached {
+    /// Its questions.
+    pub async fn questions(&mut self) -> Result<Vec<Asked>, ReachError> {
+        self.ask(&Request::Questions).await?;
+        self.news().await
+    }
+
+    /// From now on [`Self::news`] gives its questions whenever they change.
+    pub async fn watch(&mut self) -> Result<(), ReachError> {
+        self.ask(&Request::Watch).await
+    }
+
+    /// The questions that it tells of next.
+    pub async fn news(&mut self) -> Result<Vec<Asked>, ReachError> {
+        match self.answer().await? {
+            Response::Questions(asked) => Ok(asked),
+            Response::Refused(why) => Err(ReachError::Refused(why)),
+            _ => Err(ReachError::Answer),
+        }
+    }
+
+    /// Says yes or no to a question as it was shown.
+    pub async fn say(&mut self, asked: &Asked, yes: bool, passphrase: Option<String>) -> Result<(), ReachError> {
+        let request = Request::Answer {
+            question: asked.id.clone(),
+            action: asked.action.clone(),
+            yes,
+            passphrase,
+        };
+        self.ask(&request).await?;
+        match self.answer().await? {
+            Response::Done => Ok(()),
+            Response::Refused(why) => Err(ReachError::Refused(why)),
+            _ => Err(ReachError::Answer),
+        }
+    }
+
+    async fn ask(&mut self, request: &Request) -> Result<(), ReachError> {
+        let sent = send(&mut self.stream, request, REQUEST).await;
+        sent.map_err(|source| self.broken(source))
+    }
+
+    async fn answer(&mut self) -> Result<Response, ReachError> {
+        match receive(&mut self.stream, RESPONSE).await {
+            Ok(Some(response)) => Ok(response),
+            Ok(None) => Err(self.broken(io::ErrorKind::UnexpectedEof.into())),
+            Err(source) => Err(self.broken(source)),
+        }
+    }
+
+    fn broken(&self, source: io::Error) -> ReachError {
+        let peer = self.stream.peer_addr().ok();
+        let socket = peer.and_then(|peer| Some(peer.as_pathname()?.to_owned()));
+        ReachError::Talk {
+            socket: socket.unwrap_or_default(),
+            source,
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! The person at the client: asked by elicitation, in either era of the protocol.
+//!
+//! Older clients are asked while their call waits. From 2026-07-28 on the call is answered with the question, and
+//! the client calls again with the answer and with a state that we sealed: it names the question and its digest, for
+//! this caller, and is worth nothing after it expires. That a yes counts once is the business of [`crate::confirm`].
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::OnceLock;
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use rmcp::RoleServer;
+use rmcp::model::{
+    CallToolRequestParams, ElicitRequest, ElicitRequestParams, ElicitResult, ElicitationAction, ElicitationSchema,
+    InputRequest, InputRequiredResult, ProtocolVersion,
+};
+use rmcp::service::RequestContext;
+use sha2::Sha256;
+
+use crate::confirm::{Answer, AskUser, Confirm, Said, Shown};
+use crate::model::QuestionId;
+use crate::policy::{Caller, Channel};
+
+/// The name of our question among a call's.
+const KEY: &str = "approval";
+/// Bytes of the key that states are sealed with.
+const SEAL: usize = 32;
+
+/// The client of one call.
+pub(super) struct Client<'a> {
+    context: &'a RequestContext<RoleServer>,
+}
+
+/// Seals what a client carries from one call to the next. (rmcp has a codec for that, which brings a second base64.)
+pub(super) struct Seal(Hmac<Sha256>);
+
+impl<'a> Client<'a> {
+    pub(super) fn of(context: &'a RequestContext<RoleServer>) -> Self {
+        Self { context }
+    }
+
+    /// Whether requests of ours reach it while a call waits.
+    fn is_legacy(&self) -> bool {
+        let version = self.context.protocol_version();
+        version.is_none_or(|version| version < ProtocolVersion::V_2026_07_28)
+    }
+}
+
+impl AskUser for Client<'_> {
+    fn can(&self) -> bool {
+        let elicitation = self.context.client_capabilities().and_then(|can| can.elicitation);
+        // Neither of the two named means forms, as before there were two.
+        elicitation.is_some_and(|modes| modes.form.is_some() || modes.url.is_none())
+    }
+
+    fn ask<'a>(&'a self, shown: &'a Shown) -> Pin<Box<dyn Future<Output = Said> + Send + 'a>> {
+        Box::pin(async move {
+            if !self.is_legacy() {
+                return Said::Later;
+            }
+            let Some(form) = form(shown) else { return Said::Nothing };
+            match self.context.peer.create_elicitation(form).await {
+                Ok(result) => said(&result),
+                Err(error) => {
+                    tracing::warn!(%error, "the client did not ask its user");
+                    Said::Nothing
+                }
+            }
+        })
+    }
+}
+
+impl Seal {
+    /// The one of this process: states do not outlive it, as questions do not. `None` without random numbers.
+    pub(super) fn of_process() -> Option<&'static Self> {
+        static SEALS: OnceLock<Option<Seal>> = OnceLock::new();
+        let make = || {
+            let mut key = [0; SEAL];
+            getrandom::fill(&mut key).ok()?;
+            Hmac::new_from_slice(&key).ok().map(Self)
+        };
+        SEALS.get_or_init(make).as_ref()
+    }
+
+    /// The question and its digest, with what proves that we wrote them for this caller and this tool. A question
+    /// knows itself when it expires.
+    fn seal(&self, caller: &Caller, tool: &str, question: &str, action: &str) -> String {
+        let proof = self.mac(caller, tool, question, action).finalize().into_bytes();
+        let proof: String = proof.iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("{question}.{action}.{proof}")
+    }
+
+    /// The question and its digest, if we wrote this for this caller and this tool.
+    fn open<'s>(&self, caller: &Caller, tool: &str, sealed: &'s str) -> Option<(&'s str, &'s str)> {
+        let mut parts = sealed.split('.');
+        let (question, action, proof) = (parts.next()?, parts.next()?, parts.next()?);
+        let mut bytes = Vec::new();
+        for pair in proof.as_bytes().chunks(2) {
+            bytes.push(u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?);
+        }
+        let fits = parts.next().is_none() && self.mac(caller, tool, question, action).verify_slice(&bytes).is_ok();
+        fits.then_some((question, action))
+    }
+
+    fn mac(&self, caller: &Caller, tool: &str, question: &str, action: &str) -> Hmac<Sha256> {
+        let mut mac = self.0.clone();
+        // None of them holds a NUL: two different lists never give the same bytes.
+        for part in ["terrarium state 1", &caller.to_string(), tool, question, action] {
+            mac.update(part.as_bytes());
+            mac.update(b"\0");
+        }
+        mac
+    }
+
+    /// The answer that makes a client ask its user and call again.
+    pub(super) fn later(&self, caller: &Caller, tool: &str, shown: &Shown) -> Option<InputRequiredResult> {
+        let state = self.seal(caller, tool, &shown.id.to_string(), &shown.action.to_string());
+        let ask = InputRequest::Elicitation(ElicitRequest::new(form(shown)?));
+        let requests = BTreeMap::from([(KEY.to_owned(), ask)]);
+        Some(InputRequiredResult::new(Some(requests), Some(state)))
+    }
+
+    /// What a client brings back counts if it is our state, of this caller and this tool. What does not count is as
+    /// if it had not been brought: the question is asked again.
+    pub(super) fn brought(&self, caller: &Caller, call: &CallToolRequestParams, confirm: &Confirm) {
+        let (Some(state), Some(responses)) = (&call.request_state, &call.input_responses) else {
+            return;
+        };
+        let Some((question, action)) = self.open(caller, &call.name, state) else {
+            tracing::warn!("a client brought a state that is not ours");
+            return;
+        };
+        let result = responses.get(KEY).cloned().map(serde_json::from_value::<ElicitResult>);
+        let Some(Ok(result)) = result else { return };
+        let answer = match said(&result) {
+            Said::Answer(answer) => answer,
+            Said::Nothing | Said::Later => Answer::No, // they closed it, and there is nobody else to wait for
+        };
+        let Some(question) = QuestionId::parse(question) else {
+            return;
+        };
+        if let Err(error) = confirm.answer(question, action, answer, Channel::User, "the user") {
+            tracing::warn!(%error, "an answer of a client's user does not count");
+        }
+    }
+}
+
+/// One box to tick, so that a client that accepts by itself is no yes.
+fn form(shown: &Shown) -> Option<ElicitRequestParams> {
+    let schema = ElicitationSchema::builder()
+        .required_bool_with("approve", |tick| {
+            tick.title("Approve exactly this, once").with_default(false)
+        })
+        .build();
+    Some(ElicitRequestParams::FormElicitationParams {
+        meta: None,
+        message: shown.preview.clone(),
+        requested_schema: schema.ok()?,
+    })
+}
+
+fn said(result: &ElicitResult) -> Said {
+    let ticked = result.content.as_ref().and_then(|content| content.get("approve"));
+    match (&result.action, ticked) {
+        (ElicitationAction::Accept, Some(serde_json::Value::Bool(true))) => Said::Answer(Answer::Yes),
+        (ElicitationAction::Accept | ElicitationAction::Decline, _) => Said::Answer(Answer::No),
+        _ => Said::Nothing,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_opens_for_its_caller_and_tool_and_with_every_byte_as_it_was() {
+        let seal = Seal::of_process().unwrap();
+        let (one, two) = (Caller::Local { uid: 1 }, Caller::Local { uid: 2 });
+        let state = seal.seal(&one, "terminal_run", "0123", "abcd");
+        assert_eq!(seal.open(&one, "terminal_run", &state), Some(("0123", "abcd")));
+        assert_eq!(seal.open(&two, "terminal_run", &state), None);
+        assert_eq!(seal.open(&one, "terminal_open", &state), None);
+        for at in 0..state.len() {
+            let mut changed = state.clone().into_bytes();
+            changed[at] ^= 1;
+            assert_eq!(
+                seal.open(&one, "terminal_run", &String::from_utf8(changed).unwrap()),
+                None,
+                "{at}"
+            );
+            assert_eq!(seal.open(&one, "terminal_run", &state[..at]), None, "{at}");
+        }
+    }
+
+    #[test]
+    fn only_a_tick_is_a_yes() {
+        let result = |value| said(&serde_json::from_value(value).unwrap());
+        let yes = serde_json::json!({"action": "accept", "content": {"approve": true}});
+        assert_eq!(result(yes), Said::Answer(Answer::Yes));
+        for content in [
+            serde_json::json!({}),
+            serde_json::json!({"approve": "true"}),
+            serde_json::json!({"approve": false}),
+        ] {
+            let accepted = serde_json::json!({"action": "accept", "content": content});
+            assert_eq!(result(accepted), Said::Answer(Answer::No));
+        }
+        assert_eq!(
+            result(serde_json::json!({"action": "decline"})),
+            Said::Answer(Answer::No)
+        );
+        assert_eq!(result(serde_json::json!({"action": "cancel"})), Said::Nothing);
+    }
+}

@@ -1,0 +1,174 @@
+//! Attacks on what the server keeps for itself, from a sandbox of the same user: the control socket and its secret, the
+//! record and its key, the lockdown. Each succeeds without the sandbox.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+
+use crate::harness::{Era, Server, fresh_directory, program};
+
+/// Says a word for each thing that it can do.
+const ATTACK: &str = r#"
+import json, os, socket, struct, sys
+state, sock, key, audit = sys.argv[1:]
+def attempt(word, what):
+    try:
+        what()
+        print(word)
+    except Exception as error:
+        print("-", type(error).__name__, error, file=sys.stderr)
+def read(path):
+    assert len(open(path, "rb").read()) > 0
+def append():
+    with open(audit, "ab") as file:
+        file.write(b"")
+def lock_down():
+    open(os.path.join(state, "terrarium", "lockdown.attack"), "w").close()
+def talk(secret):
+    s = socket.socket(socket.AF_UNIX)
+    s.settimeout(5)
+    s.connect(sock)
+    hello = json.dumps({"version": 1, "secret": secret}).encode()
+    s.sendall(struct.pack("<I", len(hello)) + hello)
+    size = s.recv(4)
+    assert len(size) == 4
+    assert b"welcome" in s.recv(65536)
+attempt("read-key", lambda: read(key))
+attempt("read-audit", lambda: read(audit))
+attempt("read-audit-key", lambda: read(os.path.join(os.path.dirname(audit), "key")))
+attempt("append-audit", append)
+attempt("write-state", lock_down)
+attempt("list-audit", lambda: os.listdir(os.path.dirname(audit)))
+attempt("welcome", lambda: talk(open(key).read()))
+attempt("welcome-without", lambda: talk("0" * 64))
+print("ran")
+"#;
+
+/// What the attack can do where nothing stops it.
+const ALL: [&str; 8] = [
+    "read-key",
+    "read-audit",
+    "read-audit-key",
+    "append-audit",
+    "write-state",
+    "list-audit",
+    "welcome",
+    "ran",
+];
+
+fn only(directory: &Path, extension: &str) -> PathBuf {
+    let paths = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    paths
+        .into_iter()
+        .find(|path| path.extension().is_some_and(|found| found == extension))
+        .unwrap()
+}
+
+fn words(output: &Output) -> Vec<String> {
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the attack, without a sandbox around it")]
+fn a_sandbox_of_the_same_user_reaches_nothing_that_the_server_keeps() {
+    let state = fresh_directory();
+    let environment: [(&str, &Path); 2] = [("XDG_STATE_HOME", &state), ("XDG_RUNTIME_DIR", &state)];
+    let mut server = Server::start_in(Era::Modern, &[], &environment);
+    server.call("terminal_list", serde_json::json!({}));
+    let control = state.join("terrarium");
+    let audit = state.join("terrarium/audit");
+    let arguments = [
+        state.clone(),
+        only(&control, "sock"),
+        only(&control, "key"),
+        only(&audit, "jsonl"),
+    ];
+    let mut free = std::process::Command::new("python3");
+    let output = free.args(["-c", ATTACK]).args(&arguments).output().unwrap();
+    assert_eq!(words(&output), ALL, "{output:?}");
+    let combinations: [&[&str]; 8] = [
+        &[],
+        &["landlock"],
+        &["mount"],
+        &["user"],
+        &["pid"],
+        &["network"],
+        &["mount", "proc"],
+        &["landlock", "network"],
+    ];
+    for lacking in combinations {
+        let workspace = fresh_directory();
+        let mut command = program();
+        command.arg("run").arg("--workspace").arg(&workspace);
+        for feature in lacking {
+            command.args(["--pretend", feature]);
+        }
+        command.args(["--", "python3", "-c", ATTACK]).args(&arguments);
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        // Below the floor nothing runs at all, which is as good.
+        let refused = output.status.code() == Some(125) && said.contains("hint: ");
+        assert!(refused || words(&output) == ["ran"], "without {lacking:?}: {output:?}");
+        if !refused && lacking.is_empty() {
+            assert_eq!(words(&output), ["ran"]);
+        }
+        fs::remove_dir_all(&workspace).unwrap();
+    }
+    assert!(!server.call("terminal_list", serde_json::json!({})).is_error);
+    server.end_input();
+    server.ended();
+    let left: Vec<_> = fs::read_dir(&control)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert!(
+        left.iter()
+            .all(|name| name != "sock" && !name.to_string_lossy().ends_with(".key")),
+        "{left:?}"
+    );
+    fs::remove_dir_all(&state).unwrap();
+}
+
+#[test]
+fn a_lockdown_holds_for_every_server_and_over_restarts_until_it_is_lifted() {
+    let state = fresh_directory();
+    let environment: [(&str, &Path); 1] = [("XDG_STATE_HOME", &state)];
+    let lockdown = |arguments: &[&str]| {
+        let mut command = program();
+        command.arg("lockdown").args(arguments).env("XDG_STATE_HOME", &state);
+        command.stdin(Stdio::null()).output().unwrap()
+    };
+    let mut before = Server::start_in(Era::Modern, &[], &environment);
+    assert!(
+        !before
+            .call("terminal_run", serde_json::json!({"command": "true"}))
+            .is_error
+    );
+    assert!(lockdown(&["on", "--reason", "a test"]).status.success());
+    let mut after = Server::start_in(Era::Legacy, &[], &environment);
+    for server in [&mut before, &mut after] {
+        let reply = server.call("terminal_run", serde_json::json!({"command": "echo ran > ran"}));
+        assert!(
+            reply.is_error && reply.text.contains("locked this down (\"a test\")"),
+            "{}",
+            reply.text
+        );
+        assert!(!server.workspace().join("ran").exists());
+        assert!(!server.call("terminal_list", serde_json::json!({})).is_error);
+    }
+    let status = lockdown(&["status"]);
+    assert_eq!(status.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&status.stdout).contains("a test"));
+    assert!(lockdown(&["off"]).status.success());
+    assert!(
+        !before
+            .call("terminal_run", serde_json::json!({"command": "true"}))
+            .is_error
+    );
+    assert_eq!(lockdown(&["status"]).status.code(), Some(0));
+    drop((before, after));
+    fs::remove_dir_all(&state).unwrap();
+}
