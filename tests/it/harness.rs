@@ -45,6 +45,8 @@ pub(crate) struct Server {
     era: Era,
     last_id: u64,
     workspace: PathBuf,
+    /// What the client says that it can.
+    capabilities: Value,
 }
 
 impl Server {
@@ -60,7 +62,13 @@ impl Server {
 
     /// The same in another environment.
     pub(crate) fn start_in(era: Era, options: &[&str], environment: &[(&str, &Path)]) -> Self {
-        Self::start_as(program(), era, options, environment)
+        Self::start_as(program(), era, options, environment, json!({}))
+    }
+
+    /// The same for a client that can ask the person before it.
+    pub(crate) fn start_for_a_person(era: Era, options: &[&str], environment: &[(&str, &Path)]) -> Self {
+        let capabilities = json!({"elicitation": {}});
+        Self::start_as(program(), era, options, environment, capabilities)
     }
 
     /// The same, executed by another program that becomes it.
@@ -69,7 +77,7 @@ impl Server {
         let mut command = host_program(wrapper[0]);
         command.args(&wrapper[1..]).arg(own.get_program());
         command.envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        Self::start_as(command, era, &[], &[])
+        Self::start_as(command, era, &[], &[], json!({}))
     }
 
     /// The same from a shell, after this command of it.
@@ -79,10 +87,16 @@ impl Server {
         let line = format!("{line}; exec \"$0\" \"$@\"");
         command.args(["-c", &line]).arg(own.get_program());
         command.envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        Self::start_as(command, Era::Modern, &[], environment)
+        Self::start_as(command, Era::Modern, &[], environment, json!({}))
     }
 
-    fn start_as(mut command: Command, era: Era, options: &[&str], environment: &[(&str, &Path)]) -> Self {
+    fn start_as(
+        mut command: Command,
+        era: Era,
+        options: &[&str],
+        environment: &[(&str, &Path)],
+        capabilities: Value,
+    ) -> Self {
         let workspace = fresh_directory();
         let mut child = command
             .args(["serve", "--workspace"])
@@ -113,6 +127,7 @@ impl Server {
             era,
             last_id: 0,
             workspace,
+            capabilities,
         };
         if era == Era::Legacy {
             server.shake_hands();
@@ -130,7 +145,8 @@ impl Server {
 
     fn shake_hands(&mut self) {
         let hello = json!({
-            "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "it", "version": "1"},
+            "protocolVersion": "2025-11-25", "capabilities": self.capabilities,
+            "clientInfo": {"name": "it", "version": "1"},
         });
         let answer = self.request("initialize", hello);
         assert_eq!(answer["result"]["protocolVersion"], "2025-11-25", "{answer}");
@@ -150,10 +166,15 @@ impl Server {
         if self.era == Era::Modern {
             let meta = &mut params["_meta"];
             meta["io.modelcontextprotocol/protocolVersion"] = "2026-07-28".into();
-            meta["io.modelcontextprotocol/clientCapabilities"] = json!({});
+            meta["io.modelcontextprotocol/clientCapabilities"] = self.capabilities.clone();
             meta["io.modelcontextprotocol/clientInfo"] = json!({"name": "it", "version": "1"});
         }
         json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params})
+    }
+
+    /// Answers a request of the server's.
+    pub(crate) fn respond(&mut self, request: &Value, result: Value) {
+        self.write(&json!({"jsonrpc": "2.0", "id": request["id"], "result": result}));
     }
 
     /// Sends a notification.

@@ -1,128 +1,38 @@
 //! `terrarium run` on a terminal, with a terminal of its own inside and the outer one as it was; and on one pipe for both outputs.
 
-use std::fs::File;
-use std::io::{Read as _, Write as _};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
-
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use rustix::fs::{Mode, OFlags};
-use rustix::termios::{OptionalActions, Termios, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
+use std::ops::{Deref, DerefMut};
 
 use crate::command::Run;
-use crate::harness::patience;
+use crate::tty::Tty;
 
 /// A terminal with `terrarium run` on it.
 struct Outer {
-    master: File,
-    slave: File,
-    child: Child,
-    before: Termios,
-    shown: String,
+    tty: Tty,
     _run: Run,
 }
 
 impl Outer {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "setsid makes the terminal the controlling one, as a shell would"
-    )]
     fn start(run: Run, argv: &[&str]) -> Self {
-        let master = rustix::pty::openpt(rustix::pty::OpenptFlags::RDWR | rustix::pty::OpenptFlags::NOCTTY).unwrap();
-        rustix::pty::grantpt(&master).unwrap();
-        rustix::pty::unlockpt(&master).unwrap();
-        let name = rustix::pty::ptsname(&master, Vec::new()).unwrap();
-        let slave = rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty()).unwrap();
-        // Not what a terminal starts with, so that putting it back can be seen.
-        let mut before = tcgetattr(&slave).unwrap();
-        before.local_modes.remove(rustix::termios::LocalModes::ECHOK);
-        tcsetattr(&slave, OptionalActions::Now, &before).unwrap();
-        let slave = File::from(slave);
-        let inner = run.command(argv);
-        let mut command = Command::new("setsid");
-        command.arg("--ctty").arg(inner.get_program()).args(inner.get_args());
-        let stdio = || Stdio::from(slave.try_clone().unwrap());
-        command
-            .env("TMPDIR", &run.tmp)
-            .stdin(stdio())
-            .stdout(stdio())
-            .stderr(stdio());
-        let outer = Self {
-            child: command.spawn().unwrap(),
-            before: tcgetattr(&slave).unwrap(),
-            master: File::from(master),
-            slave,
-            shown: String::new(),
-            _run: run,
-        };
-        outer.resize(90, 30);
-        outer
+        let tty = Tty::start(&run.command(argv));
+        Self { tty, _run: run }
     }
 
-    fn resize(&self, columns: u16, rows: u16) {
-        let size = Winsize {
-            ws_col: columns,
-            ws_row: rows,
-            ws_xpixel: 0,
-            ws_ypixel: 0,
-        };
-        tcsetwinsize(&self.master, size).unwrap();
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        self.master.write_all(bytes).unwrap();
-    }
-
-    /// Reads what there is; says whether there was any.
-    fn read(&mut self, patience: u16) -> bool {
-        use std::os::fd::AsFd as _;
-        let mut wanted = [PollFd::new(self.master.as_fd(), PollFlags::POLLIN)];
-        if poll(&mut wanted, PollTimeout::from(patience)).unwrap() == 0 {
-            return false;
-        }
-        let mut buffer = [0; 65_536];
-        let count = self.master.read(&mut buffer).unwrap();
-        self.shown.push_str(&String::from_utf8_lossy(&buffer[..count]));
-        true
-    }
-
-    fn wait_for(&mut self, text: &str) {
-        let start = Instant::now();
-        while !self.shown.contains(text) {
-            assert!(
-                start.elapsed() < patience(Duration::from_secs(20)),
-                "no {text:?} in {:?}",
-                self.shown
-            );
-            self.read(100);
-        }
-    }
-
-    /// Waits for the end; the terminal must be as it was.
-    fn end(mut self) -> (Option<i32>, String) {
-        let start = Instant::now();
-        let status = loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                break status;
-            }
-            assert!(
-                start.elapsed() < patience(Duration::from_secs(20)),
-                "it does not end: {:?}",
-                self.shown
-            );
-            self.read(20);
-        };
-        while self.read(0) {}
-        let after = tcgetattr(&self.slave).unwrap();
-        assert_eq!(format!("{after:?}"), format!("{:?}", self.before), "{:?}", self.shown);
-        (status.code(), std::mem::take(&mut self.shown))
+    fn end(self) -> (Option<i32>, String) {
+        self.tty.end()
     }
 }
 
-impl Drop for Outer {
-    fn drop(&mut self) {
-        self.child.kill().ok(); // ended already
-        self.child.wait().ok();
+impl Deref for Outer {
+    type Target = Tty;
+
+    fn deref(&self) -> &Tty {
+        &self.tty
+    }
+}
+
+impl DerefMut for Outer {
+    fn deref_mut(&mut self) -> &mut Tty {
+        &mut self.tty
     }
 }
 
@@ -210,7 +120,7 @@ fn signals_to_terrarium_end_the_command_and_put_the_terminal_in_order() {
     for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT] {
         let mut outer = outer(&["bash", "-c", "stty -echo; echo up; sleep 60"]);
         outer.wait_for("up");
-        kill(nix::unistd::Pid::from_raw(outer.child.id().cast_signed()), signal).unwrap();
+        kill(nix::unistd::Pid::from_raw(outer.pid().cast_signed()), signal).unwrap();
         assert_eq!(outer.end().0, Some(129), "{signal}");
     }
 }

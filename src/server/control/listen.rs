@@ -54,14 +54,11 @@ pub fn listen(directory: &Path, confirm: &Confirm, about: About, verifier: Optio
     getrandom::fill(&mut secret).map_err(io::Error::other)?;
     let secret: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
     let files = Files::of(directory, about.instance.get(..16).unwrap_or(&about.instance));
-    let mut options = fs::OpenOptions::new();
-    let mut lock = options.write(true).create_new(true).mode(0o600).open(&files.secret)?;
-    rustix::fs::flock(&lock, FlockOperation::LockExclusive)?;
-    lock.write_all(secret.as_bytes())?;
-    let listener = UnixListener::bind(&files.socket).inspect_err(|_| {
-        fs::remove_file(&files.secret).ok(); // the error that is given says it
+    let (lock, listener) = open(&files, &secret).inspect_err(|_| {
+        for file in [&files.socket, &files.secret] {
+            fs::remove_file(file).ok(); // the error that is given says what is wrong
+        }
     })?;
-    fs::set_permissions(&files.socket, fs::Permissions::from_mode(0o600))?;
     let desk = Arc::new(Desk {
         confirm: confirm.clone(),
         about,
@@ -78,6 +75,17 @@ pub fn listen(directory: &Path, confirm: &Confirm, about: About, verifier: Optio
         accepting,
         _lock: lock,
     })
+}
+
+/// Puts the secret in its file, locked as long as the server lives, and opens the socket.
+fn open(files: &Files, secret: &str) -> io::Result<(File, UnixListener)> {
+    let mut options = fs::OpenOptions::new();
+    let mut lock = options.write(true).create_new(true).mode(0o600).open(&files.secret)?;
+    rustix::fs::flock(&lock, FlockOperation::LockExclusive)?;
+    lock.write_all(secret.as_bytes())?;
+    let listener = UnixListener::bind(&files.socket)?;
+    fs::set_permissions(&files.socket, fs::Permissions::from_mode(0o600))?;
+    Ok((lock, listener))
 }
 
 impl Drop for Control {

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::bearer;
 use super::client::{Caller, Server};
+use crate::harness::program;
 
 const POLICY: &str = r#"
 policy:
@@ -145,4 +146,64 @@ fn a_token_of_another_name_has_none_of_the_rules() {
     );
     let token = bearer(&stranger.token);
     assert_eq!(server.get("/metrics", &[("Authorization", &token)]).status, 403);
+}
+
+/// A yes to what one caller asks is none to the same of another.
+#[test]
+fn what_was_approved_for_one_caller_is_not_for_another() {
+    let config = POLICY.replace(
+        "effect: allow",
+        "effect: confirm\n      confirm: {by: [operator, user], within: 5min}",
+    );
+    let server = Server::start_with(&[], Some(&config));
+    let (mut one, mut other) = (server.caller("one"), server.caller("other"));
+    let line = json!({"command": "echo a >> runs"});
+    one.begin_call("terminal_run", line.clone());
+    other.begin_call("terminal_run", line);
+    let mut mine = Vec::new();
+    crate::command::until("both are asked about", || {
+        let output = program().args(["approvals", "list", "--json"]).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let all = text
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        mine = all.filter(|asked| asked["server"]["pid"] == server.pid()).collect();
+        mine.len() == 2
+    });
+    let of_one = mine
+        .iter()
+        .find(|asked| asked["question"]["caller"] == "token:one")
+        .unwrap();
+    let id = of_one["question"]["id"].as_str().unwrap();
+    assert!(
+        program()
+            .args(["approvals", "approve", id])
+            .output()
+            .unwrap()
+            .status
+            .success()
+    );
+    let answer = one.connection().answer().unwrap();
+    assert_eq!(answer.message()["result"]["isError"], false, "{answer:?}");
+    let ran = std::fs::read_to_string(server.place.join("workspace/runs")).unwrap();
+    assert_eq!(ran, "a\n");
+    let waiting = mine
+        .iter()
+        .find(|asked| asked["question"]["caller"] == "token:other")
+        .unwrap();
+    let id = waiting["question"]["id"].as_str().unwrap();
+    assert!(
+        program()
+            .args(["approvals", "deny", id])
+            .output()
+            .unwrap()
+            .status
+            .success()
+    );
+    let answer = other.connection().answer().unwrap();
+    assert_eq!(answer.message()["result"]["isError"], true, "{answer:?}");
+    assert_eq!(
+        std::fs::read_to_string(server.place.join("workspace/runs")).unwrap(),
+        ran
+    );
 }

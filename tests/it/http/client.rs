@@ -80,6 +80,10 @@ impl Server {
         Self { child, address, place }
     }
 
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(super) fn port(&self) -> &str {
         self.address.rsplit(':').next().unwrap()
     }

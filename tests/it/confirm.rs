@@ -1,0 +1,288 @@
+//! A person's yes, through the real server: exactly one execution of exactly what was shown.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::command::until;
+use crate::harness::{Era, Server, fresh_directory, program};
+use crate::tty::Tty;
+
+/// A place for state with a policy that asks for everything but lists.
+pub(crate) struct Place {
+    state: PathBuf,
+    config: PathBuf,
+}
+
+impl Place {
+    pub(crate) fn new(by: &str, within: &str) -> Self {
+        let state = fresh_directory();
+        let config = state.join("terrarium.yaml");
+        let place = Self { state, config };
+        place.write(by, within, "1");
+        place
+    }
+
+    fn write(&self, by: &str, within: &str, revision: &str) {
+        let text = format!(
+            "policy:\n  revision: \"{revision}\"\n  rules:\n    - {{id: looks, effect: allow, callers: [local], tools: [terminal_list]}}\n    \
+             - {{id: asks, effect: confirm, callers: [local], tools: [terminal_run], profiles: [default], \
+             confirm: {{by: [{by}], within: {within}}}}}\n"
+        );
+        fs::write(&self.config, text).unwrap();
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::set_permissions(&self.config, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
+    pub(crate) fn server(&self, era: Era) -> Server {
+        Server::start_in(era, &["--config", self.config.to_str().unwrap()], &self.environment())
+    }
+
+    /// A server whose client can ask the person before it.
+    pub(crate) fn server_for_a_person(&self, era: Era) -> Server {
+        Server::start_for_a_person(era, &["--config", self.config.to_str().unwrap()], &self.environment())
+    }
+
+    fn environment(&self) -> [(&str, &Path); 2] {
+        [("XDG_STATE_HOME", &self.state), ("XDG_RUNTIME_DIR", &self.state)]
+    }
+
+    fn terrarium(&self, arguments: &[&str]) -> Command {
+        let mut command = program();
+        command.args(arguments).envs(self.environment()).stdin(Stdio::null());
+        command
+    }
+
+    pub(crate) fn approvals(&self, arguments: &[&str]) -> Output {
+        self.terrarium(&[&["approvals"], arguments].concat()).output().unwrap()
+    }
+
+    /// What is on record.
+    pub(crate) fn record(&self) -> Vec<Value> {
+        let output = self.terrarium(&["audit", "export", "--json"]).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// The questions that wait, once there are so many.
+    pub(crate) fn questions(&self, count: usize) -> Vec<Value> {
+        let mut open = Vec::new();
+        until("so many questions", || {
+            let output = self.approvals(&["list", "--json"]);
+            let text = String::from_utf8(output.stdout).unwrap();
+            let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+            open = lines.filter(|line| line["question"]["answered"].is_null()).collect();
+            open.len() == count
+        });
+        open
+    }
+
+    pub(crate) fn approve(&self) -> Output {
+        let question = self.questions(1).remove(0);
+        self.approvals(&["approve", id(&question)])
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.state).ok(); // what is left is in target/tmp
+    }
+}
+
+fn id(question: &Value) -> &str {
+    question["question"]["id"].as_str().unwrap()
+}
+
+/// How often [`LINE`] ran.
+pub(crate) fn runs(workspace: &Path) -> usize {
+    fs::read_to_string(workspace.join("runs")).map_or(0, |text| text.lines().count())
+}
+
+/// Leaves a trace of each time that it runs.
+pub(crate) const LINE: &str = "echo a >> runs";
+
+#[test]
+fn a_yes_runs_it_once_and_a_no_never() {
+    let place = Place::new("operator", "5min");
+    let mut server = place.server(Era::Modern);
+    let workspace = server.workspace().to_owned();
+    let call = server.send_call("terminal_run", json!({"command": LINE}));
+    let approved = place.approve();
+    let shown = String::from_utf8_lossy(&approved.stdout);
+    assert!(
+        shown.contains("| \"command\": \"echo a >> runs\"") && shown.ends_with("approved, once\n"),
+        "{shown}"
+    );
+    assert!(!server.reply(call).is_error);
+    assert_eq!(runs(&workspace), 1);
+    // The same again is asked again.
+    let call = server.send_call("terminal_run", json!({"command": LINE}));
+    let question = place.questions(1).remove(0);
+    let denied = place.approvals(&["deny", id(&question)]);
+    assert!(denied.status.success());
+    let reply = server.reply(call);
+    assert!(
+        reply.is_error && reply.text.contains("declined by operator:"),
+        "{}",
+        reply.text
+    );
+    assert_eq!(runs(&workspace), 1);
+    let late = place.approvals(&["approve", id(&question)]);
+    assert!(!late.status.success());
+}
+
+#[test]
+fn of_a_hundred_identical_calls_one_runs() {
+    let place = Place::new("operator", "5min");
+    let mut server = place.server(Era::Modern);
+    let workspace = server.workspace().to_owned();
+    let calls: Vec<u64> = (0..100)
+        .map(|_| server.send_call("terminal_run", json!({"command": LINE})))
+        .collect();
+    let other = server.send_call("terminal_run", json!({"command": "echo b >> runs"}));
+    let questions = place.questions(2);
+    let same = questions
+        .iter()
+        .find(|q| q["question"]["preview"].as_str().unwrap().contains(LINE))
+        .unwrap();
+    place.approvals(&["approve", id(same)]);
+    let done = calls.into_iter().filter(|call| !server.reply(*call).is_error).count();
+    assert_eq!((done, runs(&workspace)), (1, 1));
+    // One byte more is another question, which nobody answered.
+    assert_eq!(place.questions(1).len(), 1);
+    server.notify("notifications/cancelled", json!({"requestId": other}));
+}
+
+#[test]
+fn a_question_that_nobody_answers_in_time_runs_nothing() {
+    let place = Place::new("operator", "10s");
+    let mut server = place.server(Era::Legacy);
+    let reply = server.call("terminal_run", json!({"command": LINE}));
+    assert!(
+        reply.is_error && reply.text.contains("nobody answered"),
+        "{}",
+        reply.text
+    );
+    assert_eq!(runs(server.workspace()), 0);
+}
+
+#[test]
+fn a_client_without_elicitation_is_told_how_to_make_a_channel() {
+    for era in [Era::Legacy, Era::Modern] {
+        let place = Place::new("user", "5min");
+        let mut server = place.server(era);
+        let reply = server.call("terminal_run", json!({"command": LINE}));
+        assert!(
+            reply.is_error && reply.text.contains("a client that supports elicitation"),
+            "{}",
+            reply.text
+        );
+    }
+}
+
+#[test]
+fn another_server_knows_nothing_of_a_question() {
+    let place = Place::new("operator", "5min");
+    let (mut one, mut two) = (place.server(Era::Modern), place.server(Era::Modern));
+    let (first, second) = (
+        one.send_call("terminal_run", json!({"command": LINE})),
+        two.send_call("terminal_run", json!({"command": LINE})),
+    );
+    let questions = place.questions(2);
+    assert_ne!(questions[0]["server"]["instance"], questions[1]["server"]["instance"]);
+    let of_one = questions.iter().find(|q| q["server"]["pid"] == one.pid()).unwrap();
+    place.approvals(&["approve", id(of_one)]);
+    assert!(!one.reply(first).is_error);
+    assert_eq!((runs(one.workspace()), runs(two.workspace())), (1, 0));
+    assert_eq!(place.questions(1).len(), 1);
+    two.notify("notifications/cancelled", json!({"requestId": second}));
+}
+
+#[test]
+fn a_caller_that_asks_too_much_is_told_to_wait_and_the_queue_stays_bounded() {
+    const MOST: usize = 16;
+    let place = Place::new("operator", "5min");
+    let mut server = place.server(Era::Modern);
+    for n in 0..MOST {
+        server.send_call("terminal_run", json!({"command": format!("{LINE} {n}")}));
+    }
+    place.questions(MOST);
+    let refused = server.call("terminal_run", json!({"command": LINE}));
+    assert!(
+        refused.is_error && refused.text.contains("16 questions wait for a person"),
+        "{}",
+        refused.text
+    );
+    // An answer makes no room before it has expired, so that nobody can ask until one is given by mistake; an
+    // identical call still joins the question that waits.
+    let joined = server.send_call("terminal_run", json!({"command": format!("{LINE} 0")}));
+    let questions = place.questions(MOST);
+    let first = questions
+        .iter()
+        .find(|q| q["question"]["preview"].as_str().unwrap().contains("runs 0\""));
+    assert!(place.approvals(&["deny", id(first.unwrap())]).status.success());
+    assert!(server.reply(joined).text.contains("declined by operator:"));
+    assert!(server.call("terminal_run", json!({"command": LINE})).is_error);
+    assert_eq!(runs(server.workspace()), 0);
+}
+
+#[test]
+fn a_policy_that_changed_makes_a_yes_worth_nothing() {
+    let place = Place::new("operator", "5min");
+    let mut server = place.server(Era::Modern);
+    let call = server.send_call("terminal_run", json!({"command": LINE}));
+    place.questions(1);
+    place.write("operator", "5min", "2");
+    signal(server.pid(), "HUP");
+    until("the new policy is in force", || {
+        let revision = json!("2");
+        server.call("terminal_list", json!({}));
+        place.record().iter().any(|line| line["policy"] == revision)
+    });
+    place.approve();
+    let reply = server.reply(call);
+    assert!(reply.is_error && reply.text.contains("approval"), "{}", reply.text);
+    assert_eq!(runs(server.workspace()), 0);
+}
+
+#[test]
+fn a_yes_waits_for_the_passphrase_and_a_wrong_one_is_none() {
+    let place = Place::new("operator", "5min");
+    let mut set = Tty::start(&place.terrarium(&["passphrase", "set"]));
+    for prompt in ["New passphrase: ", "The same again: "] {
+        set.wait_for(prompt);
+        set.write(b"correct horse\r");
+    }
+    let (status, shown) = set.end();
+    assert_eq!(status, Some(0), "{shown}");
+    assert!(!shown.contains("horse"), "{shown}");
+    let mut server = place.server(Era::Modern);
+    let call = server.send_call("terminal_run", json!({"command": LINE}));
+    let question = place.questions(1).remove(0);
+    let approve = |passphrase: &[u8]| {
+        let mut tty = Tty::start(&place.terrarium(&["approvals", "approve", id(&question)]));
+        tty.wait_for("Operator's passphrase: ");
+        tty.write(&[passphrase, b"\r"].concat());
+        tty.end()
+    };
+    let (status, shown) = approve(b"wrong horse");
+    assert!(
+        status != Some(0) && shown.contains("the passphrase is another"),
+        "{shown}"
+    );
+    assert_eq!((place.questions(1).len(), runs(server.workspace())), (1, 0));
+    // The empty one is no way around it.
+    assert_ne!(approve(b"").0, Some(0));
+    let (status, shown) = approve(b"correct horse");
+    assert!(status == Some(0) && shown.contains("approved, once"), "{shown}");
+    assert!(!server.reply(call).is_error);
+    assert_eq!(runs(server.workspace()), 1);
+}
+
+#[expect(clippy::disallowed_methods, reason = "kill(1) sends signals without unsafe code")]
+fn signal(pid: u32, name: &str) {
+    let sent = Command::new("kill").args(["-s", name, &pid.to_string()]).status();
+    assert!(sent.unwrap().success());
+}
