@@ -4,7 +4,8 @@ use std::sync::LazyLock;
 
 use serde_json::{Map, Value, from_slice};
 
-use super::{Parsed, Services, ToolCall, definitions, parse};
+use super::act::parse;
+use super::{Parsed, Services, ToolCall, definitions};
 use crate::audit::Audit;
 use crate::confirm::{Confirm, Lockdown};
 use crate::limits::{Alerts, Budget, Limits};

@@ -4,6 +4,7 @@
 //! A tool turns its arguments into a request and an allowed request into an act; who may ask is the
 //! policy's business, and how a call arrives and how its answer leaves is the server's.
 
+mod act;
 mod answer;
 mod arguments;
 pub mod compat_ht;
@@ -36,6 +37,8 @@ pub use definition::{Definition, Hints, definitions};
 pub use error::ToolError;
 pub use hf::{HfTool, tools as hf_tools};
 pub use listed::{Listed, canonical, known, listed, own_name};
+
+pub(crate) use act::Parsed;
 
 use std::sync::Arc;
 
@@ -110,23 +113,6 @@ pub struct Reply {
 
 type ParseResult = Result<Parsed, ToolError>;
 type ReplyResult = Result<Reply, ToolError>;
-
-/// A call whose arguments were understood: what is asked of the policy, and what only says how the
-/// answer is to look.
-#[derive(Debug)]
-pub(crate) enum Parsed {
-    Run(Request, terminal_run::Manner),
-    Open(Request, terminal_open::Manner),
-    Exec(Request, terminal_exec::Manner),
-    Send(Request, terminal_send::Manner),
-    Snapshot(Request, terminal_snapshot::Manner),
-    Resize(Request, terminal_resize::Manner),
-    Signal(Request, terminal_signal::Manner),
-    Wait(Request, terminal_wait::Manner),
-    Read(Request, terminal_read::Manner),
-    List(Request),
-    Close(Request),
-}
 
 /// Runs one tool call. Dropping the future ends the command that it started, if any.
 pub async fn run(
@@ -297,10 +283,10 @@ async fn decide(
 }
 
 /// What a call means: its arguments as they are judged, and the request that they make.
-fn understand(services: &Services, caller: &Caller, call: ToolCall) -> Result<(Asked, Act), ToolError> {
+fn understand(services: &Services, caller: &Caller, call: ToolCall) -> Result<(Asked, act::Act), ToolError> {
     if let Some(operation) = crate::hf::operation(&call.name) {
         let (asked, meant) = hf::understand(services, operation, call.arguments)?;
-        return Ok((asked, Act::Hf(Box::new(meant))));
+        return Ok((asked, act::Act::Hf(Box::new(meant))));
     }
     let Some(tool) = definition::named(&call.name) else {
         return Err(ToolError::UnknownTool {
@@ -308,7 +294,7 @@ fn understand(services: &Services, caller: &Caller, call: ToolCall) -> Result<(A
         });
     };
     let mut arguments = arguments::canonical((tool.arguments)(), call.arguments.clone())?;
-    let (request, act) = parse(services, caller, call)?.split();
+    let (request, act) = act::parse(services, caller, call)?.split();
     let mut opened_with = None;
     if let Some(id) = request.session() {
         // A short name may be another session's tomorrow.
@@ -351,103 +337,6 @@ impl Services {
                 Ok(self.sessions.get(caller, *session)?)
             }
             Request::List | Request::Launch(_) | Request::Hf(_) => Err(ToolError::WrongGrant),
-        }
-    }
-}
-
-fn parse(services: &Services, caller: &Caller, call: ToolCall) -> Result<Parsed, ToolError> {
-    match call.name.as_str() {
-        terminal_run::NAME => terminal_run::parse(services, call.arguments),
-        terminal_open::NAME => terminal_open::parse(services, call.arguments),
-        terminal_exec::NAME => terminal_exec::parse(services, caller, call.arguments),
-        terminal_send::NAME => terminal_send::parse(services, caller, call.arguments),
-        terminal_snapshot::NAME => terminal_snapshot::parse(services, caller, call.arguments),
-        terminal_resize::NAME => terminal_resize::parse(services, caller, call.arguments),
-        terminal_signal::NAME => terminal_signal::parse(services, caller, call.arguments),
-        terminal_wait::NAME => terminal_wait::parse(services, caller, call.arguments),
-        terminal_read::NAME => terminal_read::parse(services, caller, call.arguments),
-        terminal_list::NAME => terminal_list::parse(call.arguments),
-        terminal_close::NAME => terminal_close::parse(services, caller, call.arguments),
-        _ => Err(ToolError::UnknownTool {
-            name: call.name.chars().take(64).collect(),
-        }),
-    }
-}
-
-/// What is done with a grant.
-enum Act {
-    Run(terminal_run::Manner),
-    Open(terminal_open::Manner),
-    Exec(terminal_exec::Manner),
-    Send(terminal_send::Manner),
-    Snapshot(terminal_snapshot::Manner),
-    Resize(terminal_resize::Manner),
-    Signal(terminal_signal::Manner),
-    Wait(terminal_wait::Manner),
-    Read(terminal_read::Manner),
-    List,
-    Close,
-    Hf(Box<crate::hf::Asked>),
-}
-
-impl Parsed {
-    fn split(self) -> (Request, Act) {
-        match self {
-            Self::Run(request, manner) => (request, Act::Run(manner)),
-            Self::Open(request, manner) => (request, Act::Open(manner)),
-            Self::Exec(request, manner) => (request, Act::Exec(manner)),
-            Self::Send(request, manner) => (request, Act::Send(manner)),
-            Self::Snapshot(request, manner) => (request, Act::Snapshot(manner)),
-            Self::Resize(request, manner) => (request, Act::Resize(manner)),
-            Self::Signal(request, manner) => (request, Act::Signal(manner)),
-            Self::Wait(request, manner) => (request, Act::Wait(manner)),
-            Self::Read(request, manner) => (request, Act::Read(manner)),
-            Self::List(request) => (request, Act::List),
-            Self::Close(request) => (request, Act::Close),
-        }
-    }
-}
-
-impl Act {
-    async fn apply(
-        self,
-        services: &Services,
-        caller: &Caller,
-        grant: Grant,
-        cancelled: CancellationToken,
-    ) -> Result<Reply, ToolError> {
-        match (self, grant) {
-            (Self::Run(manner), Grant::Launch(grant)) => {
-                terminal_run::apply(services, caller, grant, manner, cancelled).await
-            }
-            (Self::Open(manner), Grant::Launch(grant)) => {
-                terminal_open::apply(services, caller, grant, manner, cancelled).await
-            }
-            (Self::Exec(manner), Grant::Session(grant)) => {
-                terminal_exec::apply(services, caller, &grant, manner, cancelled).await
-            }
-            (Self::Send(manner), Grant::Session(grant)) => {
-                terminal_send::apply(services, caller, &grant, manner, cancelled).await
-            }
-            (Self::Snapshot(manner), Grant::Session(grant)) => {
-                terminal_snapshot::apply(services, caller, &grant, manner).await
-            }
-            (Self::Resize(manner), Grant::Session(grant)) => {
-                terminal_resize::apply(services, caller, &grant, manner).await
-            }
-            (Self::Signal(manner), Grant::Session(grant)) => {
-                terminal_signal::apply(services, caller, &grant, manner).await
-            }
-            (Self::Wait(manner), Grant::Session(grant)) => {
-                terminal_wait::apply(services, caller, &grant, manner, cancelled).await
-            }
-            (Self::Read(manner), Grant::Session(grant)) => terminal_read::apply(services, caller, &grant, manner).await,
-            (Self::List, Grant::Session(_)) => terminal_list::apply(services, caller).await,
-            (Self::Close, Grant::Session(grant)) => terminal_close::apply(services, caller, &grant).await,
-            (Self::Hf(asked), Grant::Hf(grant)) => hf::apply(services, &grant, &asked, cancelled).await,
-            (_, Grant::Launch(_) | Grant::Hf(_)) | (Self::Run(_) | Self::Open(_) | Self::Hf(_), Grant::Session(_)) => {
-                Err(ToolError::WrongGrant)
-            }
         }
     }
 }
