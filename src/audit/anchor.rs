@@ -4,10 +4,13 @@
 
 use std::io::{self, Write as _};
 use std::os::unix::net::UnixDatagram;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::chain::Hash;
 use super::files::Name;
@@ -19,6 +22,9 @@ const JOURNAL: &str = "/run/systemd/journal/socket";
 const IDENTIFIER: &str = "terrarium-audit";
 /// What a line of an anchor begins with.
 const WORD: &str = "terrarium-audit-anchor";
+
+/// How long a command may take: the next anchor waits for it.
+const PATIENCE: Timespec = Timespec { tv_sec: 30, tv_nsec: 0 };
 
 /// Who is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,12 +135,28 @@ fn run(words: &[String], line: &str) -> io::Result<()> {
         .stderr(Stdio::null());
     let mut child = command.spawn()?;
     if let Some(mut input) = child.stdin.take() {
-        writeln!(input, "{line}")?;
+        writeln!(input, "{line}").ok(); // how it ends says whether it read
+    }
+    if !ended(&child)? {
+        child.kill()?;
+        child.wait()?;
+        return Err(io::Error::other(format!(
+            "{program} took more than {} s",
+            PATIENCE.tv_sec
+        )));
     }
     match child.wait()? {
         status if status.success() => Ok(()),
         status => Err(io::Error::other(format!("{program} ended with {status}"))),
     }
+}
+
+/// Waits for a child's end, for as long as it may take.
+fn ended(child: &Child) -> io::Result<bool> {
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let process = pidfd_open(pid.ok_or(io::ErrorKind::NotFound)?, PidfdFlags::empty())?;
+    let mut wanted = [PollFd::new(&process, PollFlags::IN)];
+    Ok(poll(&mut wanted, Some(&PATIENCE))? > 0)
 }
 
 impl Anchored {

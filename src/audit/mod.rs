@@ -1,7 +1,7 @@
 //! The record of what was asked, decided and done, each before the next happens.
 //!
 //! An [`Entry`] goes through a call with it. Arguments are recorded as a digest and a size. What is decided is the
-//! business of [`crate::policy`]; how lines reach the disk is that of [`writer`].
+//! business of [`crate::policy`]; how lines reach the disk is that of `writer`.
 
 mod anchor;
 mod chain;
@@ -20,7 +20,7 @@ mod sync;
 mod tests;
 mod writer;
 
-pub use anchor::Anchor;
+pub use anchor::{Anchor, To};
 pub use chain::{Hash, LineError};
 pub use entry::{Closing, Decision, Entry};
 pub use record::{CallId, Event, Facts, Line, Outcome, VERSION};

@@ -12,7 +12,8 @@ use clap::{Args, Subcommand};
 use rustix::fs::inotify;
 
 use crate::audit::read::{self, Anchored};
-use crate::audit::{Audit, Line, Redactor, Settings};
+use crate::audit::{Audit, Line, Redactor};
+use crate::config::{AuditSettings, Config, ConfigError};
 use crate::model::{InstanceId, Workspace};
 use crate::sandbox::workspace;
 
@@ -23,9 +24,12 @@ use crate::sandbox::workspace;
   terrarium audit tail --follow
   terrarium audit export --json > record.jsonl")]
 pub(super) struct AuditCommand {
-    /// The directory of the record. Default: `audit` in `$XDG_STATE_HOME/terrarium`.
+    /// The directory of the record. Default: the configuration's, else `audit` in `$XDG_STATE_HOME/terrarium`.
     #[arg(long, value_name = "DIR", global = true)]
     path: Option<PathBuf>,
+    /// The configuration. Default: $XDG_CONFIG_HOME/terrarium/terrarium.yaml, if there is one.
+    #[arg(long, value_name = "FILE", env = "TERRARIUM_CONFIG", global = true)]
+    config: Option<PathBuf>,
     #[command(subcommand)]
     action: Action,
 }
@@ -76,6 +80,8 @@ enum Action {
 /// Why the record cannot be kept or read.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
+    #[error("cannot tell where the record is: {0}; hint: --path DIR names it")]
+    Config(#[from] ConfigError),
     #[error("there is no place for the audit; hint: set HOME or XDG_STATE_HOME")]
     Nowhere,
     #[error("the audit {} lies in the workspace {}; hint: choose another workspace, or another XDG_STATE_HOME", audit.display(), workspace.display())]
@@ -100,29 +106,36 @@ pub(super) enum Error {
 }
 
 /// The record of this process. It is written to from the first call on.
-pub(super) fn keep(workspace: Option<&Workspace>, redactor: Redactor) -> Result<Audit, Error> {
-    let audit = directory(None)?;
+pub(super) fn keep(kept: &AuditSettings, workspace: Option<&Workspace>, redactor: Redactor) -> Result<Audit, Error> {
+    let settings = kept.settings(usual()).ok_or(Error::Nowhere)?;
+    let audit = &settings.directory;
     if let Some(workspace) = workspace
-        && (audit.starts_with(&workspace.path) || workspace.path.starts_with(&audit))
+        && (audit.starts_with(&workspace.path) || workspace.path.starts_with(audit))
     {
-        let workspace = workspace.path.clone();
+        let (audit, workspace) = (audit.clone(), workspace.path.clone());
         return Err(Error::InWorkspace { audit, workspace });
     }
-    Ok(Audit::to_files(
-        InstanceId::random()?,
-        Settings::new(audit),
-        redactor,
-        None,
-    ))
+    let anchor = kept.anchor.clone();
+    Ok(Audit::to_files(InstanceId::random()?, settings, redactor, anchor))
 }
 
-fn directory(path: Option<PathBuf>) -> Result<PathBuf, Error> {
-    let path = path.or_else(|| Some(workspace::state_directory()?.join("audit")));
-    path.ok_or(Error::Nowhere)
+/// Where the record is unless somebody says something else.
+fn usual() -> Option<PathBuf> {
+    Some(workspace::state_directory()?.join("audit"))
+}
+
+impl AuditCommand {
+    fn directory(&self) -> Result<PathBuf, Error> {
+        if let Some(path) = &self.path {
+            return Ok(path.clone());
+        }
+        let kept = Config::find(self.config.as_deref())?.audit;
+        kept.path.or_else(usual).ok_or(Error::Nowhere)
+    }
 }
 
 pub(super) fn run(command: AuditCommand) -> Result<ExitCode, Error> {
-    let directory = directory(command.path)?;
+    let directory = command.directory()?;
     let done = match command.action {
         Action::Verify { anchors, json } => verify(&directory, anchors.as_deref(), json),
         Action::Tail { lines, follow, json } => tail(&directory, lines, follow, json),

@@ -1,12 +1,13 @@
 //! `terrarium lockdown`: refuses everything in every server of this user, until it is lifted.
 
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
 use crate::audit::{AuditError, Event, Redactor};
+use crate::config::{Config, ConfigError};
 use crate::confirm::Lockdown;
 use crate::confirm::lockdown::{REASON, State};
 use crate::confirm::passphrase::{PassphraseError, Verifier};
@@ -19,6 +20,9 @@ use crate::sandbox::workspace;
   terrarium lockdown status
   terrarium lockdown off")]
 pub(super) struct LockdownCommand {
+    /// The configuration, which says where the record is. Default: $XDG_CONFIG_HOME/terrarium/terrarium.yaml, if there is one.
+    #[arg(long, value_name = "FILE", env = "TERRARIUM_CONFIG", global = true)]
+    config: Option<PathBuf>,
     #[command(subcommand)]
     action: Action,
 }
@@ -56,6 +60,8 @@ pub(super) enum Error {
     #[error("the passphrase is another")]
     Wrong,
     #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
     Record(#[from] super::audit::Error),
     #[error(transparent)]
     Audit(#[from] AuditError),
@@ -82,7 +88,7 @@ pub(super) fn run(command: LockdownCommand) -> Result<ExitCode, Error> {
             // It holds also where the record cannot be written.
             lockdown.begin(&state).map_err(file)?;
             writeln!(io::stdout(), "locked down; terrarium lockdown off lifts it")?;
-            record(Event::Locked, &by, &reason)?;
+            record(command.config.as_deref(), Event::Locked, &by, &reason)?;
         }
         Action::Off => {
             if let Some(verifier) = Verifier::read(&directory)? {
@@ -91,7 +97,7 @@ pub(super) fn run(command: LockdownCommand) -> Result<ExitCode, Error> {
                     return Err(Error::Wrong);
                 }
             }
-            record(Event::Unlocked, &by, "")?;
+            record(command.config.as_deref(), Event::Unlocked, &by, "")?;
             let lifted = lockdown.end().map_err(file)?;
             writeln!(io::stdout(), "{}", if lifted { "lifted" } else { "there was none" })?;
         }
@@ -108,8 +114,9 @@ pub(super) fn run(command: LockdownCommand) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn record(event: Event, by: &str, why: &str) -> Result<(), Error> {
-    let audit = super::audit::keep(None, Redactor::default())?;
+fn record(config: Option<&Path>, event: Event, by: &str, why: &str) -> Result<(), Error> {
+    let config = Config::find(config)?;
+    let audit = super::audit::keep(&config.audit, None, Redactor::default())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(audit.note(event, by, why))?;
     audit.end();

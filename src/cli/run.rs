@@ -104,7 +104,7 @@ impl Run {
     async fn go(self) -> Result<ExitCode, Error> {
         let config = self.place.config()?;
         let (workspace, _held) = self.place.workspace(&config)?;
-        let audit = super::audit::keep(Some(&workspace), Redactor::default())?;
+        let audit = super::audit::keep(&config.audit, Some(&workspace), Redactor::default())?;
         let result = self.audited(&audit, &config, workspace).await;
         audit.end();
         result

@@ -163,7 +163,7 @@ impl Serve {
     ) -> Result<Services, Error> {
         let profiles = self.place.profiles(config)?;
         let policy = config.policy(&tools::known(&profiles))?;
-        let audit = super::audit::keep(Some(&workspace), redactor.clone())?;
+        let audit = super::audit::keep(&config.audit, Some(&workspace), redactor.clone())?;
         audit.policy_is(policy.revision());
         Ok(Services {
             limits: Limits::new(config.caps, among, policy.rates()),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::hf::SettingsError;
-use crate::model::ByteCount;
+use crate::model::{ByteCount, Span};
 use crate::policy::PolicyProblem;
 use crate::yaml::{FileError, OutOfRange, Place, Syntax};
 
@@ -69,6 +69,35 @@ pub enum ConfigProblem {
         least: ByteCount,
         /// The upper bound.
         most: ByteCount,
+    },
+    /// A time that is none, or too short or too long.
+    #[error("{field} is {value:?}; hint: write a time between {least} and {most}, as in 10min")]
+    Time {
+        /// The field.
+        field: &'static str,
+        /// As written.
+        value: String,
+        /// The lower bound.
+        least: Span,
+        /// The upper bound.
+        most: Span,
+    },
+    /// A command that nothing runs.
+    #[error("audit.anchor has a command and is not `to: command`; hint: change `to`, or leave the command out")]
+    NotCommand,
+    /// Nothing to run.
+    #[error("audit.anchor is `to: command` and has none; hint: add `command: [/path/of/program, argument]`")]
+    NoCommand,
+    /// Not a command.
+    #[error(
+        "audit.anchor.command is none that can be run; hint: write the absolute path of a program and its arguments, at \
+         most {most} words of {longest} bytes"
+    )]
+    Command {
+        /// Words at most.
+        most: usize,
+        /// Bytes of a word at most.
+        longest: usize,
     },
     /// Not a path.
     #[error("{field} is no path that can be meant; hint: write it absolute, from ~/, or relative to this file")]

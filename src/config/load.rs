@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::audit::AuditSettings;
 use super::error::{ConfigError, ConfigProblem};
 use super::file::{ConfigFile, LimitsFile, ServerFile};
 use crate::hf::{HfFile, Settings};
@@ -15,7 +16,7 @@ use crate::model::ByteCount;
 use crate::policy::file::PolicyFile;
 use crate::policy::{self, Known, Policy};
 use crate::session;
-use crate::yaml::{self, Fault, Setting};
+use crate::yaml::{self, At, Fault, Setting};
 
 /// A configuration as meant. The policy in it becomes one when it is known what there is.
 #[derive(Debug)]
@@ -31,6 +32,8 @@ pub struct Config {
     pub caps: Caps,
     /// The tools of Hack Forums, where there are any.
     pub hf: Option<Settings>,
+    /// How the record is kept.
+    pub audit: AuditSettings,
     policy: PolicyFile,
     /// The policy as plain JSON.
     said: Value,
@@ -90,6 +93,7 @@ impl Config {
             memory: memory(&file.server).map_err(invalid)?,
             caps: caps(&file.limits).map_err(invalid)?,
             hf: hack_forums(&file.hf).map_err(invalid)?,
+            audit: AuditSettings::load(&file.audit, &source).map_err(invalid)?,
             policy,
             said,
             source,
@@ -122,6 +126,7 @@ impl Config {
                 "sessions": self.caps.sessions,
                 "sessions_per_caller": self.caps.sessions_per_caller,
             },
+            "audit": self.audit.show(),
             "policy": self.said,
         });
         if let Some(shown) = shown.as_object_mut() {
@@ -138,7 +143,8 @@ impl Config {
             Source::Embedded => None,
             Source::File(path) => Some(path.clone()),
         };
-        file.into_iter().chain(self.profiles.clone()).collect()
+        let others = [self.profiles.clone(), self.audit.path.clone()];
+        file.into_iter().chain(others.into_iter().flatten()).collect()
     }
 }
 
@@ -159,7 +165,7 @@ pub fn users_own() -> Option<PathBuf> {
     directory.filter(|path| path.is_absolute()).map(|path| path.join(NAME))
 }
 
-fn directory(
+pub(super) fn directory(
     field: &'static str,
     setting: &Setting<String>,
     source: &Source,
@@ -193,11 +199,19 @@ fn memory(file: &ServerFile) -> Result<ByteCount, Fault<ConfigProblem>> {
     let Some(at) = file.memory.given() else {
         return Ok(session::MEMORY);
     };
-    let (least, most) = MEMORY;
+    size("server.memory", at, MEMORY)
+}
+
+/// A size between the two.
+pub(super) fn size(
+    field: &'static str,
+    at: &At<String>,
+    (least, most): (ByteCount, ByteCount),
+) -> Result<ByteCount, Fault<ConfigProblem>> {
     match at.value.parse() {
         Ok(size) if (least..=most).contains(&size) => Ok(size),
         _ => Err(at.fault(ConfigProblem::Size {
-            field: "server.memory",
+            field,
             value: at.value.chars().take(64).collect(),
             least,
             most,

@@ -2,11 +2,13 @@
 //!
 //! What a policy means is [`crate::policy`]'s business; what the other settings do is that of those who take them.
 
+mod audit;
 mod error;
 pub mod file;
 mod load;
 pub mod schema;
 
+pub use audit::AuditSettings;
 pub use error::{ConfigError, ConfigProblem};
 pub use load::{Config, Source, users_own};
 

@@ -6,7 +6,7 @@ use std::process::{Output, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Era, Server, fresh_directory, program};
+use crate::harness::{Era, Server, fresh_directory, not_tested, program};
 
 /// A place for state that goes with it.
 struct State(PathBuf);
@@ -181,7 +181,7 @@ fn a_server_that_is_killed_anywhere_leaves_a_record_that_verifies() {
 #[test]
 fn a_full_disk_refuses_calls_until_there_is_room() {
     if !rustix::process::geteuid().is_root() {
-        eprintln!("skipped: mounting a small file system needs root");
+        not_tested("only root can mount a small file system");
         return;
     }
     let state = State::new();

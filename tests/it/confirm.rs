@@ -252,8 +252,7 @@ fn a_yes_waits_for_the_passphrase_and_a_wrong_one_is_none() {
     let place = Place::new("operator", "5min");
     let mut set = Tty::start(&place.terrarium(&["passphrase", "set"]));
     for prompt in ["New passphrase: ", "The same again: "] {
-        set.wait_for(prompt);
-        set.write(b"correct horse\r");
+        set.type_secret(prompt, "correct horse");
     }
     let (status, shown) = set.end();
     assert_eq!(status, Some(0), "{shown}");
@@ -261,21 +260,20 @@ fn a_yes_waits_for_the_passphrase_and_a_wrong_one_is_none() {
     let mut server = place.server(Era::Modern);
     let call = server.send_call("terminal_run", json!({"command": LINE}));
     let question = place.questions(1).remove(0);
-    let approve = |passphrase: &[u8]| {
+    let approve = |passphrase: &str| {
         let mut tty = Tty::start(&place.terrarium(&["approvals", "approve", id(&question)]));
-        tty.wait_for("Operator's passphrase: ");
-        tty.write(&[passphrase, b"\r"].concat());
+        tty.type_secret("Operator's passphrase: ", passphrase);
         tty.end()
     };
-    let (status, shown) = approve(b"wrong horse");
+    let (status, shown) = approve("wrong horse");
     assert!(
         status != Some(0) && shown.contains("the passphrase is another"),
         "{shown}"
     );
     assert_eq!((place.questions(1).len(), runs(server.workspace())), (1, 0));
     // The empty one is no way around it.
-    assert_ne!(approve(b"").0, Some(0));
-    let (status, shown) = approve(b"correct horse");
+    assert_ne!(approve("").0, Some(0));
+    let (status, shown) = approve("correct horse");
     assert!(status == Some(0) && shown.contains("approved, once"), "{shown}");
     assert!(!server.reply(call).is_error);
     assert_eq!(runs(server.workspace()), 1);

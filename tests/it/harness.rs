@@ -73,11 +73,12 @@ impl Server {
 
     /// The same, executed by another program that becomes it.
     pub(crate) fn start_under(wrapper: &[&str], era: Era) -> Self {
-        let own = program();
-        let mut command = host_program(wrapper[0]);
-        command.args(&wrapper[1..]).arg(own.get_program());
-        command.envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        Self::start_as(command, era, &[], &[], json!({}))
+        Self::start_as(under(wrapper), era, &[], &[], json!({}))
+    }
+
+    /// The same in another environment.
+    pub(crate) fn start_under_in(wrapper: &[&str], environment: &[(&str, &Path)]) -> Self {
+        Self::start_as(under(wrapper), Era::Modern, &[], environment, json!({}))
     }
 
     /// The same from a shell, after this command of it.
@@ -318,6 +319,15 @@ pub(crate) fn program() -> Command {
     let binary = std::env::var_os("TERRARIUM_TEST_BINARY").unwrap_or(env!("CARGO_BIN_EXE_terrarium").into());
     let mut command = Command::new(binary);
     command.env("XDG_STATE_HOME", state()).env("XDG_RUNTIME_DIR", state());
+    command
+}
+
+/// The program under test, executed by another one.
+fn under(wrapper: &[&str]) -> Command {
+    let own = program();
+    let mut command = host_program(wrapper[0]);
+    command.args(&wrapper[1..]).arg(own.get_program());
+    command.envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
     command
 }
 

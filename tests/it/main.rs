@@ -5,6 +5,7 @@
 
 mod ahead;
 mod audit;
+mod audit_settings;
 mod bounds;
 mod chores;
 mod command;

@@ -1,5 +1,6 @@
 //! `terrarium run` on a terminal, with a terminal of its own inside and the outer one as it was; and on one pipe for both outputs.
 
+use std::io::Read as _;
 use std::ops::{Deref, DerefMut};
 
 use crate::command::Run;

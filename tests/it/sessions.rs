@@ -1,6 +1,5 @@
 //! What tests of interactive sessions share.
 
-
 use serde_json::{Value, json};
 
 use crate::harness::{Era, Reply, Server};

@@ -95,6 +95,15 @@ impl Tty {
         }
     }
 
+    /// Types a secret at its prompt: once the terminal shows nothing of what is typed.
+    pub(crate) fn type_secret(&mut self, prompt: &str, secret: &str) {
+        self.wait_for(prompt);
+        crate::command::until("echo is off", || {
+            !tcgetattr(&self.slave).unwrap().local_modes.contains(LocalModes::ECHO)
+        });
+        self.write(format!("{secret}\r").as_bytes());
+    }
+
     /// Waits for the end; the terminal must be as it was. Says how it ended and all that was shown.
     pub(crate) fn end(mut self) -> (Option<i32>, String) {
         let start = Instant::now();
