@@ -192,7 +192,12 @@ impl fmt::Display for Failure {
             Self::Connect(why) => write!(f, "no connection to Hack Forums ({why}); nothing was sent")?,
             Self::Broken(when) => write!(f, "the connection broke {when}")?,
             Self::Timeout(what) => write!(f, "Hack Forums took too long: {what}")?,
-            Self::TooLarge => write!(f, "the answer is larger than {} bytes", super::transport::MAX_BODY)?,
+            Self::TooLarge => write!(
+                f,
+                "the answer is larger than {} bytes or {} values",
+                super::transport::MAX_BODY,
+                super::transport::MAX_VALUES
+            )?,
             Self::Redirect(status) => write!(
                 f,
                 "Hack Forums answered {status} with another address, which is never followed"

@@ -12,7 +12,7 @@ pub mod content;
 pub mod drafts;
 pub mod error;
 #[cfg(test)]
-#[path = "../../tests/it/hf_fake.rs"]
+#[path = "../../tests/it/hf_fake/mod.rs"]
 mod fake;
 pub mod fault;
 pub mod features;
@@ -28,6 +28,7 @@ mod normalise;
 pub mod oauth;
 pub mod operations;
 pub mod rate;
+mod redact;
 pub mod request;
 #[cfg(test)]
 mod scratch;
@@ -130,19 +131,20 @@ impl Hf {
             Work::Local(local) => Ok(local::apply(&self.drafts, asked, *local)?),
             Work::Show(ask) => Ok(shape::preview(asked, ask, &self.settings.base)),
             Work::Send(ask) => {
-                let (answer, rows) = self.send(asked, ask).await?;
+                let token = self.tokens.token()?;
+                let (answer, rows) = self.send(asked, ask, &token).await?;
                 let mut reply = match ask.target {
                     None => shape::read(asked, ask, &answer, &rows, &self.settings.features)?,
                     Some(_) => shape::written(asked, ask, &rows)?,
                 };
                 shape::note_rate(&mut reply, self.rate.remaining());
+                redact::reply(&mut reply, &[token.secret()]);
                 Ok(reply)
             }
         }
     }
 
-    async fn send(&self, asked: &Asked, ask: &Ask) -> Result<(Answer, Vec<Row>), HfError> {
-        let token = self.tokens.token()?;
+    async fn send(&self, asked: &Asked, ask: &Ask, token: &Token) -> Result<(Answer, Vec<Row>), HfError> {
         let missing = token.lacks(asked.operation, &ask.fields);
         if !missing.is_empty() {
             return Err(HfError::MissingScope { missing });
@@ -152,12 +154,12 @@ impl Hf {
         }
         match &ask.target {
             None => self
-                .exchange(asked, ask, &token)
+                .exchange(asked, ask, token)
                 .await?
                 .map_err(|failure| HfError::Failed { failure }),
             Some(target) => {
                 let pending = self.journal.begin(asked.operation.tool, target, &ask.body)?;
-                match self.exchange(asked, ask, &token).await {
+                match self.exchange(asked, ask, token).await {
                     Ok(Ok(answer)) => {
                         pending.settled();
                         Ok(answer)

@@ -14,13 +14,19 @@ use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use super::address::ApiBase;
+use super::content;
 use super::error::{Failure, HfError, Message};
 use super::rate::BACK_OFF;
+use super::redact;
 use super::request::Ask;
 use super::settings::{Encoding, Settings, Timeouts};
 
 /// Bytes of an answer: a page of the longest posts has about as many.
 pub(super) const MAX_BODY: usize = 2 * 1024 * 1024;
+/// Values of an answer. A page has 30 records of some 30 fields.
+pub(super) const MAX_VALUES: usize = 10_000;
+/// Values within values that serde_json reads.
+const MAX_DEPTH: usize = 128;
 /// Connections that are kept for reads.
 const IDLE: usize = 4;
 /// How long they are kept: less than servers do.
@@ -220,7 +226,7 @@ fn understand(
         return Err(Failure::Challenge(code));
     }
     let text = match String::from_utf8(body) {
-        Ok(text) => redact(text, secrets),
+        Ok(text) => redact::text(text, secrets),
         Err(_) if status.is_success() => return Err(Failure::Malformed(code, "is not UTF-8")),
         Err(_) => String::new(),
     };
@@ -247,14 +253,21 @@ fn document(code: u16, text: String, ask: Option<&Ask>, secrets: &[&SecretString
     if text.trim().is_empty() {
         return Err(Failure::Malformed(code, "is empty"));
     }
-    let document: Value =
+    if values(&text) > MAX_VALUES {
+        return Err(Failure::TooLarge);
+    }
+    let mut document: Value =
         serde_json::from_str(&text).map_err(|_| Failure::Malformed(code, "is no JSON that can be read"))?;
+    let text = match redact::value(&mut document, secrets) {
+        true => document.to_string(), // it was spelt in another way
+        false => text,
+    };
     let Value::Object(fields) = &document else {
         return Err(Failure::Malformed(code, "is no JSON object"));
     };
     if fields.get("success").is_some_and(is_false) {
         let said = fields.get("message").and_then(Value::as_str).unwrap_or_default();
-        return Err(no(code, &redact(said.to_owned(), secrets)));
+        return Err(no(code, said, secrets));
     }
     if let Some(ask) = ask {
         let said = fields.contains_key(ask.endpoint);
@@ -277,8 +290,8 @@ fn is_false(value: &Value) -> bool {
 }
 
 /// A refusal by its message.
-fn no(code: u16, said: &str) -> Failure {
-    let message = Message::new(said);
+fn no(code: u16, said: &str, secrets: &[&SecretString]) -> Failure {
+    let message = shown(said, secrets);
     let word = said.to_ascii_uppercase();
     if word.contains("MAX_HOURLY_CALLS") {
         Failure::Rate(code, message, BACK_OFF)
@@ -293,16 +306,24 @@ fn no(code: u16, said: &str) -> Failure {
 
 /// The message of an answer that is not a success.
 fn message(text: &str, secrets: &[&SecretString]) -> Message {
+    if values(text) > MAX_VALUES {
+        return Message::new("");
+    }
     let parsed: Option<Value> = serde_json::from_str(text).ok();
     let said = parsed.as_ref().and_then(|value| {
         let keys = ["message", "error", "error_description"];
         keys.iter().find_map(|key| value.get(key)?.as_str())
     });
     match (said, parsed.is_some()) {
-        (Some(said), _) => Message::new(&redact(said.to_owned(), secrets)),
+        (Some(said), _) => shown(said, secrets),
         (None, true) => Message::new(""),
-        (None, false) => Message::new(text),
+        (None, false) => shown(text, secrets),
     }
+}
+
+/// What is shown of a message: secrets may be whole only without what is hidden between their characters.
+fn shown(said: &str, secrets: &[&SecretString]) -> Message {
+    Message::new(&redact::text(content::visible(said).into_owned(), secrets))
 }
 
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
@@ -310,19 +331,28 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
 
-/// The text without secrets that a server might send back.
-pub(super) fn redact(mut text: String, secrets: &[&SecretString]) -> String {
-    for secret in secrets {
-        let secret = secret.expose_secret();
-        if secret.len() >= SHORTEST_SECRET && text.contains(secret) {
-            text = text.replace(secret, "[redacted]");
+/// The values in a JSON text, at most: each begins after one of three characters. A short text can hold very many, and
+/// each takes a hundred times its bytes in memory.
+fn values(json: &str) -> usize {
+    let (mut inside, mut escaped, mut depth, mut count) = (false, false, 0_usize, 1);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if inside => escaped = true,
+            b'"' => inside = !inside,
+            _ if inside => {}
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            b'{' => depth += 1,
+            b'[' => (depth, count) = (depth + 1, count + 1),
+            b',' | b':' => count += 1,
+            _ => {}
+        }
+        if depth > MAX_DEPTH {
+            break; // serde_json reads no further
         }
     }
-    text
+    count
 }
-
-/// Shorter ones would hide ordinary words.
-const SHORTEST_SECRET: usize = 6;
 
 #[cfg(test)]
 mod tests {
@@ -412,7 +442,7 @@ mod tests {
 
     #[test]
     fn a_long_message_is_cut() {
-        let Err(Failure::Refused(_, message)) = Err::<(), _>(no(200, &"x\n".repeat(5000))) else {
+        let Err(Failure::Refused(_, message)) = Err::<(), _>(no(200, &"x\n".repeat(5000), &[])) else {
             panic!("another class");
         };
         assert!(message.as_str().len() <= 160 && !message.as_str().contains('\n'));

@@ -304,11 +304,23 @@ fn a_huge_answer_costs_no_memory() {
     let mut server = setting.server();
     assert!(!server.call("hf_me_read", json!({})).is_error);
     let before = peak(server.pid());
-    setting.fake.be("huge");
-    let reply = server.call("hf_posts_read", json!({"tid": 7}));
-    assert!(reply.is_error && reply.text.starts_with("too large"), "{}", reply.text);
-    let grown = peak(server.pid()) - before;
-    assert!(grown < 20 * 1024, "{grown} kB");
+    for (mode, class) in [
+        ("huge", "too large"),
+        ("many", "too large"),
+        ("many_refused", "refused"),
+        ("hugehead", "connection"),
+        ("deep", "malformed"),
+    ] {
+        setting.fake.be(mode);
+        let reply = server.call("hf_posts_read", json!({"tid": 7}));
+        assert!(
+            reply.is_error && reply.text.starts_with(class),
+            "{mode}: {}",
+            reply.text
+        );
+        let grown = peak(server.pid()) - before;
+        assert!(grown < 20 * 1024, "{mode}: {grown} kB");
+    }
 }
 
 /// The highest memory of a process so far, in kB.

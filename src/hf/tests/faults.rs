@@ -15,10 +15,11 @@ fn class(mode: &str, writes: bool) -> Option<&'static str> {
         "500" | "502" | "503" if !writes => "server: ",
         "html" if !writes => "challenge: ",
         "empty" | "badjson" | "list" | "deep" | "nonutf8" | "gzip" if !writes => "malformed: ",
-        "slow" | "drip" if !writes => "timeout: ",
-        "huge" if !writes => "too large: ",
+        "slow" | "drip" | "headdrip" | "continues" if !writes => "timeout: ",
+        "huge" | "many" if !writes => "too large: ",
+        "many_refused" => "refused: ",
         "redirect" | "redirect307" if !writes => "redirect: ",
-        "close" | "reset_after" if !writes => "connection: ",
+        "close" | "reset_after" | "hugehead" | "length" if !writes => "connection: ",
         _ => "unknown outcome: ",
     })
 }
@@ -32,7 +33,7 @@ async fn each_fault_of_each_tool_has_its_class_and_is_sent_once() {
         pair.fake.send_to(&other);
         for (tool, given) in calls() {
             // Those that wait are the same code for all tools.
-            let waits = ["slow", "drip", "huge"].contains(&mode);
+            let waits = ["slow", "drip", "huge", "headdrip", "continues", "hugehead"].contains(&mode);
             if waits && !["hf_posts_read", "hf_posts_reply"].contains(&tool) {
                 continue;
             }
@@ -173,4 +174,62 @@ async fn after_the_hourly_limit_nothing_is_sent_for_a_while() {
         assert_eq!(pair.fake.requests().len(), 1);
         assert!(pair.hf.journal.list().unwrap().is_empty());
     }
+}
+
+#[tokio::test]
+async fn odd_words_about_limits_are_taken_with_care() {
+    let table = [
+        ("Retry-After: 30", 30),
+        ("Retry-After: 0", 1),
+        ("Retry-After: 99999999999999999999", 600),
+        ("Retry-After: 18446744073709551615", 3600),
+        ("Retry-After: -5", 600),
+        ("Retry-After: 1e9", 600),
+        ("Retry-After: Fri, 31 Dec 9999 23:59:59 GMT", 600),
+        ("Retry-After: \u{e9}", 600),
+        ("X-Nothing: 1", 600),
+    ];
+    for (header, seconds) in table {
+        let pair = Pair::new();
+        pair.fake.be(&format!("header 429 {header}"));
+        let error = pair.call("hf_me_read", json!({})).await.unwrap_err();
+        assert!(
+            error.starts_with("rate: ") && error.contains(&format!("none is sent for {seconds} s")),
+            "{header}: {error}"
+        );
+    }
+    for header in ["-1", "none", "1e3", "99999999999999999999", ""] {
+        let pair = Pair::new();
+        pair.fake.be(&format!("header 200 x-rate-limit-remaining: {header}"));
+        let reply = pair.call("hf_me_read", json!({})).await.unwrap();
+        assert_eq!(reply.structured.get("rate_limit_remaining"), None, "{header}");
+        assert_eq!(pair.hf.rate.back_off(), None, "{header}");
+    }
+    let pair = Pair::new();
+    pair.fake.be("header 200 x-rate-limit-remaining: 0");
+    pair.call("hf_me_read", json!({})).await.unwrap();
+    assert!(pair.hf.rate.back_off().is_some());
+}
+
+#[tokio::test]
+async fn what_is_left_on_a_connection_is_no_answer_to_a_write() {
+    let pair = Pair::new();
+    pair.fake.be("twice");
+    for tid in 1..6 {
+        let given = json!({"tid": tid, "message": "A message", "confirm_live": true});
+        let reply = pair.call("hf_posts_reply", given).await.unwrap();
+        assert!(!reply.text.contains("666"), "{}", reply.text);
+    }
+}
+
+#[tokio::test]
+async fn the_kind_of_an_answer_is_that_of_its_bytes() {
+    let pair = Pair::new();
+    for kind in ["text/plain", "image/png", "application/x-msdownload; charset=utf-7"] {
+        pair.fake.be(&format!("header 200 Content-Type: {kind}"));
+        pair.call("hf_posts_read", json!({"tid": 7})).await.unwrap();
+    }
+    pair.fake.be("header 200 Content-Type: text/html");
+    let error = pair.call("hf_posts_read", json!({"tid": 7})).await.unwrap_err();
+    assert!(error.starts_with("challenge: "), "{error}");
 }

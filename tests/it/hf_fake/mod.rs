@@ -1,5 +1,7 @@
 //! A server that answers like Hack Forums, or as wrongly as a test wants, on a loopback port that the kernel chooses.
 
+mod http;
+
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,8 +11,11 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+pub(crate) use http::Recorded;
+use http::{huge, many, read, send};
+
 /// What the fake can do wrong, and the ways to be right.
-pub(crate) const MODES: [&str; 31] = [
+pub(crate) const MODES: [&str; 37] = [
     "ok",
     "single",
     "nums",
@@ -42,17 +47,13 @@ pub(crate) const MODES: [&str; 31] = [
     "redirect307",
     "close",
     "reset_after",
+    "headdrip",
+    "hugehead",
+    "continues",
+    "length",
+    "many",
+    "many_refused",
 ];
-
-/// A request as it came.
-#[derive(Clone, Debug)]
-pub(crate) struct Recorded {
-    pub(crate) method: String,
-    pub(crate) path: String,
-    /// Lower-case names.
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: Vec<u8>,
-}
 
 /// A fake Hack Forums.
 pub(crate) struct Fake {
@@ -208,7 +209,15 @@ impl Shared {
             "deep" => json(stream, "200 OK", &format!("{{\"posts\":{}", "[".repeat(20_000))),
             "nonutf8" => send(stream, "200 OK", "", b"{\"posts\": \"\xff\xfe\"}"),
             "gzip" => send(stream, "200 OK", "Content-Encoding: gzip\r\n", b"\x1f\x8b\x08\x00"),
-            "slow" | "drip" | "huge" | "redirect" | "redirect307" | "close" | "reset_after" => self.spoil(stream, mode),
+            "slow" | "drip" | "huge" | "redirect" | "redirect307" | "close" | "reset_after" | "headdrip"
+            | "hugehead" | "continues" | "length" => self.spoil(stream, mode),
+            "many" => json(stream, "200 OK", &many()),
+            "many_refused" => json(stream, "400 Bad Request", &many()),
+            "twice" => {
+                send(stream, "200 OK", "", answer(request, "ok").to_string().as_bytes())?;
+                json(stream, "200 OK", r#"{"posts": [{"pid": 666}]}"#)
+            }
+            _ if mode.starts_with("header ") => with_header(stream, mode, request),
             // Anything else is the body itself.
             body => json(stream, "200 OK", body),
         }
@@ -218,7 +227,26 @@ impl Shared {
     fn spoil(&self, stream: &mut TcpStream, mode: &str) -> Option<()> {
         match mode {
             "slow" => self.until_left(stream),
-            "drip" => self.drip(stream),
+            "drip" => {
+                let head = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n";
+                stream.write_all(head).ok()?;
+                self.drip(stream, b" ")
+            }
+            "headdrip" => {
+                stream.write_all(b"HTTP/1.1 200 OK\r\nx-a: ").ok()?;
+                self.drip(stream, b"a")
+            }
+            "continues" => self.drip(stream, b"HTTP/1.1 100 Continue\r\n\r\n"),
+            "hugehead" => {
+                stream.write_all(b"HTTP/1.1 200 OK\r\n").ok()?;
+                let line = format!("x-a: {}\r\n", "a".repeat(4000));
+                (0..50_000).try_for_each(|_| stream.write_all(line.as_bytes()).ok())
+            }
+            "length" => {
+                let head = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 999\r\n\r\n{}";
+                stream.write_all(head).ok()?;
+                None
+            }
             "huge" => huge(stream),
             "redirect" | "redirect307" => {
                 let status = if mode == "redirect" {
@@ -249,13 +277,10 @@ impl Shared {
         None
     }
 
-    /// A byte now and then, for ever.
-    fn drip(&self, stream: &mut TcpStream) -> Option<()> {
-        stream
-            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
-            .ok()?;
+    /// A drop now and then, for ever.
+    fn drip(&self, stream: &mut TcpStream, piece: &[u8]) -> Option<()> {
         while !self.stop.load(Ordering::SeqCst) {
-            stream.write_all(b" ").ok()?;
+            stream.write_all(piece).ok()?;
             let guard = self.paced.0.lock().unwrap();
             drop(self.paced.1.wait_timeout(guard, Duration::from_millis(20)).unwrap());
         }
@@ -263,29 +288,17 @@ impl Shared {
     }
 }
 
-/// Two hundred megabytes, if somebody takes them.
-fn huge(stream: &mut TcpStream) -> Option<()> {
-    stream
-        .write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{\"posts\":[\"")
-        .ok()?;
-    let part = vec![b'x'; 64 * 1024];
-    for _ in 0..3200 {
-        stream.write_all(&part).ok()?;
-    }
-    None
-}
-
-fn send(stream: &mut TcpStream, status: &str, headers: &str, body: &[u8]) -> Option<()> {
-    let kind = if headers.contains("Content-Type") {
-        ""
-    } else {
-        "Content-Type: application/json\r\n"
-    };
-    let head = format!(
-        "HTTP/1.1 {status}\r\n{kind}{headers}Content-Length: {}\r\n\r\n",
-        body.len()
-    );
-    stream.write_all(&[head.as_bytes(), body].concat()).ok()
+/// What was asked for, with the status and the header that the mode names.
+fn with_header(stream: &mut TcpStream, mode: &str, request: &Recorded) -> Option<()> {
+    let mut words = mode.splitn(3, ' ').skip(1);
+    let (status, header) = (words.next()?, words.next()?);
+    let body = answer(request, "ok").to_string();
+    send(
+        stream,
+        &format!("{status} Status"),
+        &format!("{header}\r\n"),
+        body.as_bytes(),
+    )
 }
 
 /// The answer to what was asked: a record with each field, or what was written.
@@ -345,39 +358,4 @@ pub(crate) fn asks(body: &str) -> Map<String, Value> {
         Some(Value::Object(asks)) => asks.clone(),
         _ => panic!("no asks in {body:?}"),
     }
-}
-
-fn read(stream: &mut TcpStream) -> Option<Recorded> {
-    let mut bytes = Vec::new();
-    let mut buffer = [0; 16 * 1024];
-    let end = loop {
-        if let Some(end) = bytes.windows(4).position(|end| end == b"\r\n\r\n") {
-            break end;
-        }
-        let read = stream.read(&mut buffer).ok().filter(|read| *read > 0)?;
-        bytes.extend_from_slice(&buffer[..read]);
-    };
-    let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
-    let mut lines = head.split("\r\n");
-    let mut first = lines.next()?.split(' ');
-    let (method, path) = (first.next()?.to_owned(), first.next()?.to_owned());
-    let headers: Vec<(String, String)> = lines
-        .filter_map(|line| line.split_once(':'))
-        .map(|(name, value)| (name.to_lowercase(), value.trim().to_owned()))
-        .collect();
-    let length: usize = headers
-        .iter()
-        .find(|(name, _)| name == "content-length")
-        .map_or(0, |(_, value)| value.parse().unwrap());
-    let mut body = bytes.split_off(end + 4);
-    while body.len() < length {
-        let read = stream.read(&mut buffer).ok().filter(|read| *read > 0)?;
-        body.extend_from_slice(&buffer[..read]);
-    }
-    Some(Recorded {
-        method,
-        path,
-        headers,
-        body,
-    })
 }
