@@ -111,6 +111,8 @@ pub(super) enum Error {
     )]
     NoHackForums,
     #[error(transparent)]
+    Secret(#[from] tools::ToolError),
+    #[error(transparent)]
     Audit(#[from] super::audit::Error),
     #[error(transparent)]
     Passphrase(#[from] PassphraseError),
@@ -138,6 +140,7 @@ impl Serve {
             .map_err(|source| Error::Runtime { source })?;
         let inside = runtime.enter();
         let services = Arc::new(self.services(&config, workspace, redactor, among)?);
+        services.hide_token()?;
         let control = control(&services)?;
         let ended = runtime.block_on(async {
             self.reload_on_hangup(&services)?;

@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::audit::redact::RedactError;
 use crate::audit::{Decision, Entry, Redactor};
 use crate::model::{InstanceId, QuestionId};
 use crate::policy::{Approval, Caller, Channel, Digest, Question, RuleId};
@@ -112,6 +113,11 @@ impl Confirm {
             redactor,
             ..Shared::default()
         }))
+    }
+
+    /// Keeps a secret of the server's own out of all texts from now on.
+    pub fn hide(&self, secret: &str) -> Result<(), RedactError> {
+        self.0.redactor.add(secret)
     }
 
     /// From now on the operator can be reached.

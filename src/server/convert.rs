@@ -9,6 +9,7 @@ use rmcp::model::{
     ToolAnnotations,
 };
 
+use crate::audit::Redactor;
 use crate::tools::resources::ResourceError;
 use crate::tools::{HfTool, Hints, Listed, Reply, ToolCall, ToolError};
 
@@ -61,21 +62,26 @@ pub(super) fn hf_tool(tool: &HfTool) -> Tool {
 
 /// An answer. What an agent can put right is a result with `isError`; only a tool that does not
 /// exist is an error of the protocol.
-pub(super) fn result(reply: Result<Reply, ToolError>) -> Result<CallToolResult, ErrorData> {
+///
+/// No secret that the server holds stands in what goes wrong. Output of terminals is as it was: a sandbox has none.
+pub(super) fn result(reply: Result<Reply, ToolError>, redactor: &Redactor) -> Result<CallToolResult, ErrorData> {
+    let clean = |text: String| redactor.clean(&text).into_owned();
     match reply {
         Ok(reply) => {
             let mut result = CallToolResult::success(vec![ContentBlock::text(reply.text)]);
             result.structured_content = Some(reply.structured);
             Ok(result)
         }
-        Err(error @ ToolError::UnknownTool { .. }) => Err(ErrorData::invalid_params(error.to_string(), None)),
-        Err(error) => Ok(CallToolResult::error(vec![ContentBlock::text(with_causes(&error))])),
+        Err(error @ ToolError::UnknownTool { .. }) => Err(ErrorData::invalid_params(clean(error.to_string()), None)),
+        Err(error) => Ok(CallToolResult::error(vec![ContentBlock::text(clean(with_causes(
+            &error,
+        )))])),
     }
 }
 
 /// Why a resource is not to be had. There is no result that could say it.
-pub(super) fn resource_error(error: &ResourceError) -> ErrorData {
-    let text = with_causes(error);
+pub(super) fn resource_error(error: &ResourceError, redactor: &Redactor) -> ErrorData {
+    let text = redactor.clean(&with_causes(error)).into_owned();
     match error {
         ResourceError::NoSuch { .. } => ErrorData::resource_not_found(text, None),
         ResourceError::Still { .. } => ErrorData::invalid_params(text, None),

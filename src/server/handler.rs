@@ -135,7 +135,7 @@ impl ServerHandler for Handler {
         request: CustomRequest,
         _context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
-        Err(convert::unknown(&request.method))
+        Err(convert::unknown(&self.services.audit.redactor().clean(&request.method)))
     }
 
     async fn call_tool(
@@ -156,7 +156,7 @@ impl ServerHandler for Handler {
         {
             return Ok(CallToolResponse::InputRequired(later));
         }
-        convert::result(reply).map(CallToolResponse::Complete)
+        convert::result(reply, self.services.audit.redactor()).map(CallToolResponse::Complete)
     }
 
     async fn list_resources(

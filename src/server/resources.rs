@@ -35,7 +35,8 @@ impl Subscriptions {
     ) -> Result<(), ErrorData> {
         self.remove(uri); // a second one takes the place of the first
         let subscription = Subscription::open(Arc::clone(services), caller.clone(), uri).await;
-        let mut subscription = subscription.map_err(|error| convert::resource_error(&error))?;
+        let mut subscription =
+            subscription.map_err(|error| convert::resource_error(&error, services.audit.redactor()))?;
         let over = CancellationToken::new();
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.insert(uri.to_owned(), over.clone().drop_guard());
@@ -100,7 +101,7 @@ pub(super) async fn listen(services: &Arc<Services>, caller: &Caller, context: S
 /// All that the caller can read.
 pub(super) async fn list(services: &Services, caller: &Caller) -> Result<ListResourcesResult, ErrorData> {
     let entries = resources::list(services, caller).await;
-    let entries = entries.map_err(|error| convert::resource_error(&error.into()))?;
+    let entries = entries.map_err(|error| convert::resource_error(&error.into(), services.audit.redactor()))?;
     let resources = entries
         .into_iter()
         .map(|entry| Resource::new(entry.uri, entry.name).with_mime_type(entry.media_type));
@@ -126,7 +127,7 @@ pub(super) async fn read(
     context: &RequestContext<RoleServer>,
 ) -> Result<ReadResourceResponse, ErrorData> {
     let contents = resources::read(services, caller, &uri, context.ct.clone()).await;
-    let contents = contents.map_err(|error| convert::resource_error(&error))?;
+    let contents = contents.map_err(|error| convert::resource_error(&error, services.audit.redactor()))?;
     let text = ResourceContents::text(contents.text, uri).with_mime_type(contents.media_type);
     Ok(ReadResourceResult::new(vec![text])
         .with_ttl_ms(0)

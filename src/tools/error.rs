@@ -2,6 +2,7 @@
 
 use super::arguments::ArgumentError;
 use crate::audit::AuditError;
+use crate::audit::redact::RedactError;
 use crate::confirm::{Locked, Unapproved};
 use crate::hf::HfError;
 use crate::limits::{BudgetError, Refused};
@@ -80,6 +81,9 @@ pub enum ToolError {
     /// The record cannot be kept.
     #[error(transparent)]
     Audit(#[from] AuditError),
+    /// The token of Hack Forums cannot be kept out of texts.
+    #[error("the token of Hack Forums is not used: {0}")]
+    Secret(#[from] RedactError),
     /// A person must agree, and is asked about calls only.
     #[error("a person must agree to this, and is asked only about calls; hint: call the tool instead")]
     NotByResource,
@@ -109,6 +113,7 @@ impl ToolError {
             Self::Hf(_) => "hack forums",
             Self::HfOff { .. } => "not offered",
             Self::Audit(_) => "audit",
+            Self::Secret(_) => "secret",
             Self::NotByResource => "confirmation",
             Self::Cancelled => "cancelled",
             Self::WrongGrant => "bug",

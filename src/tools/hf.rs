@@ -4,6 +4,7 @@
 
 use std::sync::LazyLock;
 
+use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
@@ -84,6 +85,7 @@ pub(super) fn understand(
 ) -> Result<(Asked, hf::Asked), ToolError> {
     let off = ToolError::HfOff { tool: operation.tool };
     let hf = services.hf.as_ref().ok_or(off)?;
+    services.hide_token()?; // it may be another one since the last call
     if !operation.is_offered(&hf.settings().features) {
         return Err(ToolError::HfOff { tool: operation.tool });
     }
@@ -115,8 +117,22 @@ pub(super) async fn apply(
         reply = hf.apply(grant, asked) => reply?,
         () = cancelled.cancelled() => return Err(ToolError::Cancelled),
     };
+    let redactor = services.audit.redactor();
+    let mut structured = reply.structured;
+    redactor.clean_json(&mut structured);
     Ok(Reply {
-        text: reply.text,
-        structured: reply.structured,
+        text: redactor.clean(&reply.text).into_owned(),
+        structured,
     })
+}
+
+impl Services {
+    /// Looks for the token of Hack Forums, if there is one, in all that leaves from now on.
+    pub fn hide_token(&self) -> Result<(), ToolError> {
+        let token = self.hf.as_ref().and_then(|hf| hf.tokens().token().ok());
+        match token {
+            Some(token) => Ok(self.audit.redactor().add(token.secret().expose_secret())?),
+            None => Ok(()), // whoever needs it says why there is none
+        }
+    }
 }

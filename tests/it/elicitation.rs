@@ -101,6 +101,11 @@ fn an_answer_to_one_call_is_none_to_another() {
     let workspace = server.workspace().to_owned();
     let sealed = state(&call(&mut server, LINE, None));
     let yes = || answer(&json!(true));
+    // The right question and digest with a proof that is not ours.
+    let (question, _) = sealed.as_str().unwrap().rsplit_once('.').unwrap();
+    let forged = json!(format!("{question}.{}", "0".repeat(64)));
+    assert_eq!(state(&call(&mut server, LINE, Some((&forged, yes())))), sealed);
+    assert_eq!(runs(&workspace), 0);
     // A yes to one command with another one: that one is asked about.
     let other = state(&call(&mut server, "echo b >> runs", Some((&sealed, yes()))));
     assert_ne!(other, sealed);

@@ -172,3 +172,78 @@ fn a_lockdown_holds_for_every_server_and_over_restarts_until_it_is_lifted() {
     drop((before, after));
     fs::remove_dir_all(&state).unwrap();
 }
+
+/// A secret that the server is given.
+const CANARY: &str = "canary_0123456789abcdefCANARY";
+
+/// Calls whose errors repeat what the caller wrote.
+fn echoes() -> [(&'static str, serde_json::Value); 7] {
+    [
+        (CANARY, serde_json::json!({})),
+        ("terminal_run", serde_json::json!({"command": "true", CANARY: 1})),
+        (
+            "terminal_run",
+            serde_json::json!({"command": "true", "profile": CANARY}),
+        ),
+        ("terminal_run", serde_json::json!({"command": "true", "cwd": CANARY})),
+        ("terminal_read", serde_json::json!({"session": CANARY})),
+        ("hf_users_read", serde_json::json!({CANARY: CANARY})),
+        ("hf_me", serde_json::json!({})),
+    ]
+}
+
+/// Whoever sends a secret that the server holds, to see where it comes out again, finds it nowhere: not in answers, not in the
+/// log of everything, not in the record.
+#[test]
+fn a_secret_that_the_server_holds_comes_out_nowhere() {
+    let state = fresh_directory();
+    let (config, log) = (state.join("terrarium.yaml"), state.join("log"));
+    let rule = "{id: all, effect: allow, callers: [local], tools: [\"*\"], profiles: [default]}";
+    let text = format!(
+        "hf: {{profile: reader, api_base: \"http://127.0.0.1:9\"}}\npolicy:\n  revision: \"1\"\n  rules: [{rule}]\n"
+    );
+    fs::write(&config, text.replace("\"*\"", "\"terminal_*\", \"hf_*\"")).unwrap();
+    let environment: [(&str, &Path); 4] = [
+        ("XDG_STATE_HOME", &state),
+        ("TERRARIUM_CONFIG", &config),
+        ("TERRARIUM_LOG", Path::new("trace")),
+        ("TERRARIUM_HF_TOKEN", Path::new(CANARY)),
+    ];
+    let mut server = Server::start_below(&format!("exec 2>{}", log.display()), &environment);
+    let mut said = String::new();
+    for (tool, arguments) in echoes() {
+        let params = serde_json::json!({"name": tool, "arguments": arguments});
+        said.push_str(&server.request("tools/call", params).to_string());
+    }
+    said.push_str(&server.request(CANARY, serde_json::json!({})).to_string());
+    let uri = format!("terrarium://sessions/{CANARY}/screen");
+    said.push_str(
+        &server
+            .request("resources/read", serde_json::json!({"uri": uri}))
+            .to_string(),
+    );
+    server.end_input();
+    server.ended();
+    assert!(
+        said.matches("[redacted]").count() >= 4 && !said.contains(CANARY),
+        "{said}"
+    );
+    let logged = fs::read_to_string(&log).unwrap();
+    let (found, line) = (
+        logged.matches("[redacted]").count(),
+        logged.lines().find(|line| line.contains(CANARY)),
+    );
+    assert!(found >= 8 && line.is_none(), "{found} {line:?}");
+    let mut output = program();
+    output.args(["audit", "export", "--json"]).envs(environment);
+    let record = String::from_utf8(output.output().unwrap().stdout).unwrap();
+    assert!(
+        record.contains("\"tool\":\"[redacted]\"") && !record.contains(CANARY),
+        "{record}"
+    );
+    for file in fs::read_dir(state.join("terrarium/audit")).unwrap() {
+        let bytes = fs::read(file.unwrap().path()).unwrap();
+        assert!(!String::from_utf8_lossy(&bytes).contains(CANARY));
+    }
+    fs::remove_dir_all(&state).unwrap();
+}

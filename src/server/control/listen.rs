@@ -53,6 +53,7 @@ pub fn listen(directory: &Path, confirm: &Confirm, about: About, verifier: Optio
     let mut secret = [0; SECRET];
     getrandom::fill(&mut secret).map_err(io::Error::other)?;
     let secret: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    confirm.hide(&secret).map_err(io::Error::other)?;
     let files = Files::of(directory, about.instance.get(..16).unwrap_or(&about.instance));
     let (lock, listener) = open(&files, &secret).inspect_err(|_| {
         for file in [&files.socket, &files.secret] {
