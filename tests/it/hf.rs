@@ -57,8 +57,30 @@ impl Setting {
             &[
                 ("TERRARIUM_HF_TOKEN", TOKEN.as_ref()),
                 ("XDG_STATE_HOME", self.directory.as_path()),
+                ("XDG_RUNTIME_DIR", self.directory.as_path()),
             ],
         )
+    }
+
+    /// `terrarium approvals` for the servers here.
+    pub(crate) fn approvals(&self, arguments: &[&str]) -> Output {
+        let mut command = program();
+        command
+            .arg("approvals")
+            .args(arguments)
+            .env("XDG_STATE_HOME", &self.directory)
+            .env("XDG_RUNTIME_DIR", &self.directory);
+        command.output().unwrap()
+    }
+
+    /// The names of the questions that wait.
+    pub(crate) fn questions(&self) -> Vec<String> {
+        let list = String::from_utf8(self.approvals(&["list", "--json"]).stdout).unwrap();
+        let lines = list.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines
+            .filter(|line| line["question"]["answered"].is_null())
+            .map(|line| line["question"]["id"].as_str().unwrap().to_owned())
+            .collect()
     }
 
     /// One of our subcommands, with its state here.

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use crate::command::until;
 use crate::harness::{Era, Server, program};
 use crate::hf::{ALL, Setting, TOKEN, writes};
-use crate::hf_fake::{Fake, MODES};
+use crate::hf_fake::{Fake, MODES, asks};
 
 #[test]
 fn no_byte_of_the_token_comes_out() {
@@ -192,4 +193,41 @@ fn a_profile_on_the_command_line_narrows_and_never_widens() {
     let refused = setting.command(&["serve", "--hf-profile", "reader"]);
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(!refused.status.success() && said.contains("section `hf`"), "{said}");
+}
+
+#[test]
+fn an_approved_write_is_sent_once_as_it_was_shown_and_a_denied_one_never() {
+    let rule = "{id: write, effect: confirm, callers: [local], tools: [hf_posts_reply], confirm: {by: [operator], \
+                within: 5min}}";
+    let setting = Setting::new(&[rule]);
+    let mut server = setting.server();
+    let given = json!({"tid": 7, "message": "**bold** x", "message_format": "markdown", "confirm_live": true});
+    let question = || {
+        let mut open = Vec::new();
+        until("a question", || {
+            open = setting.questions();
+            open.len() == 1
+        });
+        open.remove(0)
+    };
+    let call = server.send_call("hf_posts_reply", given.clone());
+    let id = question();
+    assert!(setting.fake.requests().is_empty());
+    let approved = setting.approvals(&["approve", &id]);
+    let shown = String::from_utf8_lossy(&approved.stdout).into_owned();
+    assert!(shown.contains("[b]bold[/b] x") && !shown.contains("FAKE"), "{shown}");
+    let reply = server.reply(call);
+    assert!(!reply.is_error, "{}", reply.text);
+    let sent = setting.fake.requests();
+    assert_eq!(sent.len(), 1);
+    let body = asks(std::str::from_utf8(&sent[0].body).unwrap());
+    assert_eq!(body["posts"], json!({"_tid": 7, "_message": "[b]bold[/b] x"}));
+    let call = server.send_call("hf_posts_reply", given.clone());
+    setting.approvals(&["deny", &question()]);
+    let reply = server.reply(call);
+    assert!(reply.is_error && reply.text.contains("declined"), "{}", reply.text);
+    let mut nearly = given;
+    nearly["confirm_live"] = json!("true");
+    assert!(server.call("hf_posts_reply", nearly).is_error);
+    assert!(setting.questions().is_empty() && setting.fake.requests().is_empty());
 }
