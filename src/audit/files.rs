@@ -6,8 +6,8 @@
 
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -15,6 +15,7 @@ use rustix::fs::FlockOperation;
 
 use super::chain::{self, Hash, LINE};
 use super::key::KEY;
+use crate::kernel::own_file;
 
 /// The name of the file with the key.
 const KEY_FILE: &str = "key";
@@ -106,28 +107,6 @@ pub fn list(directory: &Path) -> io::Result<Vec<Found>> {
     Ok(found)
 }
 
-/// Makes the directory if it is not there, and checks that nobody else can look into it.
-pub(super) fn prepare(directory: &Path) -> io::Result<()> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-    check(directory)
-}
-
-/// Checks that a directory is ours and closed to others.
-pub(super) fn check(directory: &Path) -> io::Result<()> {
-    let found = directory.symlink_metadata()?;
-    let wrong = |what: &str| Err(io::Error::new(io::ErrorKind::PermissionDenied, what.to_owned()));
-    if !found.is_dir() {
-        return wrong("it is no directory");
-    }
-    if found.uid() != rustix::process::geteuid().as_raw() {
-        return wrong("it belongs to another user");
-    }
-    if found.mode() & 0o077 != 0 {
-        return wrong("others can enter it: chmod 700 it");
-    }
-    Ok(())
-}
-
 /// Makes a new file and locks it.
 pub(super) fn create(path: &Path) -> io::Result<File> {
     let mut options = options();
@@ -199,19 +178,10 @@ pub(super) fn stop(file: &File) -> io::Result<Option<Stop>> {
 pub(super) fn key(directory: &Path) -> io::Result<[u8; KEY]> {
     let path = directory.join(KEY_FILE);
     for _ in 0..2 {
-        match fs::OpenOptions::new().read(true).custom_flags(nofollow()).open(&path) {
-            Ok(mut file) => {
-                let found = file.metadata()?;
-                if found.mode() & 0o077 != 0 || found.uid() != rustix::process::geteuid().as_raw() {
-                    let what = "the key can be read by others: remove it, or chmod 600 it";
-                    return Err(io::Error::new(io::ErrorKind::PermissionDenied, what));
-                }
-                let mut key = [0; KEY];
-                file.read_exact(&mut key)?;
-                return Ok(key);
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => make_key(directory, &path)?,
-            Err(error) => return Err(error),
+        match own_file::read(&path, KEY as u64) {
+            Ok(bytes) => return <[u8; KEY]>::try_from(bytes).map_err(|_| io::ErrorKind::InvalidData.into()),
+            Err(error) if error.is_missing() => make_key(directory, &path)?,
+            Err(error) => return Err(error.into()),
         }
     }
     Err(io::ErrorKind::ResourceBusy.into())

@@ -34,6 +34,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use serde_json::{Map, Value};
 
+use crate::kernel::own_file;
 use crate::model::InstanceId;
 use crate::policy::Caller;
 use key::{Digest, Key};
@@ -177,7 +178,9 @@ impl Audit {
             Some(key) => key,
             None => {
                 let directory = &files.writer.settings().directory;
-                let read = files::prepare(directory).and_then(|()| files::key(directory));
+                let read = own_file::make_directory(directory)
+                    .map_err(io::Error::from)
+                    .and_then(|()| files::key(directory));
                 let bytes = read.map_err(|source| WriteError {
                     directory: directory.clone(),
                     source,
@@ -238,7 +241,7 @@ fn hint(error: &io::Error) -> &'static str {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free space on its file system",
         io::ErrorKind::FileTooLarge => "raise the limit on file sizes (ulimit -f) of the server",
         io::ErrorKind::NotFound => "put the directory back, closed to others (mkdir -m 700)",
-        io::ErrorKind::PermissionDenied => "the directory must be the server's own, closed to others (chmod 700)",
+        io::ErrorKind::PermissionDenied => "it must be the server's own, and closed to others",
         io::ErrorKind::ReadOnlyFilesystem => "make its file system writable, or choose another audit.path",
         _ => "see that its file system works, or choose another audit.path",
     }

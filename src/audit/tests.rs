@@ -132,7 +132,7 @@ async fn nobody_else_can_read_it() {
     drop(audit);
     fs::set_permissions(&place.0, fs::Permissions::from_mode(0o755)).unwrap();
     let error = call(&place.audit()).await.unwrap_err().to_string();
-    assert!(error.contains("others can enter it: chmod 700 it"), "{error}");
+    assert!(error.contains("hint: chmod 0700"), "{error}");
 }
 
 #[tokio::test]

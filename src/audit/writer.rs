@@ -16,6 +16,7 @@ use super::record::{Event, Line, TEXT, VERSION};
 use super::redact::Redactor;
 use super::settings::Settings;
 use super::sync::{Synced, Syncer, Ticket};
+use crate::kernel::own_file;
 use crate::model::InstanceId;
 
 /// Closing lines that are kept to be written later. More are lost, which the line that comes next says.
@@ -160,7 +161,7 @@ impl Writer {
             state.gone = Some((open.name, open.head));
             state.open = None;
             // This line is refused, so that somebody sees it; the next one goes to another file.
-            files::check(&self.settings.directory)?;
+            own_file::check_directory(&self.settings.directory)?;
             return Err(io::Error::new(
                 io::ErrorKind::NotFound,
                 "its file was removed or renamed",
@@ -178,9 +179,9 @@ impl Writer {
     fn open(&self, state: &mut State) -> io::Result<()> {
         let directory = &self.settings.directory;
         if state.made {
-            files::check(directory)?;
+            own_file::check_directory(directory)?;
         } else {
-            files::prepare(directory)?;
+            own_file::make_directory(directory)?;
             state.made = true;
         }
         let (name, file, stop) = match self.adopt()? {

@@ -1,14 +1,17 @@
 //! Lockdown: a file that every server of this user looks at before each decision, and that no restart lifts.
 
 use std::fs;
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::kernel::own_file;
+
 /// The file's name in the directory of state.
 const FILE: &str = "lockdown";
+/// Bytes of the file at most.
+const MOST: u64 = 16 << 10;
 /// Bytes of a reason that are kept.
 pub const REASON: usize = 500;
 
@@ -68,10 +71,10 @@ impl Lockdown {
     /// What is known of it, if there is one.
     pub fn state(&self) -> io::Result<Option<State>> {
         let Some(file) = &self.file else { return Ok(None) };
-        match fs::read(file) {
+        match own_file::read(file, MOST) {
             Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
+            Err(error) if error.is_missing() => Ok(None),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -80,15 +83,8 @@ impl Lockdown {
         let Some(file) = &self.file else {
             return Err(io::ErrorKind::NotFound.into());
         };
-        let directory = file.parent().unwrap_or(Path::new("/"));
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-        let new = directory.join(format!("{FILE}.{}", std::process::id()));
-        let mut options = fs::OpenOptions::new();
-        let mut written = options.write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-        written.write_all(&serde_json::to_vec(state)?)?;
-        written.sync_all()?;
-        fs::rename(&new, file)?;
-        fs::File::open(directory)?.sync_all()
+        own_file::make_directory(file.parent().unwrap_or(Path::new("/")))?;
+        Ok(own_file::replace(file, &serde_json::to_vec(state)?)?)
     }
 
     /// Lifts it. Says whether there was one.

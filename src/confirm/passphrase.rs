@@ -3,16 +3,19 @@
 //! Only a verifier is kept (argon2id). A server reads it when it starts: taking the file away later opens nothing.
 
 use std::fs;
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 
+use crate::kernel::own_file::{self, FileError};
+
 /// The file's name in the directory of state.
 const FILE: &str = "passphrase";
+/// Bytes of the file at most.
+const MOST: u64 = 4 << 10;
 /// Characters of the shortest passphrase that is taken.
 pub const SHORTEST: usize = 8;
 /// Bytes of the longest.
@@ -29,14 +32,8 @@ pub enum PassphraseError {
     #[error("a passphrase has at least {SHORTEST} characters and at most {LONGEST} bytes")]
     Length,
     /// The file cannot be read or written.
-    #[error("cannot use {}", path.display())]
-    File {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The file holds no verifier.
     #[error("{} holds no verifier of a passphrase; hint: set it again with `terrarium passphrase set`", path.display())]
     Content {
@@ -52,11 +49,14 @@ impl Verifier {
     /// Reads it from a directory of state; `None` where no passphrase is set.
     pub fn read(state: &Path) -> Result<Option<Self>, PassphraseError> {
         let path = state.join(FILE);
-        match fs::read_to_string(&path) {
-            Ok(text) if PasswordHash::new(text.trim()).is_ok() => Ok(Some(Self(text.trim().to_owned()))),
-            Ok(_) => Err(PassphraseError::Content { path }),
-            Err(source) if source.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(PassphraseError::File { path, source }),
+        let bytes = match own_file::read(&path, MOST) {
+            Err(error) if error.is_missing() => return Ok(None),
+            bytes => bytes?,
+        };
+        let text = String::from_utf8(bytes).unwrap_or_default();
+        match PasswordHash::new(text.trim()) {
+            Ok(_) => Ok(Some(Self(text.trim().to_owned()))),
+            Err(_) => Err(PassphraseError::Content { path }),
         }
     }
 
@@ -72,27 +72,15 @@ impl Verifier {
 
     /// Puts it in place of whatever was there.
     pub fn write(&self, state: &Path) -> Result<(), PassphraseError> {
-        let path = state.join(FILE);
-        let new = state.join(format!("{FILE}.{}", std::process::id()));
-        let write = || {
-            fs::DirBuilder::new().recursive(true).mode(0o700).create(state)?;
-            let mut options = fs::OpenOptions::new();
-            let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-            file.write_all(self.0.as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&new, &path)
-        };
-        write().map_err(|source| PassphraseError::File {
-            path: path.clone(),
-            source,
-        })
+        own_file::make_directory(state)?;
+        Ok(own_file::replace(&state.join(FILE), self.0.as_bytes())?)
     }
 
     /// Takes it away.
     pub fn remove(state: &Path) -> Result<(), PassphraseError> {
         let path = state.join(FILE);
         match fs::remove_file(&path) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(PassphraseError::File { path, source }),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(FileError::io("remove", &path)(error).into()),
             _ => Ok(()),
         }
     }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::files::{self, FileError};
+use crate::kernel::own_file::{self, FileError};
 
 /// Digits of a draft's name.
 pub const ID_DIGITS: usize = 32;
@@ -166,7 +166,7 @@ impl Drafts {
 
     /// Keeps a new draft.
     pub fn save(&self, draft: &Draft) -> Result<(), DraftError> {
-        files::make_directory(&self.directory)?;
+        own_file::make_directory(&self.directory)?;
         let _lock = self.lock()?;
         if self.names()?.len() >= MAX_DRAFTS {
             return Err(DraftError::Full);
@@ -180,7 +180,7 @@ impl Drafts {
             return Err(DraftError::Missing);
         }
         let path = self.directory.join(format!("{id}.json"));
-        let bytes = match files::read(&path, MAX_FILE) {
+        let bytes = match own_file::read(&path, MAX_FILE) {
             Err(error) if error.is_missing() => return Err(DraftError::Missing),
             other => other?,
         };
@@ -207,7 +207,7 @@ impl Drafts {
             Some("txt") => None,
             _ => return Err(DraftError::Source),
         };
-        let bytes = match files::read(&self.directory.join(name), MAX_SOURCE) {
+        let bytes = match own_file::read(&self.directory.join(name), MAX_SOURCE) {
             Err(FileError::Large { .. }) => return Err(DraftError::Source),
             Err(error) if error.is_missing() => return Err(DraftError::Missing),
             other => other?,
@@ -237,7 +237,7 @@ impl Drafts {
 
     /// Changes what is noted about a draft.
     pub fn update(&self, id: &str, change: impl FnOnce(&mut Notes)) -> Result<Draft, DraftError> {
-        files::make_directory(&self.directory)?;
+        own_file::make_directory(&self.directory)?;
         let _lock = self.lock()?;
         let mut draft = self.by_id(id)?;
         change(&mut draft.metadata);
@@ -260,15 +260,15 @@ impl Drafts {
             path: path.clone(),
             source,
         })?;
-        Ok(files::replace(&path, &json)?)
+        Ok(own_file::replace(&path, &json)?)
     }
 
     /// Keeps other processes from changing drafts until it is dropped.
     fn lock(&self) -> Result<fs::File, DraftError> {
         let path = self.directory.join(".lock");
-        let file = match files::create(&path) {
+        let file = match own_file::create(&path) {
             Ok(file) => file,
-            Err(_) => files::open(&path)?,
+            Err(_) => own_file::open(&path)?,
         };
         file.lock().map_err(FileError::io("lock", &path))?;
         Ok(file)
@@ -346,7 +346,7 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hf::scratch::Scratch;
+    use crate::kernel::scratch::Scratch;
 
     fn drafts(scratch: &Scratch) -> Drafts {
         Drafts::new(scratch.path().join("drafts"))
@@ -395,7 +395,7 @@ mod tests {
     fn no_path_leads_out_of_the_directory() {
         let scratch = Scratch::new();
         let drafts = drafts(&scratch);
-        files::make_directory(drafts.directory()).unwrap();
+        own_file::make_directory(drafts.directory()).unwrap();
         for path in ["../x.json", "/etc/hosts", "a/b.md", ".lock", "", "..", "x.json\0"] {
             assert!(matches!(drafts.by_path(path), Err(DraftError::Path)), "{path:?}");
             assert!(matches!(drafts.source(path), Err(DraftError::Path)), "{path:?}");

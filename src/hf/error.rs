@@ -4,8 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use super::content;
-use super::files::FileError;
 use super::token::TokenError;
+use crate::kernel::own_file::FileError;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::error::HfError;
-use super::files::{self, FileError};
+use crate::kernel::own_file::{self, FileError};
 
 /// Digits of an entry's name.
 const ID_DIGITS: usize = 16;
@@ -60,10 +60,10 @@ impl Journal {
 
     /// Notes that a write is about to be sent. On disk when this returns.
     pub fn begin(&self, operation: &'static str, target: &str, body: &[u8]) -> Result<Pending, HfError> {
-        files::make_directory(&self.directory).map_err(HfError::Journal)?;
+        own_file::make_directory(&self.directory).map_err(HfError::Journal)?;
         let id = name(operation, target);
         let path = self.path(&id);
-        let mut file = match files::create(&path) {
+        let mut file = match own_file::create(&path) {
             Ok(file) => file,
             Err(FileError::Io { source, .. }) if source.kind() == std::io::ErrorKind::AlreadyExists => {
                 return Err(self.blocked(operation, target, id));
@@ -84,7 +84,7 @@ impl Journal {
             .and_then(|()| file.write_all(&json))
             .and_then(|()| file.sync_data())
             .map_err(FileError::io("write", &path))
-            .and_then(|()| files::sync_directory(&self.directory));
+            .and_then(|()| own_file::sync_directory(&self.directory));
         if let Err(error) = kept {
             fs::remove_file(&path).ok(); // nothing was sent
             return Err(HfError::Journal(error));
@@ -119,7 +119,7 @@ impl Journal {
             Some((_, false)) => {
                 let path = self.path(id);
                 fs::remove_file(&path).map_err(FileError::io("delete", &path))?;
-                files::sync_directory(&self.directory)?;
+                own_file::sync_directory(&self.directory)?;
                 Ok(true)
             }
             _ => Ok(false),
@@ -141,9 +141,9 @@ impl Journal {
 
     fn read(&self, id: &str) -> Option<(Entry, bool)> {
         let path = self.path(id);
-        let file = files::open(&path).ok()?;
+        let file = own_file::open(&path).ok()?;
         let under_way = file.try_lock_shared().is_err();
-        let entry = files::read(&path, MAX_FILE).ok();
+        let entry = own_file::read(&path, MAX_FILE).ok();
         let entry = entry.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         // Cut short by a power cut before anything was sent, or damaged: it still blocks.
         let entry = entry.unwrap_or_else(|| Entry {
@@ -185,7 +185,7 @@ fn name(operation: &str, target: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hf::scratch::Scratch;
+    use crate::kernel::scratch::Scratch;
 
     #[test]
     fn an_unsettled_write_blocks_its_like_until_it_is_cleared() {

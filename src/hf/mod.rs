@@ -16,7 +16,6 @@ pub mod error;
 mod fake;
 pub mod fault;
 pub mod features;
-mod files;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzz;
@@ -30,16 +29,14 @@ pub mod operations;
 pub mod rate;
 mod redact;
 pub mod request;
-#[cfg(test)]
-mod scratch;
 pub mod settings;
 pub mod shape;
 pub mod token;
 mod transport;
 
+pub use crate::kernel::own_file::FileError;
 pub use error::HfError;
 pub use fault::RequestError;
-pub use files::FileError;
 pub use operations::{OPERATIONS, Operation, operation};
 pub use request::Asked;
 pub use settings::{HfFile, Settings, SettingsError};

@@ -21,10 +21,10 @@ use url::{Host, Url};
 use super::Hf;
 use super::callback::{self, Callback, MAX_HEAD};
 use super::error::{Failure, HfError, Message};
-use super::files::{self, FileError};
 use super::operations::Scope;
 use super::settings::Settings;
 use super::token::{CLIENT_ID_VARIABLE, CLIENT_SECRET_VARIABLE, Source, Token, TokenError};
+use crate::kernel::own_file::{self, FileError};
 
 /// How long one connection may take.
 const CONNECTION: Duration = Duration::from_secs(5);
@@ -101,7 +101,7 @@ impl ClientSecret {
             return Ok(Self { id, secret });
         }
         let path = client_path(state);
-        let bytes = match files::read(&path, MAX_FILE) {
+        let bytes = match own_file::read(&path, MAX_FILE) {
             Err(error) if error.is_missing() => return Err(LoginError::Client),
             other => other?,
         };
@@ -114,7 +114,7 @@ impl ClientSecret {
 
     /// Keeps them in the file.
     pub fn keep(&self, state: &Path) -> Result<PathBuf, LoginError> {
-        files::make_directory(state)?;
+        own_file::make_directory(state)?;
         let path = client_path(state);
         let file = ClientFile {
             client_id: self.id.clone(),
@@ -124,7 +124,7 @@ impl ClientSecret {
             path: path.clone(),
             source,
         })?;
-        files::replace(&path, &json)?;
+        own_file::replace(&path, &json)?;
         Ok(path)
     }
 }

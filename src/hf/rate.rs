@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::files;
+use crate::kernel::own_file;
 
 /// After the hourly limit, when the server does not say how long: what its other clients wait.
 pub const BACK_OFF: Duration = Duration::from_secs(600);
@@ -45,7 +45,7 @@ impl Rate {
     /// How long no call is to be made, if at all.
     pub fn back_off(&self) -> Option<Duration> {
         // A file that cannot be read says nothing: the server still refuses by itself.
-        let bytes = files::read(&self.path, MAX_FILE).ok()?;
+        let bytes = own_file::read(&self.path, MAX_FILE).ok()?;
         let file: File = serde_json::from_slice(&bytes).ok()?;
         let left = file.until.saturating_sub(Timestamp::now().as_second());
         let left = Duration::from_secs(u64::try_from(left).ok()?);
@@ -57,7 +57,7 @@ impl Rate {
         let time = wanted.unwrap_or(BACK_OFF).clamp(Duration::from_secs(1), LONGEST);
         let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
         let until = Timestamp::now().as_second().saturating_add(seconds);
-        let kept = serde_json::to_vec(&File { until }).map(|bytes| files::replace(&self.path, &bytes));
+        let kept = serde_json::to_vec(&File { until }).map(|bytes| own_file::replace(&self.path, &bytes));
         if !matches!(kept, Ok(Ok(()))) {
             tracing::warn!(path = %self.path.display(), "cannot keep the back-off");
         }
@@ -83,7 +83,7 @@ impl Rate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hf::scratch::Scratch;
+    use crate::kernel::scratch::Scratch;
 
     #[test]
     fn a_back_off_holds_for_the_next_start_too() {

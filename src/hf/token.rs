@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
-use super::files::{self, FileError};
 use super::operations::{Act, Operation, Scope};
+use crate::kernel::own_file::{self, FileError};
 
 /// The variable that holds a token. It wins over the file.
 pub const TOKEN_VARIABLE: &str = "TERRARIUM_HF_TOKEN";
@@ -117,7 +117,7 @@ impl TokenStore {
 
     /// The token of the file, expired or not.
     pub fn of_file(&self) -> Result<Token, TokenError> {
-        let bytes = match files::read(&self.path, MAX_FILE) {
+        let bytes = match own_file::read(&self.path, MAX_FILE) {
             Err(error) if error.is_missing() => return Err(TokenError::None),
             other => other?,
         };
@@ -131,7 +131,7 @@ impl TokenStore {
     /// Keeps a token in the place of an earlier one.
     pub fn keep(&self, token: &Token) -> Result<(), TokenError> {
         if let Some(directory) = self.path.parent() {
-            files::make_directory(directory)?;
+            own_file::make_directory(directory)?;
         }
         let file = TokenFile {
             access_token: token.secret.expose_secret().to_owned(),
@@ -144,7 +144,7 @@ impl TokenStore {
             path: self.path.clone(),
             source,
         })?;
-        Ok(files::replace(&self.path, &json)?)
+        Ok(own_file::replace(&self.path, &json)?)
     }
 
     /// Forgets the token; says whether there was one.
@@ -242,7 +242,7 @@ pub fn when(seconds: i64) -> String {
 mod tests {
     use super::*;
     use crate::hf::operations::operation;
-    use crate::hf::scratch::Scratch;
+    use crate::kernel::scratch::Scratch;
 
     #[test]
     fn a_token_is_kept_and_never_printed() {

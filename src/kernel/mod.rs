@@ -14,7 +14,10 @@ pub(crate) mod fds;
 pub(crate) mod identity;
 pub(crate) mod mounts;
 pub(crate) mod network;
+pub mod own_file;
 pub mod probe;
 pub(crate) mod process;
 pub(crate) mod proctree;
+#[cfg(test)]
+pub(crate) mod scratch;
 pub(crate) mod tty;

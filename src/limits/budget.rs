@@ -3,15 +3,14 @@
 //! What is reserved stays counted, whatever became of the act: a failure that looks like one may have been none.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
+use crate::kernel::own_file;
 use crate::policy::{Counts, Quota, Reason};
 
 /// Another server holds the file for as long as one write takes.
@@ -122,15 +121,8 @@ enum Purpose {
 
 /// Under the lock: reads, checks all, and writes with all added. Some reason is why not.
 fn count(directory: &Path, quotas: &[Quota], purpose: Purpose, now: u64) -> io::Result<Option<Reason>> {
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(directory)?;
-    let lock = private()
-        .create(true)
-        .truncate(false)
-        .open(directory.join("counted.lock"))?;
-    lock.lock()?;
+    own_file::make_directory(directory)?;
+    let _lock = own_file::lock(&directory.join("counted.lock"))?;
     let path = directory.join("counted.json");
     let mut book = read(&path)?;
     for quota in quotas {
@@ -143,7 +135,7 @@ fn count(directory: &Path, quotas: &[Quota], purpose: Purpose, now: u64) -> io::
             entries.retain(|(at, _)| at.saturating_add(FORGET_MS) > now);
             !entries.is_empty()
         });
-        write(directory, &path, &book)?;
+        write(&path, &book)?;
     }
     Ok(None)
 }
@@ -186,21 +178,15 @@ fn key(quota: &Quota) -> String {
 }
 
 fn read(path: &Path) -> io::Result<Book> {
-    let file = match private().open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+    let bytes = match own_file::read(path, MAX_BYTES) {
+        Err(error) if error.is_missing() => {
             return Ok(Book {
                 version: VERSION,
                 ..Book::default()
             });
         }
-        Err(error) => return Err(error),
+        bytes => bytes?,
     };
-    let mut bytes = Vec::new();
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
     // What cannot be read may have been full: it is not begun anew.
     let book: Book = serde_json::from_slice(&bytes)?;
     match book.version {
@@ -212,24 +198,9 @@ fn read(path: &Path) -> io::Result<Book> {
     }
 }
 
-/// Beside the old one, to the disk, then in its place.
-fn write(directory: &Path, path: &Path, book: &Book) -> io::Result<()> {
-    let beside = directory.join("counted.new");
-    let mut file = private().create(true).truncate(true).open(&beside)?;
-    file.write_all(&serde_json::to_vec(book)?)?;
-    file.sync_data()?;
-    std::fs::rename(&beside, path)?;
-    File::open(directory)?.sync_all()
+fn write(path: &Path, book: &Book) -> io::Result<()> {
+    Ok(own_file::replace(path, &serde_json::to_vec(book)?)?)
 }
-
-fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).mode(0o600).custom_flags(NO_FOLLOW);
-    options
-}
-
-/// `O_NOFOLLOW`: the directory is ours, and nothing in it is a link.
-const NO_FOLLOW: i32 = libc::O_NOFOLLOW;
 
 fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

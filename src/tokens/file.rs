@@ -1,14 +1,15 @@
 //! The file of tokens: owned by us, for us alone, replaced as a whole, changed by one process at a time.
 
-use std::fs::{DirBuilder, File, Metadata, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::fs::Metadata;
+use std::io::{self, Read as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
 use super::token::{Token, TokenDigest};
+use crate::kernel::own_file::{self, FileError};
 use crate::model::{Name, NameError};
 
 /// Tokens that there may be: each check compares with all of them.
@@ -82,27 +83,9 @@ pub(super) enum Seen {
 /// Why tokens cannot be read or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenFileError {
-    /// The file system says no.
-    #[error("cannot {what} {}", path.display())]
-    Io {
-        /// What was tried.
-        what: &'static str,
-        /// With which file.
-        path: PathBuf,
-        /// Why not.
-        #[source]
-        source: io::Error,
-    },
-    /// Somebody else may have written it.
-    #[error("{} belongs to user {owner} with mode {mode:03o}; hint: it must belong to the server's user or root, mode 600", path.display())]
-    Untrusted {
-        /// The file or directory.
-        path: PathBuf,
-        /// Whose it is.
-        owner: u32,
-        /// Its mode.
-        mode: u32,
-    },
+    /// It cannot be read or written, or somebody else may have written it.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// It is not what we write.
     #[error("{} is no file of tokens", path.display())]
     Content {
@@ -219,28 +202,20 @@ impl TokensFile {
         match std::fs::metadata(&self.path) {
             Ok(metadata) => Ok(Seen::of(&metadata)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Seen::Nothing),
-            Err(source) => Err(self.io("look at", source)),
+            Err(error) => Err(FileError::io("look at", &self.path)(error).into()),
         }
     }
 
     pub(super) fn read(&self) -> Result<(Seen, Vec<Record>), TokenFileError> {
-        let file = match OpenOptions::new()
-            .read(true)
-            .custom_flags(libc::O_NONBLOCK | libc::O_NOFOLLOW)
-            .open(&self.path)
-        {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((Seen::Nothing, Vec::new())),
-            Err(source) => return Err(self.io("open", source)),
+        let file = match own_file::open(&self.path) {
+            Err(error) if error.is_missing() => return Ok((Seen::Nothing, Vec::new())),
+            file => file?,
         };
-        let metadata = file.metadata().map_err(|source| self.io("look at", source))?;
-        trusted(&self.path, &metadata, 0o077)?;
-        let directory = self.directory();
-        let found = std::fs::metadata(directory).map_err(|source| self.io("look at the directory of", source))?;
-        trusted(directory, &found, 0o022)?;
+        own_file::check_directory(self.directory())?;
+        let metadata = file.metadata().map_err(FileError::io("look at", &self.path))?;
         let mut text = Vec::new();
         let read = file.take(MAX_FILE + 1).read_to_end(&mut text);
-        read.map_err(|source| self.io("read", source))?;
+        read.map_err(FileError::io("read", &self.path))?;
         Ok((Seen::of(&metadata), self.parse(&text)?))
     }
 
@@ -281,20 +256,15 @@ impl TokensFile {
         &self,
         change: impl FnOnce(&mut Vec<Record>) -> Result<(), TokenFileError>,
     ) -> Result<(), TokenFileError> {
-        let directory = self.directory();
-        let mut builder = DirBuilder::new();
-        let made = builder.recursive(true).mode(0o700).create(directory);
-        made.map_err(|source| self.io("make the directory of", source))?;
+        own_file::make_directory(self.directory())?;
         // The file itself is replaced, so that a lock on it would be a lock on an old one.
-        let lock = self.private(&self.path.with_extension("lock"), false);
-        let lock = lock.map_err(|source| self.io("open the lock of", source))?;
-        lock.lock().map_err(|source| self.io("lock", source))?;
+        let _lock = own_file::lock(&self.path.with_extension("lock"))?;
         let (_, mut records) = self.read()?;
         change(&mut records)?;
-        self.replace(&records).map_err(|source| self.io("write", source))
+        self.replace(&records)
     }
 
-    fn replace(&self, records: &[Record]) -> io::Result<()> {
+    fn replace(&self, records: &[Record]) -> Result<(), TokenFileError> {
         let tokens = records.iter().map(|record| WrittenRecord {
             name: record.name.to_string(),
             sha256: record.digest,
@@ -306,37 +276,17 @@ impl TokensFile {
             version: VERSION,
             tokens: tokens.collect(),
         };
-        let mut text = serde_json::to_vec_pretty(&written)?;
+        let text = serde_json::to_vec_pretty(&written);
+        let mut text = text.map_err(|source| TokenFileError::Content {
+            path: self.path.clone(),
+            source,
+        })?;
         text.push(b'\n');
-        let new = self.path.with_extension("new");
-        let mut file = self.private(&new, true)?;
-        file.write_all(&text)?;
-        file.sync_all()?;
-        std::fs::rename(&new, &self.path)?;
-        File::open(self.directory())?.sync_all()
-    }
-
-    /// A file for us alone. Called by whoever holds the lock, or to get it.
-    fn private(&self, path: &Path, empty: bool) -> io::Result<File> {
-        OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(empty)
-            .mode(0o600)
-            .custom_flags(libc::O_NOFOLLOW)
-            .open(path)
+        Ok(own_file::replace(&self.path, &text)?)
     }
 
     fn directory(&self) -> &Path {
         self.path.parent().unwrap_or(Path::new("."))
-    }
-
-    fn io(&self, what: &'static str, source: io::Error) -> TokenFileError {
-        TokenFileError::Io {
-            what,
-            path: self.path.clone(),
-            source,
-        }
     }
 }
 
@@ -349,19 +299,6 @@ impl Seen {
             size: metadata.size(),
         }
     }
-}
-
-fn trusted(path: &Path, metadata: &Metadata, closed: u32) -> Result<(), TokenFileError> {
-    let (owner, mode) = (metadata.uid(), metadata.mode() & 0o7777);
-    let ours = owner == 0 || owner == rustix::process::geteuid().as_raw();
-    if ours && mode & closed == 0 && (metadata.is_file() || metadata.is_dir()) {
-        return Ok(());
-    }
-    Err(TokenFileError::Untrusted {
-        path: path.to_owned(),
-        owner,
-        mode,
-    })
 }
 
 fn at(unix_s: u64) -> Option<SystemTime> {

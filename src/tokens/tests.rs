@@ -3,6 +3,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::time::Duration;
 
 use super::*;
+use crate::kernel::own_file::FileError;
 
 /// A directory that goes with the test.
 struct Place(PathBuf);
@@ -91,13 +92,13 @@ fn what_others_may_read_or_write_is_not_trusted() {
         set(file.path(), mode);
         assert!(matches!(
             tokens.check(&token),
-            Err(Refused::Unreadable(TokenFileError::Untrusted { .. }))
+            Err(Refused::Unreadable(TokenFileError::File(FileError::Open { .. })))
         ));
     }
     set(file.path(), 0o600);
     assert!(tokens.check(&token).is_ok());
     set(&place.0, 0o770);
-    assert!(matches!(file.list(), Err(TokenFileError::Untrusted { .. })));
+    assert!(matches!(file.list(), Err(TokenFileError::File(FileError::Open { .. }))));
     set(&place.0, 0o700);
     std::fs::write(file.path(), "{}").unwrap();
     assert!(matches!(

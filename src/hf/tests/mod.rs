@@ -17,10 +17,10 @@ use super::error::HfError;
 use super::fake::{Fake, MODES, asks};
 use super::features::HfProfile;
 use super::oauth::{ClientSecret, LoginError, login};
-use super::scratch::Scratch;
 use super::settings::{Encoding, OutputFile, OutputMode, TimeoutsFile};
 use super::token::Source;
 use super::*;
+use crate::kernel::scratch::Scratch;
 use crate::model::Span;
 use crate::policy::{self, Arguments, Caller, Digest, Grant, Judgement, Policy, Request};
 

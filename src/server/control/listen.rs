@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,11 +17,14 @@ use tokio::task::AbortHandle;
 use super::{About, Files, Hello, REQUEST, RESPONSE, Request, Response, SECRET, VERSION, receive, send};
 use crate::confirm::passphrase::Verifier;
 use crate::confirm::{Answer, Confirm};
+use crate::kernel::own_file;
 use crate::model::QuestionId;
 use crate::policy::{Channel, Digest};
 
 /// How long a peer may take to say who it is.
 const HANDSHAKE: Duration = Duration::from_secs(2);
+/// How long the socket waits after a peer that it could not take.
+const AGAIN: Duration = Duration::from_millis(100);
 /// Peers that have not said it yet. One more drops the oldest, so that nobody can keep the operator out.
 const STRANGERS: usize = 32;
 /// Operators at a time.
@@ -56,7 +59,7 @@ pub fn listen(directory: &Path, confirm: &Confirm, about: About, verifier: Optio
     confirm.hide(&secret).map_err(io::Error::other)?;
     let files = Files::of(directory, about.instance.get(..16).unwrap_or(&about.instance));
     let (lock, listener) = open(&files, &secret).inspect_err(|_| {
-        for file in [&files.socket, &files.secret] {
+        for file in [&files.socket, &files.secret, &files.secret.with_extension("new")] {
             fs::remove_file(file).ok(); // the error that is given says what is wrong
         }
     })?;
@@ -80,10 +83,12 @@ pub fn listen(directory: &Path, confirm: &Confirm, about: About, verifier: Optio
 
 /// Puts the secret in its file, locked as long as the server lives, and opens the socket.
 fn open(files: &Files, secret: &str) -> io::Result<(File, UnixListener)> {
-    let mut options = fs::OpenOptions::new();
-    let mut lock = options.write(true).create_new(true).mode(0o600).open(&files.secret)?;
+    // Locked before it has its name: whoever sweeps takes what is not locked for a dead server's.
+    let new = files.secret.with_extension("new");
+    let mut lock = own_file::create(&new)?;
     rustix::fs::flock(&lock, FlockOperation::LockExclusive)?;
     lock.write_all(secret.as_bytes())?;
+    fs::rename(&new, &files.secret)?;
     let listener = UnixListener::bind(&files.socket)?;
     fs::set_permissions(&files.socket, fs::Permissions::from_mode(0o600))?;
     Ok((lock, listener))
@@ -100,12 +105,7 @@ impl Drop for Control {
 
 /// Makes the directory, checks that only its user can enter, and removes what dead servers left.
 fn prepare(directory: &Path) -> io::Result<()> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-    let found = directory.symlink_metadata()?;
-    if !found.is_dir() || found.uid() != rustix::process::geteuid().as_raw() || found.mode() & 0o077 != 0 {
-        let what = "the directory must be the server's own, closed to others (chmod 700)";
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, what));
-    }
+    own_file::make_directory(directory)?;
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();
         if path.extension().is_some_and(|found| found == "key") && !super::reach::is_live(&path) {
@@ -123,7 +123,7 @@ async fn accept(listener: UnixListener, desk: Arc<Desk>) {
             Ok((stream, _)) => stream,
             Err(error) => {
                 tracing::warn!(%error, "the control socket cannot accept");
-                tokio::task::yield_now().await;
+                tokio::time::sleep(AGAIN).await; // most often descriptors are used up
                 continue;
             }
         };

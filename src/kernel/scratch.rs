@@ -5,18 +5,18 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Empty, and gone with this value.
 #[derive(Debug)]
-pub(super) struct Scratch(PathBuf);
+pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("terrarium-hf-{}-{number}", std::process::id()));
-        super::files::make_directory(&path).unwrap();
+        let path = std::env::temp_dir().join(format!("terrarium-test-{}-{number}", std::process::id()));
+        super::own_file::make_directory(&path).unwrap();
         Self(path)
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 }

@@ -6,7 +6,6 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
 /// Why a private file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -70,7 +69,7 @@ pub enum FileError {
 
 impl FileError {
     /// For `map_err` after a call of the system.
-    pub(super) fn io(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Io { what, path, source }
     }
@@ -81,13 +80,30 @@ impl FileError {
     }
 }
 
+impl From<FileError> for io::Error {
+    fn from(error: FileError) -> Self {
+        let kind = match &error {
+            FileError::Io { source, .. } => source.kind(),
+            FileError::Open { .. } | FileError::Owner { .. } => io::ErrorKind::PermissionDenied,
+            FileError::Kind { .. } | FileError::Content { .. } => io::ErrorKind::InvalidData,
+            FileError::Large { .. } => io::ErrorKind::FileTooLarge,
+        };
+        Self::new(kind, error)
+    }
+}
+
 /// Makes a directory, with all above it, that only we may use.
-pub(super) fn make_directory(path: &Path) -> Result<(), FileError> {
+pub(crate) fn make_directory(path: &Path) -> Result<(), FileError> {
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(path)
         .map_err(FileError::io("make the directory", path))?;
+    check_directory(path)
+}
+
+/// Checks that a directory is there and only we may use it.
+pub(crate) fn check_directory(path: &Path) -> Result<(), FileError> {
     let metadata = fs::symlink_metadata(path).map_err(FileError::io("look at", path))?;
     if !metadata.is_dir() {
         return Err(FileError::Kind { path: path.to_owned() });
@@ -96,7 +112,7 @@ pub(super) fn make_directory(path: &Path) -> Result<(), FileError> {
 }
 
 /// Puts a file in its place, as a whole or not at all, on disk before this returns.
-pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let directory = path.parent().unwrap_or(Path::new("."));
     let mut name = std::ffi::OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
@@ -117,7 +133,7 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
 }
 
 /// A new file, which must not be there yet.
-pub(super) fn create(path: &Path) -> Result<File, FileError> {
+pub(crate) fn create(path: &Path) -> Result<File, FileError> {
     OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -127,15 +143,29 @@ pub(super) fn create(path: &Path) -> Result<File, FileError> {
         .map_err(FileError::io("create", path))
 }
 
+/// Waits until no other process holds the lock of this file, which is made if it is not there, and holds it until the file is dropped.
+pub(crate) fn lock(path: &Path) -> Result<File, FileError> {
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(libc::O_NOFOLLOW)
+        .open(path)
+        .map_err(FileError::io("open", path))?;
+    file.lock().map_err(FileError::io("lock", path))?;
+    Ok(file)
+}
+
 /// Makes names in a directory survive a power cut.
-pub(super) fn sync_directory(path: &Path) -> Result<(), FileError> {
+pub(crate) fn sync_directory(path: &Path) -> Result<(), FileError> {
     File::open(path)
         .and_then(|directory| directory.sync_all())
         .map_err(FileError::io("write to disk", path))
 }
 
 /// A private file's content, at most so much.
-pub(super) fn read(path: &Path, most: u64) -> Result<Vec<u8>, FileError> {
+pub(crate) fn read(path: &Path, most: u64) -> Result<Vec<u8>, FileError> {
     let mut file = open(path)?;
     let mut bytes = Vec::new();
     let mut limited = (&mut file).take(most + 1);
@@ -150,7 +180,7 @@ pub(super) fn read(path: &Path, most: u64) -> Result<Vec<u8>, FileError> {
 }
 
 /// A private file, opened and found to be one.
-pub(super) fn open(path: &Path) -> Result<File, FileError> {
+pub(crate) fn open(path: &Path) -> Result<File, FileError> {
     let file = OpenOptions::new()
         .read(true)
         .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK) // no link, and no wait for a pipe
@@ -165,8 +195,7 @@ pub(super) fn open(path: &Path) -> Result<File, FileError> {
 }
 
 fn own(path: &Path, metadata: &fs::Metadata, directory: bool) -> Result<(), FileError> {
-    let ours = own_uid().map_err(FileError::io("read", Path::new(STATUS)))?;
-    if metadata.uid() != ours && metadata.uid() != 0 {
+    if metadata.uid() != rustix::process::geteuid().as_raw() && metadata.uid() != 0 {
         return Err(FileError::Owner {
             path: path.to_owned(),
             owner: metadata.uid(),
@@ -182,28 +211,12 @@ fn own(path: &Path, metadata: &fs::Metadata, directory: bool) -> Result<(), File
     }
 }
 
-/// The effective user. Not the owner of `/proc/self`: that is root for a process that may not be dumped.
-fn own_uid() -> io::Result<u32> {
-    static UID: OnceLock<u32> = OnceLock::new();
-    if let Some(uid) = UID.get() {
-        return Ok(*uid);
-    }
-    let status = fs::read_to_string(STATUS)?;
-    let uid = status
-        .lines()
-        .find_map(|line| line.strip_prefix("Uid:")?.split_whitespace().nth(1)?.parse().ok())
-        .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))?;
-    Ok(*UID.get_or_init(|| uid))
-}
-
-const STATUS: &str = "/proc/self/status";
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     use super::*;
-    use crate::hf::scratch::Scratch;
+    use crate::kernel::scratch::Scratch;
 
     #[test]
     fn a_file_is_ours_alone_or_refused() {
