@@ -101,7 +101,9 @@ fn what_is_too_large_is_cut_off_and_counted() {
     let long = format!("GET /{} HTTP/1.1\r\nHost: {address}\r\n\r\n", "a".repeat(100_000));
     let said = server.raw(long.as_bytes());
     assert!(said.is_empty() || said.starts_with("HTTP/1.1 4"), "{said}");
-    assert!(server.metric(&reader, "terrarium_http_refused_total{reason=\"protocol\"}") >= 3.0);
+    crate::command::until("all three are counted", || {
+        server.metric(&reader, "terrarium_http_refused_total{reason=\"protocol\"}") >= 3.0
+    });
 
     let head = format!(
         "POST /mcp HTTP/1.1\r\nHost: {address}\r\nAuthorization: {token}\r\nContent-Type: application/json\r\nAccept: application/json, text/event-stream\r\n"
