@@ -1,6 +1,6 @@
 //! What works on local data: the list of forums, and drafts.
 
-use super::{Act, Family, Input, Kind, Local, MAX_MESSAGE, Needs, Operation};
+use super::{Act, BLANK, Family, Input, Kind, Local, MAX_MESSAGE, Needs, Operation};
 use crate::hf::drafts::{ID_DIGITS, MAX_DRAFTS};
 
 const STATUSES: &[&str] = &["draft", "ready", "approved", "archived"];
@@ -41,18 +41,8 @@ const SCHEDULED: Input = text(
 );
 
 const LOCAL: Operation = Operation {
-    tool: "",
     capability: "formatting.preflight",
-    title: "",
-    description: "",
-    act: Act::Local(Local::DraftsList),
-    inputs: &[],
-    needs: Needs::Nothing,
-    fields: &[],
-    scopes: &[],
-    ids: &[],
-    newest_first: false,
-    hints: &[],
+    ..BLANK
 };
 
 pub(super) const FORUMS_INDEX: Operation = Operation {

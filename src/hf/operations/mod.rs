@@ -42,6 +42,22 @@ pub struct Operation {
     pub hints: &'static [Hint],
 }
 
+/// What is left out of an operation's row.
+const BLANK: Operation = Operation {
+    tool: "",
+    capability: "",
+    title: "",
+    description: "",
+    act: Act::Local(Local::DraftsList),
+    inputs: &[],
+    needs: Needs::Nothing,
+    fields: &[],
+    scopes: &[],
+    ids: &[],
+    newest_first: false,
+    hints: &[],
+};
+
 /// What an operation does to the world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Act {

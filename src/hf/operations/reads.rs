@@ -1,6 +1,6 @@
 //! The reads of members, forums, threads and posts, and what all reads have in common.
 
-use super::{Act, Family, Fields, Hint, Input, Kind, MAX_PER_PAGE, Needs, Operation, Scope};
+use super::{Act, BLANK, Family, Fields, Hint, Input, Kind, MAX_PER_PAGE, Needs, Operation, Scope};
 
 /// A selector: one number of a record, or several.
 pub(super) const fn ids(name: &'static str, sends: &'static str, family: Family, about: &'static str) -> Input {
@@ -113,25 +113,6 @@ pub(super) const fn hint(tool: &'static str, argument: &'static str, key: &'stat
     Hint { tool, argument, key }
 }
 
-/// What all reads have in common.
-pub(super) const READ: Operation = Operation {
-    tool: "",
-    capability: "",
-    title: "",
-    description: "",
-    act: Act::Read {
-        route: "",
-        endpoint: "",
-    },
-    inputs: &[],
-    needs: Needs::Nothing,
-    fields: &[],
-    scopes: &[],
-    ids: &[],
-    newest_first: false,
-    hints: &[],
-};
-
 pub(super) const ME: Operation = Operation {
     tool: "hf_me_read",
     capability: "me.read",
@@ -176,7 +157,7 @@ pub(super) const ME: Operation = Operation {
         hint("hf_threads_read", "uid", "uid"),
         hint("hf_posts_read", "uid", "uid"),
     ],
-    ..READ
+    ..BLANK
 };
 
 pub(super) const USERS: Operation = Operation {
@@ -219,7 +200,7 @@ pub(super) const USERS: Operation = Operation {
         hint("hf_threads_read", "uid", "uid"),
         hint("hf_posts_read", "uid", "uid"),
     ],
-    ..READ
+    ..BLANK
 };
 
 pub(super) const FORUMS: Operation = Operation {
@@ -246,7 +227,7 @@ pub(super) const FORUMS: Operation = Operation {
     scopes: &[Scope::Posts],
     ids: &["fid"],
     hints: &[hint("hf_threads_read", "fid", "fid")],
-    ..READ
+    ..BLANK
 };
 
 pub(super) const THREADS: Operation = Operation {
@@ -290,7 +271,7 @@ pub(super) const THREADS: Operation = Operation {
     scopes: &[Scope::Posts],
     ids: &["tid", "fid", "uid"],
     hints: &[hint("hf_posts_read", "tid", "tid"), hint("hf_users_read", "uid", "uid")],
-    ..READ
+    ..BLANK
 };
 
 pub(super) const POSTS: Operation = Operation {
@@ -342,5 +323,5 @@ pub(super) const POSTS: Operation = Operation {
         hint("hf_threads_read", "tid", "tid"),
         hint("hf_users_read", "uid", "uid"),
     ],
-    ..READ
+    ..BLANK
 };

@@ -1,7 +1,7 @@
 //! The reads of trade between members, and of administration.
 
-use super::reads::{PAGE, PER_PAGE, READ, always, flag, group, hint, id, ids};
-use super::{Act, Family, Needs, Operation, Scope};
+use super::reads::{PAGE, PER_PAGE, always, flag, group, hint, id, ids};
+use super::{Act, BLANK, Family, Needs, Operation, Scope};
 
 pub(super) const BYTES: Operation = Operation {
     tool: "hf_bytes_read",
@@ -45,7 +45,7 @@ pub(super) const BYTES: Operation = Operation {
     ],
     scopes: &[Scope::Bytes],
     ids: &["id"],
-    ..READ
+    ..BLANK
 };
 
 pub(super) const CONTRACTS: Operation = Operation {
@@ -194,7 +194,7 @@ pub(super) const SIGMARKET_MARKET: Operation = Operation {
     fields: &[always("uid user price duration active sig dateadded ppd")],
     ids: &["uid"],
     hints: &[hint("hf_users_read", "uid", "uid")],
-    ..READ
+    ..BLANK
 };
 
 pub(super) const SIGMARKET_ORDER: Operation = Operation {
@@ -238,7 +238,7 @@ pub(super) const SIGMARKET_ORDER: Operation = Operation {
         hint("hf_users_read", "uid", "buyer"),
         hint("hf_users_read", "uid", "seller"),
     ],
-    ..READ
+    ..BLANK
 };
 
 pub(super) const ADMIN: Operation = Operation {
@@ -252,5 +252,5 @@ pub(super) const ADMIN: Operation = Operation {
         endpoint: "admin/high-risk/read",
     },
     inputs: &[PAGE, PER_PAGE],
-    ..READ
+    ..BLANK
 };

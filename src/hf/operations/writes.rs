@@ -1,6 +1,6 @@
 //! The writes.
 
-use super::{Act, Family, Input, Kind, MAX_AMOUNT, MAX_MESSAGE, Needs, Operation, Scope};
+use super::{Act, BLANK, Family, Input, Kind, MAX_AMOUNT, MAX_MESSAGE, Needs, Operation, Scope};
 use crate::hf::drafts::{DIGEST_DIGITS, ID_DIGITS};
 
 /// Characters of a subject: the forum's column holds as many.
@@ -115,25 +115,6 @@ const fn amount(sends: &'static str) -> Input {
     )
 }
 
-const WRITE: Operation = Operation {
-    tool: "",
-    capability: "",
-    title: "",
-    description: "",
-    act: Act::Write {
-        route: "",
-        endpoint: "",
-        target: None,
-    },
-    inputs: &[],
-    needs: Needs::Nothing,
-    fields: &[],
-    scopes: &[],
-    ids: &[],
-    newest_first: false,
-    hints: &[],
-};
-
 pub(super) const THREADS_CREATE: Operation = Operation {
     tool: "hf_threads_create",
     capability: "threads.create",
@@ -169,7 +150,7 @@ pub(super) const THREADS_CREATE: Operation = Operation {
     needs: SOURCES,
     scopes: &[Scope::Posts],
     ids: &["tid", "fid"],
-    ..WRITE
+    ..BLANK
 };
 
 pub(super) const POSTS_REPLY: Operation = Operation {
@@ -196,7 +177,7 @@ pub(super) const POSTS_REPLY: Operation = Operation {
     needs: SOURCES,
     scopes: &[Scope::Posts],
     ids: &["pid", "tid"],
-    ..WRITE
+    ..BLANK
 };
 
 pub(super) const BYTES_TRANSFER: Operation = Operation {
@@ -243,7 +224,7 @@ pub(super) const BYTES_TRANSFER: Operation = Operation {
     ],
     scopes: &[Scope::Bytes],
     ids: &["id"],
-    ..WRITE
+    ..BLANK
 };
 
 pub(super) const BYTES_DEPOSIT: Operation = Operation {
@@ -259,7 +240,7 @@ pub(super) const BYTES_DEPOSIT: Operation = Operation {
     inputs: &[amount("_deposit"), CONFIRM, DRY_RUN],
     scopes: &[Scope::Bytes],
     ids: &["id"],
-    ..WRITE
+    ..BLANK
 };
 
 pub(super) const BYTES_WITHDRAW: Operation = Operation {
@@ -275,7 +256,7 @@ pub(super) const BYTES_WITHDRAW: Operation = Operation {
     inputs: &[amount("_withdraw"), CONFIRM, DRY_RUN],
     scopes: &[Scope::Bytes],
     ids: &["id"],
-    ..WRITE
+    ..BLANK
 };
 
 pub(super) const BYTES_BUMP: Operation = Operation {
@@ -295,5 +276,5 @@ pub(super) const BYTES_BUMP: Operation = Operation {
     ],
     scopes: &[Scope::Bytes],
     ids: &["id"],
-    ..WRITE
+    ..BLANK
 };

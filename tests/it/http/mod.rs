@@ -159,10 +159,7 @@ fn tokens_that_others_can_read_let_nobody_in() {
     );
     let refused = server.token_command(&["create", "b"]).output().unwrap();
     let said = String::from_utf8(refused.stderr).unwrap();
-    assert!(
-        !refused.status.success() && said.contains("hint: chmod 0600"),
-        "{said}"
-    );
+    assert!(!refused.status.success() && said.contains("hint: chmod 0600"), "{said}");
     set(0o600);
     assert_eq!(
         server.get("/nowhere", &[("Authorization", &bearer(&token))]).status,
