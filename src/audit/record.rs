@@ -71,7 +71,7 @@ pub struct Line<'a> {
     /// Why: the kind of a refusal, the text of an alert.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<Cow<'a, str>>,
-    /// How it ended: `done`, `failed`, or `cancelled, outcome unknown`.
+    /// How it ended: `done`, `failed`, `outcome unknown`, or `cancelled, outcome unknown`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Cow<'a, str>>,
     /// The command's exit code.
@@ -153,6 +153,8 @@ pub enum Outcome {
     Failed,
     /// Nobody waited for the end.
     Cancelled,
+    /// It was sent, and whether it was done is not known.
+    Unknown,
 }
 
 /// What is known of the end of a call besides its outcome.
@@ -187,6 +189,7 @@ impl Outcome {
             Self::Done => "done",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled, outcome unknown",
+            Self::Unknown => "outcome unknown",
         }
     }
 }

@@ -48,6 +48,7 @@ use tokio_util::sync::CancellationToken;
 use crate::audit::{Audit, Closing, Decision, Entry, Facts, Outcome};
 use crate::confirm::{AskUser, Confirm, Lockdown};
 use crate::hf::Hf;
+use crate::hf::HfError;
 use crate::limits::{Alerts, Budget, CallPermit, Limits};
 use crate::model::Workspace;
 use crate::policy::{Arguments, Asked, Caller, Current, Effect, Grant, Judgement, Request, SessionGrant};
@@ -161,6 +162,7 @@ pub async fn run(
     let outcome = match &reply {
         Ok(_) => Outcome::Done,
         Err(ToolError::Cancelled) => Outcome::Cancelled,
+        Err(ToolError::Hf(HfError::Unknown { .. })) => Outcome::Unknown,
         Err(_) => Outcome::Failed,
     };
     let closing = entry.done(outcome, &facts(&reply)).await;

@@ -79,6 +79,10 @@ fn the_journal_is_the_operators_business() {
         "{}",
         reply.text
     );
+    let record = setting.command(&["audit", "export", "--json"]);
+    let record = String::from_utf8(record.stdout).unwrap();
+    let closed = record.lines().rfind(|line| line.contains(tool)).unwrap();
+    assert!(closed.contains("\"outcome\":\"outcome unknown\""), "{record}");
     setting.fake.be("ok");
     assert!(server.call(tool, given.clone()).is_error);
     assert_eq!(setting.fake.requests().len(), 1);
