@@ -154,6 +154,26 @@ impl Audit {
         self.write(&line, self.each()).await
     }
 
+    /// Records that the operator types into a session of a caller's, or no longer does.
+    pub async fn note_session(
+        &self,
+        event: Event,
+        by: &str,
+        caller: &Caller,
+        session: &str,
+        why: &str,
+    ) -> Result<(), AuditError> {
+        let line = Line {
+            event,
+            by: Some(by.into()),
+            caller: Some(caller.to_string().into()),
+            session: Some(session.into()),
+            why: Some(why.into()),
+            ..Line::default()
+        };
+        self.write(&line, self.each()).await
+    }
+
     /// The last record: no more are written by this process.
     pub fn end(&self) {
         let Some(files) = &self.files else { return };

@@ -142,6 +142,10 @@ pub enum Event {
     Unlocked,
     /// Another policy holds from here on.
     Policy,
+    /// The operator may type into a session from here on.
+    Attached,
+    /// They no longer do.
+    Detached,
 }
 
 /// How a call came to an end.

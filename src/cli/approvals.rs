@@ -5,12 +5,10 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use crate::sandbox::workspace;
-use crate::server::control::reach::{self, ReachError, Reached};
+use super::passphrase;
+use super::servers::{self, ENOUGH};
+use crate::server::control::reach::{ReachError, Reached};
 use crate::server::control::{About, Asked};
-
-/// Characters of a question's number that are enough, if they tell it from the others.
-const ENOUGH: usize = 4;
 
 /// Answers the questions of servers.
 #[derive(Debug, Args)]
@@ -58,8 +56,8 @@ enum Action {
 pub(super) enum Error {
     #[error("cannot read or write")]
     Io(#[from] io::Error),
-    #[error("no server of yours runs with a control socket in any of: {directories}")]
-    NoServer { directories: String },
+    #[error(transparent)]
+    Servers(#[from] servers::Error),
     #[error("no question has a number that begins with {id:?}; hint: terrarium approvals list")]
     Unknown { id: String },
     #[error("{count} questions have numbers that begin with {id:?}; hint: write more of it")]
@@ -89,31 +87,8 @@ pub(super) fn run(command: ApprovalsCommand) -> Result<ExitCode, Error> {
     }
 }
 
-/// All servers that can be talked with; says of the others why not.
-async fn servers() -> Result<Vec<Reached>, Error> {
-    let directories = workspace::runtime_directories();
-    let mut servers = Vec::new();
-    for directory in &directories {
-        for reached in reach::all(directory).await {
-            match reached {
-                Ok(server) => servers.push(server),
-                Err(error) => super::say(&error),
-            }
-        }
-    }
-    if servers.is_empty() {
-        let directories: Vec<_> = directories
-            .iter()
-            .map(|directory| directory.display().to_string())
-            .collect();
-        let directories = directories.join(", ");
-        return Err(Error::NoServer { directories });
-    }
-    Ok(servers)
-}
-
 async fn list(json: bool) -> Result<ExitCode, Error> {
-    for mut server in servers().await? {
+    for mut server in servers::all().await? {
         for asked in server.questions().await? {
             line(&server.about, &asked, json)?;
         }
@@ -123,7 +98,7 @@ async fn list(json: bool) -> Result<ExitCode, Error> {
 
 async fn watch(json: bool) -> Result<ExitCode, Error> {
     let (told, mut news) = tokio::sync::mpsc::channel(16);
-    for mut server in servers().await? {
+    for mut server in servers::all().await? {
         server.watch().await?;
         let told = told.clone();
         tokio::spawn(async move {
@@ -162,7 +137,7 @@ async fn answer(id: &str, yes: bool) -> Result<ExitCode, Error> {
     let (mut server, asked) = find(id).await?;
     writeln!(io::stdout(), "{}", asked.preview)?;
     let passphrase = if yes && server.about.passphrase {
-        Some(rpassword::prompt_password("Operator's passphrase: ")?)
+        Some(passphrase::ask("Operator's passphrase: ")?)
     } else {
         None
     };
@@ -177,7 +152,7 @@ async fn find(id: &str) -> Result<(Reached, Asked), Error> {
         return Err(Error::Short);
     }
     let mut found = Vec::new();
-    for mut server in servers().await? {
+    for mut server in servers::all().await? {
         let asked = server
             .questions()
             .await?

@@ -92,7 +92,7 @@ pub(super) fn run(command: LockdownCommand) -> Result<ExitCode, Error> {
         }
         Action::Off => {
             if let Some(verifier) = Verifier::read(&directory)? {
-                let passphrase = rpassword::prompt_password("Operator's passphrase: ")?;
+                let passphrase = super::passphrase::ask("Operator's passphrase: ")?;
                 if !verifier.accepts(&passphrase) {
                     return Err(Error::Wrong);
                 }

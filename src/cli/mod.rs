@@ -1,6 +1,7 @@
 //! The command line: one file for each subcommand.
 
 mod approvals;
+mod attach;
 mod audit;
 mod call;
 mod completions;
@@ -19,6 +20,8 @@ mod profile;
 mod relay;
 mod run;
 mod serve;
+mod servers;
+mod sessions;
 mod token;
 
 use std::ffi::OsString;
@@ -66,6 +69,10 @@ enum Command {
     Token(token::TokenCommand),
     /// Sets up and looks after the Hack Forums tools.
     Hf(hf::HfCommand),
+    /// Lists the sessions of every server of yours.
+    Sessions(sessions::SessionsCommand),
+    /// Watches a session, and types into it if that is wanted.
+    Attach(attach::AttachCommand),
     /// Lists, shows and answers the questions that wait for the operator.
     Approvals(approvals::ApprovalsCommand),
     /// Refuses everything in every server of this user, until it is lifted.
@@ -100,6 +107,10 @@ enum CliError {
     Run(#[from] run::Error),
     #[error(transparent)]
     Doctor(#[from] doctor::Error),
+    #[error(transparent)]
+    Sessions(#[from] sessions::Error),
+    #[error(transparent)]
+    Attach(#[from] attach::Error),
     #[error(transparent)]
     Approvals(#[from] approvals::Error),
     #[error(transparent)]
@@ -154,6 +165,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Install(install)) => install.install().map_err(CliError::from),
         Some(Command::Uninstall(install)) => install.uninstall().map_err(CliError::from),
         Some(Command::Token(command)) => command.run().map_err(CliError::from),
+        Some(Command::Sessions(command)) => sessions::run(&command).map_err(CliError::from),
+        Some(Command::Attach(command)) => attach::run(&command).map_err(CliError::from),
         Some(Command::Approvals(command)) => approvals::run(command).map_err(CliError::from),
         Some(Command::Lockdown(command)) => lockdown::run(command).map_err(CliError::from),
         Some(Command::Passphrase(command)) => passphrase::run(command).map_err(CliError::from),

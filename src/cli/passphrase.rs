@@ -1,9 +1,11 @@
 //! `terrarium passphrase`: what a yes of the operator needs besides being of the same user.
 
+use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use rustix::termios::{self, LocalModes, OptionalActions, Termios};
 
 use crate::confirm::passphrase::{PassphraseError, Verifier};
 use crate::sandbox::workspace;
@@ -18,7 +20,7 @@ pub(super) struct PassphraseCommand {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Asks for a passphrase, which approvals and the end of a lockdown need from then on. Servers that run learn of
+    /// Asks for a passphrase, which approvals, typing into sessions and the end of a lockdown need from then on. Servers that run learn of
     /// it when they are started again.
     #[command(after_help = "Example:\n  terrarium passphrase set")]
     Set,
@@ -45,15 +47,15 @@ pub(super) enum Error {
 pub(super) fn run(command: PassphraseCommand) -> Result<ExitCode, Error> {
     let directory = workspace::state_directory().ok_or(Error::Nowhere)?;
     if let Some(verifier) = Verifier::read(&directory)? {
-        let old = rpassword::prompt_password("The passphrase there is: ")?;
+        let old = ask("The passphrase there is: ")?;
         if !verifier.accepts(&old) {
             return Err(Error::Wrong);
         }
     }
     match command.action {
         Action::Set => {
-            let new = rpassword::prompt_password("New passphrase: ")?;
-            if new != rpassword::prompt_password("The same again: ")? {
+            let new = ask("New passphrase: ")?;
+            if new != ask("The same again: ")? {
                 return Err(Error::Different);
             }
             Verifier::new(&new)?.write(&directory)?;
@@ -68,4 +70,34 @@ pub(super) fn run(command: PassphraseCommand) -> Result<ExitCode, Error> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Asks on the terminal. Echo is off before the prompt is there, so that nothing typed at it is shown, however soon.
+pub(super) fn ask(prompt: &str) -> io::Result<String> {
+    let mut terminal = fs::OpenOptions::new().read(true).write(true).open("/dev/tty")?;
+    let _silent = Silent::of(terminal.try_clone()?)?;
+    terminal.write_all(prompt.as_bytes())?;
+    rpassword::read_password()
+}
+
+/// A terminal that shows nothing of what is typed; as it was before when dropped.
+struct Silent {
+    terminal: File,
+    before: Termios,
+}
+
+impl Silent {
+    fn of(terminal: File) -> io::Result<Self> {
+        let before = termios::tcgetattr(&terminal)?;
+        let mut silent = before.clone();
+        silent.local_modes.remove(LocalModes::ECHO);
+        termios::tcsetattr(&terminal, OptionalActions::Now, &silent)?;
+        Ok(Self { terminal, before })
+    }
+}
+
+impl Drop for Silent {
+    fn drop(&mut self) {
+        termios::tcsetattr(&self.terminal, OptionalActions::Now, &self.before).ok(); // it has been closed
+    }
 }

@@ -247,7 +247,7 @@ pub(super) fn lockdown() -> Lockdown {
 }
 
 /// Listens for the operator. Without a socket the server works, and refuses what the operator would have to allow.
-fn control(services: &Services) -> Result<Option<Control>, Error> {
+fn control(services: &Arc<Services>) -> Result<Option<Control>, Error> {
     let verifier = match workspace::state_directory() {
         Some(directory) => Verifier::read(&directory)?,
         None => None,
@@ -261,7 +261,7 @@ fn control(services: &Services) -> Result<Option<Control>, Error> {
     let Some(directory) = workspace::runtime_directories().into_iter().next() else {
         return Ok(None);
     };
-    match listen::listen(&directory, &services.confirm, about, verifier) {
+    match listen::listen(&directory, services, about, verifier) {
         Ok(control) => Ok(Some(control)),
         Err(error) => {
             let directory = directory.display();

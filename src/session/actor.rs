@@ -315,6 +315,7 @@ impl Actor {
             p.error = self.error.output.total();
             p.held = self.main.output.held() + self.error.output.held();
             p.prompt = self.terminal.as_ref().and_then(Terminal::prompt);
+            p.size = self.terminal.as_ref().map(Terminal::size);
             p.drawn = self.terminal.as_ref().is_none_or(|terminal| !terminal.has_undrawn());
         });
     }

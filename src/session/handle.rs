@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::output::{Chunk, Excerpt, Place};
 use super::prompt::Prompt;
+use super::screen::Size;
 use super::terminal::Terminal;
 use crate::model::SessionId;
 use crate::profile::Profile;
@@ -71,6 +72,8 @@ pub struct Progress {
     pub prompt: Option<Prompt>,
     /// The screen shows all that was printed.
     pub drawn: bool,
+    /// The size of its terminal, if it has one.
+    pub size: Option<Size>,
     /// Memory that its output takes.
     pub held: usize,
     /// How it ended and when, if it has. Nothing is printed after that.
@@ -252,11 +255,11 @@ impl Session {
         }
     }
 
-    /// Something new: output, a prompt, a picture, or the end. Cancel-safe.
+    /// Something new: output, a prompt, a picture, another size, or the end. Cancel-safe.
     pub async fn changed_from(&self, seen: &Progress) -> Result<Progress, Gone> {
         let mut progress = self.progress.clone();
         let news = |p: &Progress| {
-            (p.main, p.error, p.drawn, p.prompt) != (seen.main, seen.error, seen.drawn, seen.prompt)
+            (p.main, p.error, p.drawn, p.prompt, p.size) != (seen.main, seen.error, seen.drawn, seen.prompt, seen.size)
                 || p.finished.is_some() != seen.finished.is_some()
         };
         let found = progress.wait_for(news).await.map_err(|_| Gone)?;

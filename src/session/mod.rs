@@ -14,6 +14,7 @@ pub mod input;
 mod integration;
 pub mod keys;
 pub mod lines;
+mod look;
 pub mod marks;
 mod memory;
 pub mod modes;
@@ -239,6 +240,18 @@ impl Sessions {
         if let Some(own) = self.table().of.get_mut(caller) {
             own.sessions.retain(|_, s| s.about.id != id);
         }
+    }
+
+    /// The sessions of all callers, for the operator.
+    pub fn everyone(&self) -> Vec<(Caller, Session)> {
+        let table = self.table();
+        let all = table.of.iter().flat_map(|(caller, own)| {
+            let present = own.sessions.values().filter(|session| !session.is_gone());
+            present.map(|session| (caller.clone(), session.clone()))
+        });
+        let mut all: Vec<_> = all.collect();
+        all.sort_by_key(|(_, session)| session.about.started);
+        all
     }
 
     /// Ends the caller's sessions and forgets them.

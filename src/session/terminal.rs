@@ -251,6 +251,11 @@ impl Terminal {
         &mut self.screen
     }
 
+    /// Columns and rows.
+    pub(super) fn size(&self) -> Size {
+        self.screen.size()
+    }
+
     /// What the shell is doing, if it is one that tells.
     pub fn prompt(&self) -> Option<Prompt> {
         self.shell.as_ref().map(|shell| shell.commands.prompt())
@@ -280,6 +285,11 @@ impl Terminal {
         let bytes = input::bytes(items, &self.screen.modes(), (size.columns(), size.rows()))?;
         self.queue(&bytes)?;
         Ok(bytes.len())
+    }
+
+    /// Types bytes as a keyboard sends them, all or nothing.
+    pub fn type_bytes(&mut self, bytes: &[u8]) -> Result<(), TypeError> {
+        self.queue(bytes)
     }
 
     /// Gives the shell a command line. Gives the command's number.

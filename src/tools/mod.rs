@@ -344,4 +344,4 @@ impl Services {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

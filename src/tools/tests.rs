@@ -10,7 +10,7 @@ fn policy() -> Current {
     Current::new(Policy::parse(EMBEDDED, &known(&Profiles::embedded())).unwrap())
 }
 
-fn services() -> Services {
+pub(crate) fn services() -> Services {
     Services {
         policy: policy(),
         limits: Limits::default(),

@@ -95,12 +95,14 @@ impl Tty {
         }
     }
 
-    /// Types a secret at its prompt: once the terminal shows nothing of what is typed.
+    /// Types a secret at its prompt. The terminal must show nothing of what is typed by then.
     pub(crate) fn type_secret(&mut self, prompt: &str, secret: &str) {
         self.wait_for(prompt);
-        crate::command::until("echo is off", || {
-            !tcgetattr(&self.slave).unwrap().local_modes.contains(LocalModes::ECHO)
-        });
+        let modes = tcgetattr(&self.slave).unwrap().local_modes;
+        assert!(
+            !modes.contains(LocalModes::ECHO),
+            "there is a prompt before echo is off"
+        );
         self.write(format!("{secret}\r").as_bytes());
     }
 

@@ -15,11 +15,12 @@ use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 
 use super::{About, Files, Hello, REQUEST, RESPONSE, Request, Response, SECRET, VERSION, receive, send};
+use crate::confirm::Answer;
 use crate::confirm::passphrase::Verifier;
-use crate::confirm::{Answer, Confirm};
 use crate::kernel::own_file;
 use crate::model::QuestionId;
 use crate::policy::{Channel, Digest};
+use crate::tools::Services;
 
 /// How long a peer may take to say who it is.
 const HANDSHAKE: Duration = Duration::from_secs(2);
@@ -40,8 +41,8 @@ pub struct Control {
 }
 
 /// What operators reach.
-struct Desk {
-    confirm: Confirm,
+pub(super) struct Desk {
+    pub(super) services: Arc<Services>,
     about: About,
     secret: Digest,
     verifier: Option<Verifier>,
@@ -51,12 +52,17 @@ struct Desk {
 }
 
 /// Listens in this directory. From then on the operator can be asked.
-pub fn listen(directory: &Path, confirm: &Confirm, about: About, verifier: Option<Verifier>) -> io::Result<Control> {
+pub fn listen(
+    directory: &Path,
+    services: &Arc<Services>,
+    about: About,
+    verifier: Option<Verifier>,
+) -> io::Result<Control> {
     prepare(directory)?;
     let mut secret = [0; SECRET];
     getrandom::fill(&mut secret).map_err(io::Error::other)?;
     let secret: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
-    confirm.hide(&secret).map_err(io::Error::other)?;
+    services.confirm.hide(&secret).map_err(io::Error::other)?;
     let files = Files::of(directory, about.instance.get(..16).unwrap_or(&about.instance));
     let (lock, listener) = open(&files, &secret).inspect_err(|_| {
         for file in [&files.socket, &files.secret, &files.secret.with_extension("new")] {
@@ -64,7 +70,7 @@ pub fn listen(directory: &Path, confirm: &Confirm, about: About, verifier: Optio
         }
     })?;
     let desk = Arc::new(Desk {
-        confirm: confirm.clone(),
+        services: Arc::clone(services),
         about,
         secret: Digest::of(secret.as_bytes()),
         verifier,
@@ -72,7 +78,7 @@ pub fn listen(directory: &Path, confirm: &Confirm, about: About, verifier: Optio
         operators: Semaphore::new(OPERATORS),
     });
     let accepting = tokio::spawn(accept(listener, desk)).abort_handle();
-    confirm.operator_listens();
+    services.confirm.operator_listens();
     Ok(Control {
         socket: files.socket,
         secret: files.secret,
@@ -194,6 +200,11 @@ impl Desk {
                         Err(why) => Response::Refused(why),
                     }
                 }
+                Request::Sessions => Response::Sessions(self.sessions().await),
+                Request::Attach(attach) => return self.attach(stream, attach, by).await,
+                Request::Resize { .. } | Request::Type(_) => {
+                    Response::Refused("nothing is attached; hint: terrarium attach SESSION".to_owned())
+                }
             };
             send(stream, &response, RESPONSE).await?;
         }
@@ -201,12 +212,12 @@ impl Desk {
     }
 
     fn questions(&self) -> Response {
-        Response::Questions(self.confirm.list().into_iter().map(Into::into).collect())
+        Response::Questions(self.services.confirm.list().into_iter().map(Into::into).collect())
     }
 
     /// Tells of every change until the peer goes.
     async fn watch(&self, stream: &mut UnixStream) -> io::Result<()> {
-        let mut changes = self.confirm.changes();
+        let mut changes = self.services.confirm.changes();
         loop {
             send(stream, &self.questions(), RESPONSE).await?;
             tokio::select! {
@@ -228,16 +239,16 @@ impl Desk {
             self.check(passphrase).await?;
         }
         let id = QuestionId::parse(question).ok_or("no question has such a number")?;
-        let counted = self.confirm.answer(id, action, answer, Channel::Operator, by);
+        let counted = self.services.confirm.answer(id, action, answer, Channel::Operator, by);
         counted.map_err(|error| error.to_string())
     }
 
     /// Checks the passphrase, where there is one, away from the threads that answer calls.
-    async fn check(&self, passphrase: Option<String>) -> Result<(), String> {
+    pub(super) async fn check(&self, passphrase: Option<String>) -> Result<(), String> {
         let Some(verifier) = self.verifier.clone() else {
             return Ok(());
         };
-        let passphrase = passphrase.ok_or("a yes needs the operator's passphrase")?;
+        let passphrase = passphrase.ok_or("this needs the operator's passphrase")?;
         let _turn = self.checking.acquire().await.map_err(|error| error.to_string())?;
         match tokio::task::spawn_blocking(move || verifier.accepts(&passphrase)).await {
             Ok(true) => Ok(()),

@@ -4,10 +4,12 @@
 //! must know a secret from a file beside the socket: a sandbox of the same user may find the socket, but reads no
 //! file outside its own. Messages are JSON with their length before them, bounded, and of one version.
 
+pub mod attached;
 pub mod listen;
 pub mod reach;
 #[cfg(test)]
 mod tests;
+mod watched;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -50,7 +52,7 @@ pub struct About {
 }
 
 /// What the operator wants.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 enum Request {
     /// The questions there are.
@@ -64,7 +66,32 @@ enum Request {
         yes: bool,
         passphrase: Option<String>,
     },
+    /// The sessions there are.
+    Sessions,
+    /// From now on pictures of one, and what is typed into it.
+    Attach(Attach),
+    /// The watcher's terminal has another size.
+    Resize { columns: u16, rows: u16 },
+    /// What was typed.
+    Type(Typed),
 }
+
+/// A wish to watch a session. Printed nowhere: it may hold the passphrase.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Attach {
+    session: String,
+    /// The size of what the watcher has to show it on.
+    columns: u16,
+    rows: u16,
+    /// Whether the watcher types too.
+    write: bool,
+    passphrase: Option<String>,
+}
+
+/// Bytes of a keyboard. Printed nowhere.
+#[derive(Serialize, Deserialize)]
+struct Typed(Vec<u8>);
 
 /// What the server answers.
 #[derive(Debug, Serialize, Deserialize)]
@@ -72,6 +99,8 @@ enum Request {
 enum Response {
     Welcome(About),
     Questions(Vec<Asked>),
+    Sessions(Vec<Running>),
+    Picture(Picture),
     Done,
     Refused(String),
 }
@@ -98,6 +127,51 @@ pub struct Asked {
     pub answered: Option<String>,
     /// Everything that a person must know.
     pub preview: String,
+}
+
+/// A session as it is told to the operator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Running {
+    /// Its handle.
+    pub session: String,
+    /// Its short name, which each caller may have one of.
+    pub alias: String,
+    /// Whose it is.
+    pub caller: String,
+    /// The profile of its sandbox.
+    pub profile: String,
+    /// Its command, shortened; the caller wrote it.
+    pub command: String,
+    /// The program in the foreground, as it calls itself.
+    pub program: Option<String>,
+    /// `running`, or how it ended.
+    pub state: String,
+    /// Whether it has ended.
+    pub ended: bool,
+    /// Columns and rows of its terminal, if it has one.
+    pub size: Option<(u16, u16)>,
+    /// Seconds since it started.
+    pub age_s: u64,
+}
+
+/// What a session shows at one moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Picture {
+    /// Columns and rows of the whole screen.
+    pub size: (u16, u16),
+    /// The rows that the watcher has room for, those with the cursor among them: text and colours, no other
+    /// sequences and no controls.
+    pub rows: Vec<String>,
+    /// The cursor among these, row and column from 0, if it is shown.
+    pub cursor: Option<(u16, u16)>,
+    /// `running`, or how it ended.
+    pub state: String,
+    /// Whether it has ended: no other picture comes.
+    pub ended: bool,
+    /// Why what was typed last was not taken.
+    pub note: Option<String>,
 }
 
 impl From<Shown> for Asked {

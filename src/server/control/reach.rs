@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::FlockOperation;
 use tokio::net::UnixStream;
 
-use super::{About, Asked, Hello, REQUEST, RESPONSE, Request, Response, VERSION, receive, send};
+use super::attached::{self, Attached, Manner};
+use super::{About, Asked, Hello, REQUEST, RESPONSE, Request, Response, Running, VERSION, receive, send};
 
 /// A server that was reached.
 #[derive(Debug)]
@@ -97,6 +98,32 @@ impl Reached {
             Response::Refused(why) => Err(ReachError::Refused(why)),
             _ => Err(ReachError::Answer),
         }
+    }
+
+    /// Its sessions.
+    pub async fn sessions(&mut self) -> Result<Vec<Running>, ReachError> {
+        self.ask(&Request::Sessions).await?;
+        match self.answer().await? {
+            Response::Sessions(sessions) => Ok(sessions),
+            Response::Refused(why) => Err(ReachError::Refused(why)),
+            _ => Err(ReachError::Answer),
+        }
+    }
+
+    /// Watches one of them. Whether that is refused shows when its first picture is waited for.
+    pub async fn attach(
+        self,
+        running: &Running,
+        manner: &Manner,
+        passphrase: Option<String>,
+    ) -> Result<Attached, ReachError> {
+        let peer = self.stream.peer_addr().ok();
+        let socket = peer.and_then(|peer| Some(peer.as_pathname()?.to_owned()));
+        let attached = attached::attach(self.stream, running, manner, passphrase).await;
+        attached.map_err(|source| ReachError::Talk {
+            socket: socket.unwrap_or_default(),
+            source,
+        })
     }
 
     /// Says yes or no to a question as it was shown.

@@ -1,13 +1,14 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use tokio::net::UnixStream;
 
 use super::*;
-use crate::confirm::Confirm;
 use crate::confirm::passphrase::Verifier;
 use crate::model::InstanceId;
+use crate::tools::tests::services;
 
 struct Place(PathBuf);
 
@@ -26,7 +27,7 @@ impl Place {
             workspace: "/w".to_owned(),
             passphrase: verifier.is_some(),
         };
-        listen::listen(&self.0, &Confirm::default(), about, verifier).unwrap()
+        listen::listen(&self.0, &Arc::new(services()), about, verifier).unwrap()
     }
 
     fn file(&self, extension: &str) -> PathBuf {
@@ -119,7 +120,7 @@ async fn a_yes_needs_the_passphrase_that_was_set_when_the_server_started() {
         preview: String::new(),
     };
     let wanted = [
-        (true, None, "a yes needs the operator's passphrase"),
+        (true, None, "this needs the operator's passphrase"),
         (true, Some("wrong horse"), "the passphrase is another"),
         (
             true,

@@ -140,10 +140,17 @@ impl Screen {
 
     /// The picture at present, under a number by which [`Screen::changes`] finds it again.
     pub fn snapshot(&mut self) -> Snapshot {
+        let mut snapshot = self.look();
+        self.frames.number(&mut snapshot);
+        snapshot
+    }
+
+    /// The same without a number: those who watch take no place of the pictures that callers know.
+    pub fn look(&mut self) -> Snapshot {
         let modes = self.modes();
         let (row, column) = self.interpreter.position();
         let engine = &self.interpreter.engine;
-        let mut snapshot = Snapshot {
+        Snapshot {
             frame: 0,
             size: engine.size(),
             cursor: Cursor {
@@ -157,9 +164,7 @@ impl Screen {
             modes,
             history: engine.history_len(),
             rows: engine.rows(),
-        };
-        self.frames.number(&mut snapshot);
-        snapshot
+        }
     }
 
     /// What is different in `snapshot` from the picture with the number `since`.

@@ -1,0 +1,69 @@
+//! The servers of this user, reached through their control sockets.
+
+use std::io::{self, Write as _};
+
+use crate::sandbox::workspace;
+use crate::server::control::Running;
+use crate::server::control::reach::{self, ReachError, Reached};
+
+/// Characters of a number that are enough, if they tell it from the others.
+pub(super) const ENOUGH: usize = 4;
+
+/// Why no server, or no session, was reached.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    #[error("no server of yours runs with a control socket in any of: {directories}")]
+    NoServer { directories: String },
+    #[error("no session is called {name:?}, or has a number that begins so; hint: terrarium sessions")]
+    Unknown { name: String },
+    #[error("{count} sessions are called {name:?}, or have numbers that begin so; hint: write more of the number")]
+    Several { name: String, count: usize },
+    #[error(transparent)]
+    Reach(#[from] ReachError),
+}
+
+/// All servers that can be talked with; says of the others why not.
+pub(super) async fn all() -> Result<Vec<Reached>, Error> {
+    let directories = workspace::runtime_directories();
+    let mut servers = Vec::new();
+    for directory in &directories {
+        for reached in reach::all(directory).await {
+            match reached {
+                Ok(server) => servers.push(server),
+                Err(error) => super::say(&error),
+            }
+        }
+    }
+    if servers.is_empty() {
+        let directories: Vec<_> = directories
+            .iter()
+            .map(|directory| directory.display().to_string())
+            .collect();
+        let directories = directories.join(", ");
+        return Err(Error::NoServer { directories });
+    }
+    Ok(servers)
+}
+
+/// The one session of this short name, or whose number begins so.
+pub(super) async fn session(name: &str) -> Result<(Reached, Running), Error> {
+    let mut found = Vec::new();
+    let mut reached = all().await?;
+    for (at, server) in reached.iter_mut().enumerate() {
+        let named =
+            |running: &Running| running.alias == name || (name.len() >= ENOUGH && running.session.starts_with(name));
+        let sessions = server.sessions().await?;
+        found.extend(sessions.into_iter().filter(named).map(|running| (at, running)));
+    }
+    let (count, name) = (found.len(), name.to_owned());
+    match found.pop() {
+        Some((at, running)) if count == 1 => Ok((reached.swap_remove(at), running)),
+        Some(_) => Err(Error::Several { name, count }),
+        None => Err(Error::Unknown { name }),
+    }
+}
+
+/// Writes a line to standard output.
+pub(super) fn line(text: &str) -> io::Result<()> {
+    writeln!(io::stdout(), "{text}")
+}

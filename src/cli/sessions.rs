@@ -1,0 +1,73 @@
+//! `terrarium sessions`: what runs or ran, in all servers of this user.
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::servers;
+use crate::confirm::quoted;
+use crate::server::control::{About, Running};
+
+/// Lists the sessions of every server of yours.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  terrarium sessions
+  terrarium sessions --json")]
+pub(super) struct SessionsCommand {
+    /// As JSON, one object for each session.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Why nothing is listed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    #[error("cannot read or write")]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    Servers(#[from] servers::Error),
+}
+
+pub(super) fn run(command: &SessionsCommand) -> Result<ExitCode, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    match runtime.block_on(list(command.json)) {
+        // Whoever read has seen enough.
+        Err(Error::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+        done => done.map(|()| ExitCode::SUCCESS),
+    }
+}
+
+async fn list(json: bool) -> Result<(), Error> {
+    for mut server in servers::all().await? {
+        for running in server.sessions().await.map_err(servers::Error::from)? {
+            let text = match json {
+                true => serde_json::json!({"server": server.about, "session": running}).to_string(),
+                false => line(&server.about, &running),
+            };
+            servers::line(&text)?;
+        }
+    }
+    Ok(())
+}
+
+fn line(about: &About, running: &Running) -> String {
+    let number = running.session.get(..8).unwrap_or(&running.session);
+    let program = running.program.as_deref().map(|name| format!(" {}", quoted(name, 32)));
+    let size = match running.size {
+        Some((columns, rows)) => format!("{columns}x{rows}"),
+        None => "no terminal".to_owned(),
+    };
+    format!(
+        "{number}  {} of {}, {size}, profile {}: {}{}, {} s old: {}  [server {} in {}]",
+        quoted(&running.alias, 64),
+        quoted(&running.caller, 64),
+        quoted(&running.profile, 64),
+        running.state,
+        program.unwrap_or_default(),
+        running.age_s,
+        quoted(&running.command, 60),
+        about.pid,
+        quoted(&about.workspace, 200),
+    )
+}
