@@ -80,7 +80,7 @@ enum Action {
 /// Why the record cannot be kept or read.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
-    #[error("cannot tell where the record is: {0}; hint: --path DIR names it")]
+    #[error("cannot tell where the record is, which --path DIR would name")]
     Config(#[from] ConfigError),
     #[error("there is no place for the audit; hint: set HOME or XDG_STATE_HOME")]
     Nowhere,

@@ -26,6 +26,9 @@ pub struct Said {
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
+    /// It ended before it answered; it has said why on standard error.
+    #[error("the server ended before it could be asked")]
+    Ended,
     /// The server does not speak the protocol.
     #[error("cannot begin to speak MCP with the server")]
     Initialize {
@@ -69,8 +72,11 @@ where
     let client =
         ().serve_with_lifecycle((input, output), lifecycle)
             .await
-            .map_err(|source| CallError::Initialize {
-                source: Box::new(source),
+            .map_err(|source| match source {
+                ClientInitializeError::ConnectionClosed(_) => CallError::Ended,
+                source => CallError::Initialize {
+                    source: Box::new(source),
+                },
             })?;
     let wrong = |source| CallError::Call {
         source: Box::new(source),
