@@ -15,6 +15,7 @@ mod stdio;
 mod streams;
 mod terminals;
 mod user;
+mod web;
 
 pub use stdio::{ServeError, serve};
 pub use terminals::{ServeHttpError, serve_terminals};

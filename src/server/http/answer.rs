@@ -8,20 +8,19 @@ use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use serde::Deserialize;
 
-use super::body::{self, Body};
 use super::callers::OneCaller;
-use super::doors::Visitor;
 use super::metrics::Metrics;
-use super::refused::Refused;
-use super::{Backend, Front};
+use super::{Backend, Front, MAX_BODY};
+use crate::server::web::body::{self, Body};
+use crate::server::web::doors::Visitor;
+use crate::server::web::place;
+use crate::server::web::refused::Refused;
 use crate::tokens::{self, Holder, Use};
 
 const TEXT: &str = "text/plain; charset=utf-8";
 /// The form of metrics that Prometheus has read since 2.5 (OpenMetrics).
 const METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const MCP_SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
-/// Where a browser says who made it ask (Fetch Metadata).
-const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Where a request goes.
 #[derive(Clone, Copy)]
@@ -91,7 +90,7 @@ impl<B: Backend> Front<B> {
         visitor: &Visitor,
         request: Request<Incoming>,
     ) -> Result<Response<Body>, Refused> {
-        self.check_place(&request)?;
+        place::check(&self.allowed, &request)?;
         let holder = self.who(request.headers())?;
         visitor.is(&holder.name)?;
         match (path, holder.may) {
@@ -102,39 +101,8 @@ impl<B: Backend> Front<B> {
         }
     }
 
-    /// Whether it came to us by a name of ours, and not from somebody else's page.
-    fn check_place(&self, request: &Request<Incoming>) -> Result<(), Refused> {
-        let headers = request.headers();
-        let host = single(headers, &header::HOST)
-            .map_err(|()| Refused::Host)?
-            .ok_or(Refused::Host)?;
-        let target = request.uri().authority();
-        if !self.allowed.host(host) || target.is_some_and(|target| !self.allowed.host(target.as_str())) {
-            return Err(Refused::Host);
-        }
-        match single(headers, &header::ORIGIN).map_err(|()| Refused::Origin)? {
-            Some(origin) if !self.allowed.origin(origin) => return Err(Refused::Origin),
-            Some(_) => {}
-            // Some requests of browsers have no Origin, but all say where they come from.
-            None => match single(headers, &FETCH_SITE).map_err(|()| Refused::Origin)? {
-                None | Some("same-origin" | "none") => {}
-                Some(_) => return Err(Refused::Origin),
-            },
-        }
-        if request.uri().query().is_some() {
-            Err(Refused::Query)
-        } else {
-            Ok(())
-        }
-    }
-
     fn who(&self, headers: &HeaderMap) -> Result<Holder, Refused> {
-        let given = single(headers, &header::AUTHORIZATION).map_err(|()| Refused::NoToken)?;
-        let (scheme, token) = given.and_then(|given| given.split_once(' ')).ok_or(Refused::NoToken)?;
-        if !scheme.eq_ignore_ascii_case("bearer") {
-            return Err(Refused::NoToken);
-        }
-        self.tokens.check(token.trim_matches(' ')).map_err(|error| match error {
+        self.tokens.check(place::token(headers)?).map_err(|error| match error {
             tokens::Refused::Unknown => Refused::Token,
             tokens::Refused::Unreadable(error) => {
                 tracing::error!(
@@ -173,7 +141,7 @@ impl<B: Backend> Front<B> {
         }
         let call = InFlight::new(self);
         let (parts, body) = request.into_parts();
-        let bytes = body::collect(body).await?;
+        let bytes = body::collect(body, MAX_BODY).await?;
         if begins_session(&parts.headers, &bytes) && !caller.sessions.make_room().await {
             return Err(Refused::McpSessions);
         }
@@ -210,16 +178,6 @@ impl Path {
     }
 }
 
-/// The one value of a header; an error when there are several, or not in ASCII.
-fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, ()> {
-    let mut values = headers.get_all(name).iter();
-    match (values.next(), values.next()) {
-        (None, _) => Ok(None),
-        (Some(value), None) => value.to_str().map(Some).map_err(drop),
-        (Some(_), Some(_)) => Err(()),
-    }
-}
-
 /// Whether a request opens an MCP session. What cannot be read opens none.
 fn begins_session(headers: &HeaderMap, body: &[u8]) -> bool {
     #[derive(Deserialize)]
@@ -231,7 +189,7 @@ fn begins_session(headers: &HeaderMap, body: &[u8]) -> bool {
 }
 
 fn turned_away(refused: Refused, path: Path, metrics: &Metrics) -> Response<Body> {
-    metrics.refused(refused);
+    metrics.http.refused(refused);
     let mut response = body::text(refused.status(), TEXT, format!("{}\n", refused.text()));
     let headers = response.headers_mut();
     let mut set = |name, value| headers.insert(name, HeaderValue::from_static(value));

@@ -8,13 +8,12 @@ use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, Stream
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::Backend;
-use super::body::MAX_BODY;
 use super::metrics::Metrics;
-use super::refused::Refused;
 use super::sessions::{OF_ALL, Sessions};
+use super::{Backend, MAX_BODY};
 use crate::model::Name;
 use crate::policy::Caller;
+use crate::server::web::refused::Refused;
 use crate::tokens::Holder;
 
 /// Requests of one caller that are not answered yet, open streams among them.

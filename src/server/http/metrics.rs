@@ -13,7 +13,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use super::recorder::Recorder;
-use super::refused::Refused;
+use crate::server::web::counts::Counts;
 
 /// Upper bounds of the durations of calls, in seconds.
 const SECONDS: [f64; 9] = [0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0, 600.0];
@@ -22,11 +22,12 @@ const SECONDS: [f64; 9] = [0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0, 600.0]
 pub struct Metrics {
     registry: Registry,
     requests: Family<Request, Counter>,
-    refused: Family<Reason, Counter>,
     calls: Family<Call, Counter>,
     seconds: Family<Tool, Histogram, fn() -> Histogram>,
-    pub(super) strangers: Gauge,
-    pub(super) connections: Gauge,
+    /// At our own door.
+    pub(super) http: Counts,
+    /// At the console's.
+    pub(in crate::server) console: Counts,
     pub(super) in_flight: Gauge,
     pub(super) callers: Gauge,
     pub(super) mcp_sessions: Gauge,
@@ -38,11 +39,6 @@ pub struct Metrics {
 struct Request {
     path: &'static str,
     status: u16,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Reason {
-    reason: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -63,11 +59,10 @@ impl Metrics {
         let mut metrics = Self {
             registry: Registry::with_prefix("terrarium"),
             requests: Family::default(),
-            refused: Family::default(),
             calls: Family::default(),
             seconds: Family::new_with_constructor(seconds),
-            strangers: Gauge::default(),
-            connections: Gauge::default(),
+            http: Counts::default(),
+            console: Counts::default(),
             in_flight: Gauge::default(),
             callers: Gauge::default(),
             mcp_sessions: Gauge::default(),
@@ -86,21 +81,23 @@ impl Metrics {
         let all = &mut self.registry;
         all.register_collector(Box::new(elsewhere));
         all.register("http_requests", "Requests that were answered", self.requests.clone());
-        all.register(
-            "http_refused",
-            "Requests and connections that were turned away",
-            self.refused.clone(),
-        );
-        all.register(
-            "http_strangers",
-            "Connections that have not said who they are",
-            self.strangers.clone(),
-        );
-        all.register(
-            "http_connections",
-            "Connections of known callers",
-            self.connections.clone(),
-        );
+        for (door, counts) in [("http", &self.http), ("console", &self.console)] {
+            all.register(
+                format!("{door}_refused"),
+                "Requests and connections that were turned away",
+                counts.turned_away.clone(),
+            );
+            all.register(
+                format!("{door}_strangers"),
+                "Connections that have not said who they are",
+                counts.strangers.clone(),
+            );
+            all.register(
+                format!("{door}_connections"),
+                "Connections of those who have",
+                counts.connections.clone(),
+            );
+        }
         all.register(
             "http_calls_in_flight",
             "MCP requests that are not answered yet",
@@ -133,13 +130,6 @@ impl Metrics {
     /// A request was answered.
     pub(super) fn answered(&self, path: &'static str, status: u16) {
         self.requests.get_or_create(&Request { path, status }).inc();
-    }
-
-    /// A request or a connection was turned away.
-    pub(super) fn refused(&self, reason: Refused) {
-        let reason = reason.name();
-        tracing::debug!(reason, "refused");
-        self.refused.get_or_create(&Reason { reason }).inc();
     }
 
     /// A tool call ended. `tool` is one of the listed names.

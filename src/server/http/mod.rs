@@ -8,20 +8,13 @@
 //! calls do is the business of whatever stands behind ([`Backend`]): the terminals, or a test's fixture.
 
 mod answer;
-mod body;
 mod callers;
 mod connection;
-mod doors;
-mod hosts;
-mod listen;
 mod metrics;
-mod patience;
 mod recorder;
-mod refused;
 mod sessions;
 mod tls;
 
-pub use hosts::{HostName, NotAHost};
 pub use metrics::Metrics;
 pub use tls::{TlsError, TlsFiles};
 
@@ -37,12 +30,16 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::policy::Caller;
+use crate::server::web::doors::Doors;
+use crate::server::web::hosts::Allowed;
+pub use crate::server::web::hosts::{HostName, NotAHost};
+use crate::server::web::listen;
 use crate::tokens::Tokens;
 use callers::Callers;
-use doors::Doors;
-use hosts::Allowed;
 use tls::Tls;
 
+/// The longest body of a request. Standard input of a command is the largest thing in one.
+const MAX_BODY: usize = 4 << 20;
 /// How often is looked whether tokens are still good.
 const LOOK: Duration = Duration::from_secs(1);
 /// What running calls get to end by themselves once we are told to end.
@@ -160,7 +157,7 @@ pub async fn serve_http<B: Backend>(
         allowed: Allowed::new(local, &options.hosts, tls.is_some(), shared),
         tokens: options.tokens,
         callers: Callers::new(backend, Arc::clone(&metrics)),
-        doors: Doors::new(shared, Arc::clone(&metrics)),
+        doors: Doors::new(shared, metrics.http.clone()),
         tls,
         metrics,
         draining: AtomicBool::new(false),
@@ -168,9 +165,10 @@ pub async fn serve_http<B: Backend>(
         closing: CancellationToken::new(),
     });
     bound(local);
-    let mut connections = tokio_util::task::TaskTracker::new();
+    let connections = tokio_util::task::TaskTracker::new();
+    let serve = |stream, visitor| connection::serve(Arc::clone(&front), stream, visitor);
     tokio::select! {
-        () = listen::accept(&front, &listener, &mut connections) => {}
+        () = listen::accept(&listener, &front.doors, &connections, serve) => {}
         () = watch(&front) => {}
         () = over.cancelled() => {}
     }

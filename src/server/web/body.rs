@@ -11,16 +11,14 @@ use hyper::{Response, StatusCode, header};
 use super::refused::Refused;
 
 /// What leaves.
-pub(super) type Body = BoxBody<Bytes, Infallible>;
+pub(in crate::server) type Body = BoxBody<Bytes, Infallible>;
 
-/// The longest body of a request. Standard input of a command is the largest thing in one.
-pub(super) const MAX_BODY: usize = 4 << 20;
 /// How long a body may take to come.
 const MAX_TIME: Duration = Duration::from_secs(30);
 
-/// The whole body of a request.
-pub(super) async fn collect(body: Incoming) -> Result<Bytes, Refused> {
-    let whole = Limited::new(body, MAX_BODY).collect();
+/// The whole body of a request, of at most `most` bytes.
+pub(in crate::server) async fn collect(body: Incoming, most: usize) -> Result<Bytes, Refused> {
+    let whole = Limited::new(body, most).collect();
     match tokio::time::timeout(MAX_TIME, whole).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(Refused::BodySize),
@@ -29,7 +27,7 @@ pub(super) async fn collect(body: Incoming) -> Result<Bytes, Refused> {
 }
 
 /// A body that holds something until its end, however that comes.
-pub(super) fn holding<T: Send + Sync + 'static>(body: Body, held: T) -> Body {
+pub(in crate::server) fn holding<T: Send + Sync + 'static>(body: Body, held: T) -> Body {
     body.map_frame(move |frame| {
         let _held = &held;
         frame
@@ -38,7 +36,7 @@ pub(super) fn holding<T: Send + Sync + 'static>(body: Body, held: T) -> Body {
 }
 
 /// A short answer.
-pub(super) fn text(status: StatusCode, kind: &'static str, text: String) -> Response<Body> {
+pub(in crate::server) fn text(status: StatusCode, kind: &'static str, text: String) -> Response<Body> {
     let mut response = Response::new(Full::new(Bytes::from(text)).boxed());
     *response.status_mut() = status;
     let kind = header::HeaderValue::from_static(kind);

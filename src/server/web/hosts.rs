@@ -26,7 +26,7 @@ pub struct NotAHost {
 
 /// The names that are ours.
 #[derive(Debug)]
-pub(super) struct Allowed {
+pub(in crate::server) struct Allowed {
     hosts: Vec<HostName>,
     schemes: &'static [&'static str],
 }
@@ -80,7 +80,7 @@ impl HostName {
 
 impl Allowed {
     /// The address that is listened on, this machine's names for itself, and those that the operator gave.
-    pub(super) fn new(local: SocketAddr, given: &[HostName], tls: bool, behind_proxy: bool) -> Self {
+    pub(in crate::server) fn new(local: SocketAddr, given: &[HostName], tls: bool, behind_proxy: bool) -> Self {
         let port = local.port();
         let mut hosts = vec![
             HostName::of(local.ip(), port),
@@ -101,14 +101,14 @@ impl Allowed {
     }
 
     /// Whether a `Host` header, or the host of an absolute target, is ours.
-    pub(super) fn host(&self, text: &str) -> bool {
+    pub(in crate::server) fn host(&self, text: &str) -> bool {
         let default = |scheme: &&str| default_port(scheme);
         HostName::read(text)
             .is_some_and(|host| self.has(&host, &self.schemes.iter().filter_map(default).collect::<Vec<_>>()))
     }
 
     /// Whether an `Origin` header is ours. `null` is nobody's.
-    pub(super) fn origin(&self, text: &str) -> bool {
+    pub(in crate::server) fn origin(&self, text: &str) -> bool {
         let Some((scheme, host)) = text.split_once("://") else {
             return false;
         };

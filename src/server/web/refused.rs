@@ -4,7 +4,7 @@ use hyper::StatusCode;
 
 /// Why a request or a connection is turned away. Each kind is counted by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Refused {
+pub(in crate::server) enum Refused {
     /// Not one Host header, or one that is not ours.
     Host,
     /// A page of another origin asks.
@@ -47,22 +47,22 @@ pub(super) enum Refused {
 
 impl Refused {
     /// The name in the metrics.
-    pub(super) fn name(self) -> &'static str {
+    pub(in crate::server) fn name(self) -> &'static str {
         self.facts().1
     }
 
     /// What the other side is told.
-    pub(super) fn status(self) -> StatusCode {
+    pub(in crate::server) fn status(self) -> StatusCode {
         self.facts().0
     }
 
     /// Why, and what to do.
-    pub(super) fn text(self) -> &'static str {
+    pub(in crate::server) fn text(self) -> &'static str {
         self.facts().2
     }
 
     /// Whether the connection ends with the answer: what refuses guesses makes each cost a connection.
-    pub(super) fn closes(self) -> bool {
+    pub(in crate::server) fn closes(self) -> bool {
         matches!(
             self,
             Self::Host

@@ -7,24 +7,24 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::metrics::Metrics;
+use super::counts::Counts;
 use super::refused::Refused;
 use crate::model::Name;
 
 /// Connections that have not said who they are.
-pub(super) const STRANGERS: usize = 128;
+pub(in crate::server) const STRANGERS: usize = 128;
 /// How long they may take to say it, TLS and all.
-pub(super) const INTRODUCTION: Duration = Duration::from_secs(10);
+pub(in crate::server) const INTRODUCTION: Duration = Duration::from_secs(10);
 /// Connections of known callers.
-pub(super) const CONNECTIONS: usize = 1024;
+pub(in crate::server) const CONNECTIONS: usize = 1024;
 /// Those of one caller. Behind a proxy, connections are the proxy's.
-pub(super) const CONNECTIONS_PER_CALLER: usize = 64;
+pub(in crate::server) const CONNECTIONS_PER_CALLER: usize = 64;
 
 /// All connections.
-pub(super) struct Doors {
+pub(in crate::server) struct Doors {
     places: Arc<Mutex<Places>>,
     behind_proxy: bool,
-    metrics: Arc<Metrics>,
+    counts: Counts,
 }
 
 #[derive(Default)]
@@ -36,53 +36,53 @@ struct Places {
 }
 
 /// One connection: a stranger until a request with a good token came over it.
-pub(super) struct Visitor {
+pub(in crate::server) struct Visitor {
     number: u64,
     /// It must go, as there are too many like it.
-    pub(super) crowded_out: CancellationToken,
+    pub(in crate::server) crowded_out: CancellationToken,
     known: OnceLock<Name>,
     places: Arc<Mutex<Places>>,
     behind_proxy: bool,
-    metrics: Arc<Metrics>,
+    counts: Counts,
 }
 
 impl Doors {
-    pub(super) fn new(behind_proxy: bool, metrics: Arc<Metrics>) -> Self {
+    pub(in crate::server) fn new(behind_proxy: bool, counts: Counts) -> Self {
         Self {
             places: Arc::default(),
             behind_proxy,
-            metrics,
+            counts,
         }
     }
 
     /// Takes a connection in; the oldest stranger may have to go for it.
-    pub(super) fn enter(&self) -> Arc<Visitor> {
+    pub(in crate::server) fn enter(&self) -> Arc<Visitor> {
         let mut places = lock(&self.places);
         if places.strangers.len() >= STRANGERS
             && let Some((_, oldest)) = places.strangers.pop_first()
         {
             oldest.cancel();
-            self.metrics.strangers.dec();
-            self.metrics.refused(Refused::Crowd);
+            self.counts.strangers.dec();
+            self.counts.refused(Refused::Crowd);
         }
         places.last += 1;
         let (number, crowded_out) = (places.last, CancellationToken::new());
         places.strangers.insert(number, crowded_out.clone());
-        self.metrics.strangers.inc();
+        self.counts.strangers.inc();
         Arc::new(Visitor {
             number,
             crowded_out,
             known: OnceLock::new(),
             places: Arc::clone(&self.places),
             behind_proxy: self.behind_proxy,
-            metrics: Arc::clone(&self.metrics),
+            counts: self.counts.clone(),
         })
     }
 }
 
 impl Visitor {
     /// A request with this caller's token came over it. The first one counts.
-    pub(super) fn is(&self, name: &Name) -> Result<(), Refused> {
+    pub(in crate::server) fn is(&self, name: &Name) -> Result<(), Refused> {
         if self.is_known() {
             return Ok(());
         }
@@ -96,16 +96,16 @@ impl Visitor {
             return Ok(()); // known by another request just now
         }
         if places.strangers.remove(&self.number).is_some() {
-            self.metrics.strangers.dec();
+            self.counts.strangers.dec();
         }
         places.known += 1;
         *places.of.entry(name.clone()).or_default() += 1;
-        self.metrics.connections.inc();
+        self.counts.connections.inc();
         Ok(())
     }
 
     /// Whether it said who it is.
-    pub(super) fn is_known(&self) -> bool {
+    pub(in crate::server) fn is_known(&self) -> bool {
         self.known.get().is_some()
     }
 }
@@ -114,11 +114,11 @@ impl Drop for Visitor {
     fn drop(&mut self) {
         let mut places = lock(&self.places);
         if places.strangers.remove(&self.number).is_some() {
-            self.metrics.strangers.dec();
+            self.counts.strangers.dec();
         }
         if let Some(name) = self.known.get() {
             places.known = places.known.saturating_sub(1);
-            self.metrics.connections.dec();
+            self.counts.connections.dec();
             if let Some(own) = places.of.get_mut(name) {
                 *own = own.saturating_sub(1);
                 if *own == 0 {
@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     fn doors(behind_proxy: bool) -> Doors {
-        Doors::new(behind_proxy, Arc::new(Metrics::new()))
+        Doors::new(behind_proxy, Counts::default())
     }
 
     #[test]
@@ -151,9 +151,9 @@ mod tests {
         assert!(oldest.crowded_out.is_cancelled());
         assert!(!known.crowded_out.is_cancelled());
         assert!(others.iter().all(|other| !other.crowded_out.is_cancelled()));
-        assert_eq!(doors.metrics.strangers.get(), 128);
+        assert_eq!(doors.counts.strangers.get(), 128);
         drop((oldest, others, known));
-        assert_eq!((doors.metrics.strangers.get(), doors.metrics.connections.get()), (0, 0));
+        assert_eq!((doors.counts.strangers.get(), doors.counts.connections.get()), (0, 0));
     }
 
     #[test]
