@@ -195,6 +195,14 @@ impl Group {
         }
     }
 
+    /// Memory that it uses now, in bytes: as its limit counts it.
+    pub(crate) fn memory(&self) -> Option<u64> {
+        match self.unified {
+            true => self.number("", "memory.current"),
+            false => self.number("memory", "memory.usage_in_bytes"),
+        }
+    }
+
     /// How many processes are in it.
     pub(crate) fn processes(&self) -> u32 {
         let path = self.directories.first().map(|d| d.path.join("cgroup.procs"));

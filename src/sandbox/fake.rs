@@ -4,7 +4,7 @@ use std::os::unix::net::UnixStream;
 
 use tokio::sync::{mpsc, watch};
 
-use super::handle::{Control, Ending, Io, Order, Sandbox, Status, Usage};
+use super::handle::{Control, Ending, Io, Order, Sandbox, Status, Usage, Used};
 
 /// The command's side of its input and output, and the launcher's side of its control.
 pub(crate) struct Inside {
@@ -32,7 +32,11 @@ pub(crate) fn sandbox() -> (Sandbox, Inside) {
             stderr: stderr.into(),
         },
         protections: Vec::new(),
-        control: Control { orders, ending },
+        control: Control {
+            orders,
+            ending,
+            used: watch::channel(Used::default()).1,
+        },
     };
     let inside = Inside {
         stdin: stdin_inside,

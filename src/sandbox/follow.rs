@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::command::NO_INTERPRETER;
 use super::error::LaunchError;
-use super::handle::{Ending, Io, Order};
+use super::handle::{Ending, Io, Order, Used};
 use super::spawn::{Launchers, blocking};
 use super::spec::{Base, Word};
 use super::step::{Step, StepError};
@@ -51,17 +51,18 @@ pub(super) struct Begun {
     pub(super) complete: bool,
 }
 
+/// Who is told of a sandbox.
+pub(super) struct Tell {
+    pub(super) started: oneshot::Sender<Started>,
+    pub(super) used: watch::Sender<Used>,
+    pub(super) ending: watch::Sender<Option<Ending>>,
+}
+
 pub(super) type Started = Result<(Io, Vec<super::Protection>), LaunchError>;
 
 impl Begun {
     /// Waits for the start and for the end; passes orders on meanwhile.
-    pub(super) async fn follow(
-        self,
-        launchers: &Launchers,
-        tell: oneshot::Sender<Started>,
-        orders: mpsc::Receiver<Order>,
-        ending: &watch::Sender<Option<Ending>>,
-    ) {
+    pub(super) async fn follow(self, launchers: &Launchers, tell: Tell, orders: mpsc::Receiver<Order>) {
         let Self {
             socket,
             orders: mut sent,
@@ -92,33 +93,41 @@ impl Begun {
                 if matches!(error, LaunchError::LauncherLost) {
                     launchers.clean_up().await;
                 }
-                return drop(tell.send(Err(error))); // a dropped call needs no answer
+                return drop(tell.started.send(Err(error))); // a dropped call needs no answer
             }
         };
         let mut reader = reader;
         let running = started.is_ok();
-        if tell.send(started.map(|io| (io, protections))).is_err() || !running {
+        if tell.started.send(started.map(|io| (io, protections))).is_err() || !running {
             return; // nobody wants it: the closing socket ends it
         }
-        let said = fdpass::receive_later(&mut reader);
+        let said = last_word(&mut reader, &tell.used);
         let passing = pass_on(orders, writer);
         tokio::pin!(said, passing);
         let said = tokio::select! {
             said = &mut said => said,
             () = &mut passing => said.await,
         };
-        let said = said
-            .ok()
-            .flatten()
-            .and_then(|(text, _)| serde_json::from_slice(&text).ok());
         let ended = match said {
-            Some(Word::Ended(ended)) => ended,
-            _ => {
+            Some(ended) => ended,
+            None => {
                 launchers.clean_up().await;
                 Ending::lost()
             }
         };
-        ending.send_replace(Some(ended));
+        tell.ending.send_replace(Some(ended));
+    }
+}
+
+/// How the sandbox ended, if its launcher says so. What it uses is told meanwhile.
+async fn last_word(reader: &mut OwnedReadHalf, used: &watch::Sender<Used>) -> Option<Ending> {
+    loop {
+        let (text, _) = fdpass::receive_later(reader).await.ok().flatten()?;
+        match serde_json::from_slice(&text) {
+            Ok(Word::Used(now)) => drop(used.send_replace(now)),
+            Ok(Word::Ended(ended)) => return Some(ended),
+            _ => return None,
+        }
     }
 }
 
@@ -143,7 +152,7 @@ async fn first_word(socket: UnixStream) -> Result<(Option<OwnedFd>, OwnedReadHal
     match serde_json::from_slice(&text).map_err(io::Error::from)? {
         Word::Started => Ok((passed.pop(), reader, writer)),
         Word::Failed(error) => Err(name(error)),
-        Word::Ended(_) => Err(io::Error::from(io::ErrorKind::InvalidData).into()),
+        Word::Used(_) | Word::Ended(_) => Err(io::Error::from(io::ErrorKind::InvalidData).into()),
     }
 }
 

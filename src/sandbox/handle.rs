@@ -42,6 +42,7 @@ pub enum Io {
 pub struct Control {
     pub(super) orders: mpsc::Sender<Order>,
     pub(super) ending: watch::Receiver<Option<Ending>>,
+    pub(super) used: watch::Receiver<Used>,
 }
 
 /// What the launcher is told.
@@ -56,6 +57,8 @@ pub enum Order {
     },
     /// It has read or printed something: it is not idle.
     Busy,
+    /// Tell what it uses.
+    Tell,
     /// End it: SIGHUP and SIGTERM, then after the grace time the certain end.
     Stop {
         /// Why, for the record.
@@ -113,6 +116,17 @@ pub enum Status {
     Lost,
 }
 
+/// What all processes of a sandbox use together at one moment, where the machine tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Used {
+    /// Processor time so far.
+    pub cpu: Duration,
+    /// Memory, in bytes: as its limit counts it.
+    pub memory: Option<u64>,
+    /// Processes, ours among them.
+    pub processes: Option<u32>,
+}
+
 /// What all processes of a sandbox used together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
@@ -141,6 +155,16 @@ impl Control {
     /// Says that the command has read or printed something, which its launcher cannot see. Cheap; often is fine.
     pub fn busy(&self) {
         self.orders.try_send(Order::Busy).ok(); // other orders are waiting: the next time will do
+    }
+
+    /// Asks what it uses. The answer comes to [`Control::used`].
+    pub fn ask_used(&self) {
+        self.orders.try_send(Order::Tell).ok(); // other orders are waiting: the next time will do
+    }
+
+    /// What it used when it last was asked. Keeps nothing of it alive.
+    pub fn used(&self) -> watch::Receiver<Used> {
+        self.used.clone()
     }
 
     /// How it ended, when it has. Cancel-safe.

@@ -191,7 +191,7 @@ fn begin(control: &UnixStream, group: Option<&Group>, running: &Running) -> Resu
     };
     match serde_json::from_slice(&text).map_err(io::Error::from).at(Step::Exec)? {
         Word::Failed(error) => return Err(error),
-        Word::Started | Word::Ended(_) => {}
+        Word::Started | Word::Used(_) | Word::Ended(_) => {}
     }
     let terminal: Vec<_> = terminal.iter().map(|fd| fd.as_fd()).collect();
     fdpass::send(control, &text, &terminal).at(Step::Exec)?;

@@ -44,7 +44,7 @@ pub(crate) mod zygote;
 pub use cause::{Cause, Limit};
 pub use device::Device;
 pub use error::LaunchError;
-pub use handle::{Control, Ending, Io, Sandbox, Status, Stop, Target, Usage};
+pub use handle::{Control, Ending, Io, Sandbox, Status, Stop, Target, Usage, Used};
 pub use plan::Refusal;
 pub use shell::{MakeStartup, Startup};
 pub use spawn::{LaunchOptions, Launchers};

@@ -9,8 +9,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::ahead::{Kind, Prepared, WAITS_FOR, Waiting};
 use super::error::LaunchError;
-use super::follow::{Begun, LaunchOrders};
-use super::handle::{Control, Io, Sandbox};
+use super::follow::{Begun, LaunchOrders, Tell};
+use super::handle::{Control, Io, Sandbox, Used};
 use super::plan::{Mark, Plan};
 use super::shell::MakeStartup;
 use super::spec::Task;
@@ -80,11 +80,19 @@ impl Launchers {
     async fn start(&self, grant: LaunchGrant, startup: Option<MakeStartup>) -> Result<Sandbox, LaunchError> {
         let (orders, take_orders) = mpsc::channel(16);
         let (tell_ending, ending) = watch::channel(None);
+        let (tell_used, used) = watch::channel(Used::default());
         let (tell_started, started) = oneshot::channel();
         let me = self.clone();
         tokio::spawn(async move {
             match me.begin(grant, startup).await {
-                Ok(begun) => begun.follow(&me, tell_started, take_orders, &tell_ending).await,
+                Ok(begun) => {
+                    let tell = Tell {
+                        started: tell_started,
+                        used: tell_used,
+                        ending: tell_ending,
+                    };
+                    begun.follow(&me, tell, take_orders).await;
+                }
                 Err(error) => drop(tell_started.send(Err(error))), // a dropped call needs no answer
             }
         });
@@ -94,7 +102,7 @@ impl Launchers {
         Ok(Sandbox {
             io: begun.0,
             protections: begun.1,
-            control: Control { orders, ending },
+            control: Control { orders, ending, used },
         })
     }
 

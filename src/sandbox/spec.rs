@@ -331,6 +331,8 @@ pub(crate) enum Word {
     Started,
     /// A step failed and nothing runs.
     Failed(super::step::StepError),
+    /// What it uses, when that was asked.
+    Used(super::Used),
     /// The sandbox is gone.
     Ended(super::Ending),
 }

@@ -13,9 +13,9 @@ use super::growth::Meter;
 use super::init::{InitOrder, Report};
 use super::launcher::Running;
 use super::protect;
-use super::spec::{Base, Task, Watch};
+use super::spec::{Base, Task, Watch, Word};
 use super::survivors;
-use super::{Cause, Ending, Limit, Status, Target, Usage, handle::Order};
+use super::{Cause, Ending, Limit, Status, Target, Usage, Used, handle::Order};
 use crate::kernel::cgroup::Group;
 use crate::kernel::fdpass;
 use crate::kernel::proctree::{self, Sample};
@@ -139,6 +139,10 @@ impl<'a> Watcher<'a> {
                 self.last_work = Instant::now();
                 true
             }
+            Some(Order::Tell) => {
+                self.tell();
+                true
+            }
             Some(Order::Stop { why, grace_ms }) => {
                 self.stop(Cause::Stopped(why), Duration::from_millis(grace_ms));
                 true
@@ -147,6 +151,27 @@ impl<'a> Watcher<'a> {
                 self.stop(Cause::Abandoned, Duration::ZERO);
                 false
             }
+        }
+    }
+
+    fn tell(&self) {
+        let used = match self.group {
+            Some(group) => Used {
+                cpu: group.usage().cpu,
+                memory: group.memory(),
+                processes: Some(group.processes()),
+            },
+            None => {
+                let sample = proctree::sample(&proctree::descendants(self.running.init));
+                Used {
+                    cpu: sample.cpu,
+                    memory: Some(sample.memory),
+                    processes: Some(sample.processes),
+                }
+            }
+        };
+        if let Ok(text) = serde_json::to_vec(&Word::Used(used)) {
+            fdpass::send(self.control, &text, &[]).ok(); // the server is gone: nobody asks any more
         }
     }
 

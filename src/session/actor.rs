@@ -256,6 +256,7 @@ impl Actor {
                     self.tell();
                 }
             }
+            Message::Tell => self.control.ask_used(),
             Message::Signal { number, to } => {
                 let control = self.control.clone();
                 tokio::spawn(async move { control.signal(number, to).await });

@@ -12,7 +12,7 @@ use super::screen::Size;
 use super::terminal::Terminal;
 use crate::model::SessionId;
 use crate::profile::Profile;
-use crate::sandbox::{Ending, Protection, Stop, Target};
+use crate::sandbox::{Ending, Protection, Stop, Target, Used};
 
 /// A session, running or finished. Cheap to clone; the command does not depend on it.
 #[derive(Clone, Debug)]
@@ -20,6 +20,7 @@ pub struct Session {
     pub(super) about: Arc<About>,
     pub(super) messages: mpsc::Sender<Message>,
     pub(super) progress: watch::Receiver<Progress>,
+    pub(super) used: watch::Receiver<Used>,
 }
 
 /// What does not change about a session.
@@ -114,6 +115,8 @@ pub(super) enum Message {
     },
     /// Done with the terminal, if it has one, and the length of the output.
     Use(Act),
+    /// Has what it uses told.
+    Tell,
     Signal {
         number: i32,
         to: Target,
@@ -130,6 +133,7 @@ impl fmt::Debug for Message {
             Self::Read { .. } => "Read",
             Self::Excerpt { .. } => "Excerpt",
             Self::Use(_) => "Use",
+            Self::Tell => "Tell",
             Self::Signal { .. } => "Signal",
             Self::Stop { .. } => "Stop",
         })
@@ -271,6 +275,12 @@ impl Session {
         let mut progress = self.progress.clone();
         let found = progress.wait_for(|p| p.finished.is_some() || wanted(p)).await;
         Ok(found.map_err(|_| Gone)?.clone())
+    }
+
+    /// What its processes used when that was last asked; asks for it anew, for the next time.
+    pub fn used(&self) -> Used {
+        self.messages.try_send(Message::Tell).ok(); // gone, or busy: the next time will do
+        *self.used.borrow()
     }
 
     /// Sends a signal.

@@ -163,6 +163,7 @@ impl Sessions {
     ) -> Result<Session, SessionError> {
         let id = SessionId::random().map_err(|source| SessionError::Handle { source })?;
         let protections = sandbox.protections.clone();
+        let used = sandbox.control.used();
         let (progress, seen) = watch::channel(Progress::default());
         let limit = launch.profile.limits.output.bytes();
         let name = manner.name.clone();
@@ -199,6 +200,7 @@ impl Sessions {
             }),
             messages,
             progress: seen,
+            used,
         };
         own.sessions.insert(own.last, session.clone());
         tokio::spawn(actor.run(questions));
