@@ -7,6 +7,7 @@ mod anchor;
 mod chain;
 mod entry;
 mod files;
+pub mod follow;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzz;
@@ -29,6 +30,7 @@ pub use settings::{Settings, SyncMode};
 pub use writer::{WriteError, now};
 
 use std::io;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
@@ -141,6 +143,24 @@ impl Audit {
         self.write(&line, self.each()).await?;
         entry.open = true;
         Ok(entry)
+    }
+
+    /// The operator has done something, to a session or at all. It is on the disk when this returns.
+    pub async fn operator(&self, event: Event, by: &str, session: Option<&str>, why: &str) -> Result<(), AuditError> {
+        let line = Line {
+            event,
+            by: Some(by.into()),
+            session: session.map(Into::into),
+            why: Some(why).filter(|why| !why.is_empty()).map(Into::into),
+            ..Line::default()
+        };
+        self.write(&line, true).await
+    }
+
+    /// Where the files are, if there are any.
+    pub fn directory(&self) -> Option<&Path> {
+        let files = self.files.as_ref()?;
+        Some(&files.writer.settings().directory)
     }
 
     /// Records something that is not about one call: an alert, a lockdown, another policy.

@@ -2,15 +2,14 @@
 //!
 //! It reads only. What it prints was checked line by line; texts that callers wrote are escaped.
 
-use std::collections::HashMap;
-use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, Seek as _, SeekFrom, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use rustix::fs::inotify;
 
+use crate::audit::follow::{self, Follow};
 use crate::audit::read::{self, Anchored};
 use crate::audit::{Audit, Line, Redactor};
 use crate::config::{AuditSettings, Config, ConfigError};
@@ -213,8 +212,8 @@ fn tail(directory: &Path, count: usize, follow: bool, json: bool) -> Result<Exit
         let events = inotify::WatchFlags::MODIFY | inotify::WatchFlags::CREATE;
         inotify::add_watch(&watch, directory, events).map_err(|error| unreadable(directory, error.into()))?;
     }
-    let mut places = HashMap::new();
-    let mut lines = fresh(directory, &mut places)?;
+    let mut written = Follow::all(directory.to_owned());
+    let mut lines = written.fresh().map_err(|source| unreadable(directory, source))?;
     lines.drain(..lines.len().saturating_sub(count));
     loop {
         let mut out = io::stdout().lock();
@@ -228,51 +227,7 @@ fn tail(directory: &Path, count: usize, follow: bool, json: bool) -> Result<Exit
         let mut room = [std::mem::MaybeUninit::uninit(); 4096];
         let mut events = inotify::Reader::new(&watch, &mut room);
         events.next().map_err(io::Error::from)?;
-        lines = fresh(directory, &mut places)?;
-    }
-}
-
-type Whole = (Vec<u8>, Line<'static>);
-
-/// The lines that were written since the last look, in the order of their times.
-fn fresh(directory: &Path, places: &mut HashMap<PathBuf, u64>) -> Result<Vec<Whole>, Error> {
-    let mut all = Vec::new();
-    for found in read::list(directory).map_err(|source| unreadable(directory, source))? {
-        let place = places.entry(found.path.clone()).or_default();
-        if found.bytes <= *place {
-            continue;
-        }
-        let Ok(mut file) = File::open(&found.path) else {
-            continue;
-        }; // retired just now
-        file.seek(SeekFrom::Start(*place))?;
-        let mut input = BufReader::new(file);
-        let mut bytes = Vec::new();
-        input.read_until_last_line_end(&mut bytes)?;
-        *place += bytes.len() as u64;
-        all.extend(read::lines_of(bytes.as_slice()));
-    }
-    all.sort_by(|(_, a), (_, b)| a.time.cmp(&b.time));
-    Ok(all)
-}
-
-/// Reads all that there is, and leaves what is not whole.
-trait ReadWhole {
-    fn read_until_last_line_end(&mut self, into: &mut Vec<u8>) -> io::Result<()>;
-}
-
-impl ReadWhole for BufReader<File> {
-    fn read_until_last_line_end(&mut self, into: &mut Vec<u8>) -> io::Result<()> {
-        loop {
-            let before = into.len();
-            if self.read_until(b'\n', into)? == 0 {
-                return Ok(());
-            }
-            if into.last() != Some(&b'\n') {
-                into.truncate(before);
-                return Ok(());
-            }
-        }
+        lines = written.fresh().map_err(|source| unreadable(directory, source))?;
     }
 }
 
@@ -316,31 +271,5 @@ fn print(out: &mut impl Write, bytes: &[u8], line: &Line<'_>, json: bool) -> io:
         out.write_all(bytes)?;
         return out.write_all(b"\n");
     }
-    write!(out, "{} {}", line.time, line.event.name())?;
-    let number = |number: Option<i64>| number.map(|number| number.to_string());
-    let texts = [
-        ("", line.call.as_deref()),
-        ("", line.caller.as_deref()),
-        ("", line.tool.as_deref()),
-        ("rule", line.rule.as_deref()),
-        ("profile", line.profile.as_deref()),
-        ("policy", line.policy.as_deref()),
-        ("session", line.session.as_deref()),
-        ("question", line.question.as_deref()),
-        ("outcome", line.outcome.as_deref()),
-        ("exit", number(line.exit_code).as_deref()),
-        ("signal", number(line.signal).as_deref()),
-        ("by", line.by.as_deref()),
-        ("file", line.file.as_deref()),
-        ("why", line.why.as_deref()),
-    ]
-    .map(|(name, text)| (name, text.map(|text| text.escape_debug().to_string())));
-    for (name, text) in texts {
-        match (name, text) {
-            (_, None) => {}
-            ("", Some(text)) => write!(out, " {text}")?,
-            (name, Some(text)) => write!(out, " {name}={text:?}")?,
-        }
-    }
-    writeln!(out, "{}", if line.late { " (late)" } else { "" })
+    writeln!(out, "{}", follow::describe(line))
 }
