@@ -145,18 +145,6 @@ impl Audit {
         Ok(entry)
     }
 
-    /// The operator has done something, to a session or at all. It is on the disk when this returns.
-    pub async fn operator(&self, event: Event, by: &str, session: Option<&str>, why: &str) -> Result<(), AuditError> {
-        let line = Line {
-            event,
-            by: Some(by.into()),
-            session: session.map(Into::into),
-            why: Some(why).filter(|why| !why.is_empty()).map(Into::into),
-            ..Line::default()
-        };
-        self.write(&line, true).await
-    }
-
     /// Where the files are, if there are any.
     pub fn directory(&self) -> Option<&Path> {
         let files = self.files.as_ref()?;

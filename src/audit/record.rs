@@ -142,10 +142,6 @@ pub enum Event {
     Unlocked,
     /// The operator logged in at the console.
     Login,
-    /// The operator took a terminal over, and types into it.
-    Taken,
-    /// They gave it back.
-    Returned,
     /// Another policy holds from here on.
     Policy,
     /// The operator may type into a session from here on.

@@ -9,7 +9,7 @@ use clap::Args;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 use super::token::TokensPlace;
-use crate::server::http::{Exposure, HostName, HttpOptions, TlsFiles};
+use crate::server::http::{Exposure, HostName, HttpOptions, Metrics, TlsFiles};
 use crate::server::{ServeHttpError, serve_terminals};
 use crate::tokens::{TokenFileError, Tokens};
 use crate::tools::Services;
@@ -81,7 +81,7 @@ impl Http {
 }
 
 /// Serves until a signal ends us.
-pub(super) async fn serve(services: Arc<Services>, options: HttpOptions) -> Result<(), Error> {
+pub(super) async fn serve(services: Arc<Services>, options: HttpOptions, metrics: Arc<Metrics>) -> Result<(), Error> {
     if let Err(error) = allow_many_files() {
         tracing::warn!(%error, "the limit on open files stays low; connections may be refused");
     }
@@ -92,7 +92,7 @@ pub(super) async fn serve(services: Arc<Services>, options: HttpOptions) -> Resu
     let say = |address: SocketAddr| {
         writeln!(io::stderr(), "terrarium: listening on {scheme}://{address}/mcp").ok(); // nowhere left to say it
     };
-    Ok(serve_terminals(services, options, say).await?)
+    Ok(serve_terminals(services, options, metrics, say).await?)
 }
 
 /// Each connection and each session takes descriptors: as many as the hard limit has, which shells leave high and the

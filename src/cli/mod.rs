@@ -6,6 +6,7 @@ mod audit;
 mod call;
 mod completions;
 mod config;
+mod console;
 mod doctor;
 mod filter;
 mod hf;
@@ -75,6 +76,8 @@ enum Command {
     Attach(attach::AttachCommand),
     /// Lists, shows and answers the questions that wait for the operator.
     Approvals(approvals::ApprovalsCommand),
+    /// Prints a link that lets a browser into the operator's console.
+    Console(console::ConsoleCommand),
     /// Refuses everything in every server of this user, until it is lifted.
     Lockdown(lockdown::LockdownCommand),
     /// Sets or clears the operator's passphrase.
@@ -113,6 +116,8 @@ enum CliError {
     Attach(#[from] attach::Error),
     #[error(transparent)]
     Approvals(#[from] approvals::Error),
+    #[error(transparent)]
+    Console(#[from] console::Error),
     #[error(transparent)]
     Lockdown(#[from] lockdown::Error),
     #[error(transparent)]
@@ -168,6 +173,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Sessions(command)) => sessions::run(&command).map_err(CliError::from),
         Some(Command::Attach(command)) => attach::run(&command).map_err(CliError::from),
         Some(Command::Approvals(command)) => approvals::run(command).map_err(CliError::from),
+        Some(Command::Console(command)) => console::run(&command).map_err(CliError::from),
         Some(Command::Lockdown(command)) => lockdown::run(command).map_err(CliError::from),
         Some(Command::Passphrase(command)) => passphrase::run(command).map_err(CliError::from),
         Some(Command::Audit(command)) => audit::run(command).map_err(CliError::from),

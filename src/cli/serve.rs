@@ -10,12 +10,13 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+use super::console::{ConsoleOptions, Running};
 use super::http::{self, Http};
 use super::place::Place;
 use crate::audit::Redactor;
 use crate::audit::redact::Redacted;
 use crate::config::{Config, ConfigError};
-use crate::confirm::passphrase::{PassphraseError, Verifier};
+use crate::confirm::passphrase::{Checker, PassphraseError, Verifier};
 use crate::confirm::{Confirm, Lockdown};
 use crate::hf::Hf;
 use crate::hf::features::HfProfile;
@@ -25,8 +26,10 @@ use crate::policy::{Caller, Current};
 use crate::profile::ProfileError;
 use crate::sandbox::workspace::{self, WorkspaceError};
 use crate::sandbox::{LaunchOptions, Launchers, private};
+use crate::server::console::{Bound, ConsoleError, Desk, Door};
 use crate::server::control::About;
 use crate::server::control::listen::{self, Control};
+use crate::server::http::Metrics;
 use crate::server::{self, ServeError};
 use crate::session::Sessions;
 use crate::tools::{self, Compat, Services};
@@ -47,6 +50,8 @@ pub(super) struct Serve {
     pub(super) place: Place,
     #[command(flatten)]
     http: Http,
+    #[command(flatten)]
+    console: ConsoleOptions,
     /// What to log to standard error, as in `info` or `warn,audit=info`.
     #[arg(long, value_name = "FILTER", env = "TERRARIUM_LOG", default_value = LOG)]
     log: String,
@@ -120,6 +125,8 @@ pub(super) enum Error {
     Server(#[from] ServeError),
     #[error(transparent)]
     Http(#[from] http::Error),
+    #[error(transparent)]
+    Console(#[from] ConsoleError),
 }
 
 impl Serve {
@@ -141,17 +148,35 @@ impl Serve {
         let inside = runtime.enter();
         let services = Arc::new(self.services(&config, workspace, redactor, among)?);
         services.hide_token()?;
-        let control = control(&services)?;
         let ended = runtime.block_on(async {
             self.reload_on_hangup(&services)?;
-            match http {
-                Some(options) => http::serve(Arc::clone(&services), options).await?,
-                None => server::serve(Arc::clone(&services), Caller::Local { uid }).await?,
+            let metrics = Arc::new(Metrics::new());
+            let passphrase = Arc::new(passphrase()?);
+            let console = self.console.bind().await?;
+            let _control = control(&services, &passphrase, console.as_ref().map(Bound::door));
+            let console = console.map(|bound| {
+                let desk = Desk {
+                    services: Arc::clone(&services),
+                    passphrase,
+                    uid,
+                };
+                Running::start(bound, desk, Arc::clone(&metrics))
+            });
+            let ended = match http {
+                Some(options) => http::serve(Arc::clone(&services), options, metrics)
+                    .await
+                    .map_err(Error::from),
+                None => server::serve(Arc::clone(&services), Caller::Local { uid })
+                    .await
+                    .map_err(Error::from),
+            };
+            if let Some(console) = console {
+                console.end().await;
             }
-            Ok(())
+            ended
         });
         // A thread that reads a terminal or a file must not hold us back.
-        drop((inside, control));
+        drop(inside);
         runtime.shutdown_background();
         services.audit.end();
         ended.map(|()| ExitCode::SUCCESS)
@@ -246,27 +271,32 @@ pub(super) fn lockdown() -> Lockdown {
         .unwrap_or_default()
 }
 
-/// Listens for the operator. Without a socket the server works, and refuses what the operator would have to allow.
-fn control(services: &Arc<Services>) -> Result<Option<Control>, Error> {
+/// What a yes of the operator needs.
+fn passphrase() -> Result<Checker, Error> {
     let verifier = match workspace::state_directory() {
         Some(directory) => Verifier::read(&directory)?,
         None => None,
     };
+    Ok(Checker::new(verifier))
+}
+
+/// Listens for the operator. Without a socket the server works, and refuses what the operator would have to allow.
+fn control(services: &Arc<Services>, passphrase: &Arc<Checker>, console: Option<&Door>) -> Option<Control> {
     let about = About {
         instance: services.audit.instance().to_string(),
         pid: std::process::id(),
         workspace: services.workspace.path.display().to_string(),
-        passphrase: verifier.is_some(),
+        passphrase: passphrase.is_set(),
+        console: console.map(|door| door.address().to_string()),
     };
-    let Some(directory) = workspace::runtime_directories().into_iter().next() else {
-        return Ok(None);
-    };
-    match listen::listen(&directory, services, about, verifier) {
-        Ok(control) => Ok(Some(control)),
+    let directory = workspace::runtime_directories().into_iter().next()?;
+    let passphrase = Arc::clone(passphrase);
+    match listen::listen(&directory, services, about, passphrase, console.cloned()) {
+        Ok(control) => Some(control),
         Err(error) => {
             let directory = directory.display();
             tracing::warn!(%error, %directory, "there is no control socket: nobody can be asked as the operator");
-            Ok(None)
+            None
         }
     }
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
+use tokio::sync::Semaphore;
 
 use crate::kernel::own_file::{self, FileError};
 
@@ -24,6 +25,52 @@ pub const LONGEST: usize = 1024;
 /// What a passphrase is checked with.
 #[derive(Clone)]
 pub struct Verifier(String);
+
+/// Checks passphrases, one at a time: each takes memory and time on purpose.
+#[derive(Debug)]
+pub struct Checker {
+    verifier: Option<Verifier>,
+    turn: Semaphore,
+}
+
+/// Why somebody does not count as the operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotOperator {
+    /// There is a passphrase, and none was given.
+    #[error("this needs the operator's passphrase")]
+    Missing,
+    /// It is another.
+    #[error("the passphrase is another")]
+    Wrong,
+}
+
+impl Checker {
+    /// Without a verifier everybody counts who comes so far.
+    pub fn new(verifier: Option<Verifier>) -> Self {
+        Self {
+            verifier,
+            turn: Semaphore::new(1),
+        }
+    }
+
+    /// Whether there is a passphrase.
+    pub fn is_set(&self) -> bool {
+        self.verifier.is_some()
+    }
+
+    /// Checks it, where there is one, away from the threads that answer calls.
+    pub async fn check(&self, passphrase: Option<String>) -> Result<(), NotOperator> {
+        let Some(verifier) = self.verifier.clone() else {
+            return Ok(());
+        };
+        let passphrase = passphrase.ok_or(NotOperator::Missing)?;
+        let _turn = self.turn.acquire().await.map_err(|_| NotOperator::Wrong)?; // it is never closed
+        match tokio::task::spawn_blocking(move || verifier.accepts(&passphrase)).await {
+            Ok(true) => Ok(()),
+            Ok(false) | Err(_) => Err(NotOperator::Wrong),
+        }
+    }
+}
 
 /// Why a passphrase cannot be set or checked.
 #[derive(Debug, thiserror::Error)]

@@ -3,6 +3,7 @@
 //! What a call does is decided in [`crate::tools`]; here it arrives and its answer leaves.
 
 pub mod client;
+pub mod console;
 pub mod control;
 mod convert;
 mod handler;

@@ -62,11 +62,11 @@ impl Backend for Terminals {
 pub async fn serve_terminals(
     services: Arc<Services>,
     options: HttpOptions,
+    metrics: Arc<Metrics>,
     bound: impl FnOnce(SocketAddr),
 ) -> Result<(), ServeHttpError> {
     let (over, at_once) = (CancellationToken::new(), CancellationToken::new());
     signals::end_on(&over, &at_once).map_err(|source| ServeHttpError::Signals { source })?;
-    let metrics = Arc::new(Metrics::new());
     let terminals = Terminals {
         services,
         metrics: Arc::clone(&metrics),

@@ -16,7 +16,7 @@ pub mod fuzz;
 pub(crate) mod guess;
 mod hf;
 mod listed;
-mod picture;
+pub(crate) mod picture;
 pub mod resources;
 mod schema;
 mod tally;

@@ -172,7 +172,7 @@ fn push(text: &mut String, row: &Row, format: Format) {
 }
 
 /// One run; only what differs from plain text is named.
-fn cells(run: &Run) -> serde_json::Value {
+pub(crate) fn cells(run: &Run) -> serde_json::Value {
     let mut map = serde_json::Map::new();
     map.insert("text".to_owned(), run.text.clone().into());
     map.insert("cols".to_owned(), run.columns.into());

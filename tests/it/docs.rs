@@ -9,9 +9,10 @@ use std::process::Stdio;
 
 use crate::harness::{fresh_directory, host_program, program};
 
-const DOCUMENTS: [(&str, &str); 6] = [
+const DOCUMENTS: [(&str, &str); 7] = [
     ("README.md", include_str!("../../README.md")),
     ("docs/clients.md", include_str!("../../docs/clients.md")),
+    ("docs/console.md", include_str!("../../docs/console.md")),
     ("docs/exit-codes.md", include_str!("../../docs/exit-codes.md")),
     ("docs/operating.md", include_str!("../../docs/operating.md")),
     ("docs/profiles.md", include_str!("../../docs/profiles.md")),

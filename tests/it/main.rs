@@ -12,6 +12,7 @@ mod chores;
 mod command;
 mod compat;
 mod confirm;
+mod console;
 mod directories;
 mod docs;
 mod elicitation;

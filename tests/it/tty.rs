@@ -46,9 +46,10 @@ impl Tty {
         command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
         let stdio = || Stdio::from(slave.try_clone().unwrap());
         command.stdin(stdio()).stdout(stdio()).stderr(stdio());
+        let before = tcgetattr(&slave).unwrap(); // the program may change it at once
         let tty = Self {
             child: command.spawn().unwrap(),
-            before: tcgetattr(&slave).unwrap(),
+            before,
             master: File::from(master),
             slave,
             shown: String::new(),

@@ -16,10 +16,11 @@ use tokio::task::AbortHandle;
 
 use super::{About, Files, Hello, REQUEST, RESPONSE, Request, Response, SECRET, VERSION, receive, send};
 use crate::confirm::Answer;
-use crate::confirm::passphrase::Verifier;
+use crate::confirm::passphrase::Checker;
 use crate::kernel::own_file;
 use crate::model::QuestionId;
 use crate::policy::{Channel, Digest};
+use crate::server::console::Door;
 use crate::tools::Services;
 
 /// How long a peer may take to say who it is.
@@ -45,9 +46,8 @@ pub(super) struct Desk {
     pub(super) services: Arc<Services>,
     about: About,
     secret: Digest,
-    verifier: Option<Verifier>,
-    /// One passphrase at a time: each takes memory and time on purpose.
-    checking: Semaphore,
+    passphrase: Arc<Checker>,
+    console: Option<Door>,
     operators: Semaphore,
 }
 
@@ -56,7 +56,8 @@ pub fn listen(
     directory: &Path,
     services: &Arc<Services>,
     about: About,
-    verifier: Option<Verifier>,
+    passphrase: Arc<Checker>,
+    console: Option<Door>,
 ) -> io::Result<Control> {
     prepare(directory)?;
     let mut secret = [0; SECRET];
@@ -73,8 +74,8 @@ pub fn listen(
         services: Arc::clone(services),
         about,
         secret: Digest::of(secret.as_bytes()),
-        verifier,
-        checking: Semaphore::new(1),
+        passphrase,
+        console,
         operators: Semaphore::new(OPERATORS),
     });
     let accepting = tokio::spawn(accept(listener, desk)).abort_handle();
@@ -205,6 +206,10 @@ impl Desk {
                 Request::Resize { .. } | Request::Type(_) => {
                     Response::Refused("nothing is attached; hint: terrarium attach SESSION".to_owned())
                 }
+                Request::Console { passphrase } => match self.link(passphrase).await {
+                    Ok(link) => Response::Link(link),
+                    Err(why) => Response::Refused(why),
+                },
             };
             send(stream, &response, RESPONSE).await?;
         }
@@ -243,16 +248,17 @@ impl Desk {
         counted.map_err(|error| error.to_string())
     }
 
-    /// Checks the passphrase, where there is one, away from the threads that answer calls.
+    /// Checks the passphrase, where there is one.
     pub(super) async fn check(&self, passphrase: Option<String>) -> Result<(), String> {
-        let Some(verifier) = self.verifier.clone() else {
-            return Ok(());
-        };
-        let passphrase = passphrase.ok_or("this needs the operator's passphrase")?;
-        let _turn = self.checking.acquire().await.map_err(|error| error.to_string())?;
-        match tokio::task::spawn_blocking(move || verifier.accepts(&passphrase)).await {
-            Ok(true) => Ok(()),
-            Ok(false) | Err(_) => Err("the passphrase is another".to_owned()),
-        }
+        let checked = self.passphrase.check(passphrase).await;
+        checked.map_err(|error| error.to_string())
+    }
+
+    /// A link into the console, for whoever is the operator.
+    async fn link(&self, passphrase: Option<String>) -> Result<String, String> {
+        let console = self.console.as_ref();
+        let console = console.ok_or("this server has no console; hint: start it with --console")?;
+        self.check(passphrase).await?;
+        console.link().map_err(|error| error.to_string())
     }
 }

@@ -49,6 +49,8 @@ pub struct About {
     pub workspace: String,
     /// Whether a yes needs the operator's passphrase.
     pub passphrase: bool,
+    /// Where its console is, if it has one.
+    pub console: Option<String>,
 }
 
 /// What the operator wants.
@@ -74,6 +76,8 @@ enum Request {
     Resize { columns: u16, rows: u16 },
     /// What was typed.
     Type(Typed),
+    /// A link into the console.
+    Console { passphrase: Option<String> },
 }
 
 /// A wish to watch a session. Printed nowhere: it may hold the passphrase.
@@ -101,6 +105,7 @@ enum Response {
     Questions(Vec<Asked>),
     Sessions(Vec<Running>),
     Picture(Picture),
+    Link(String),
     Done,
     Refused(String),
 }

@@ -142,6 +142,16 @@ impl Reached {
         }
     }
 
+    /// A link that lets one browser into its console.
+    pub async fn console(&mut self, passphrase: Option<String>) -> Result<String, ReachError> {
+        self.ask(&Request::Console { passphrase }).await?;
+        match self.answer().await? {
+            Response::Link(link) => Ok(link),
+            Response::Refused(why) => Err(ReachError::Refused(why)),
+            _ => Err(ReachError::Answer),
+        }
+    }
+
     async fn ask(&mut self, request: &Request) -> Result<(), ReachError> {
         let sent = send(&mut self.stream, request, REQUEST).await;
         sent.map_err(|source| self.broken(source))

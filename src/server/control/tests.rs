@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::net::UnixStream;
 
 use super::*;
-use crate::confirm::passphrase::Verifier;
+use crate::confirm::passphrase::{Checker, Verifier};
 use crate::model::InstanceId;
 use crate::tools::tests::services;
 
@@ -26,8 +26,16 @@ impl Place {
             pid: std::process::id(),
             workspace: "/w".to_owned(),
             passphrase: verifier.is_some(),
+            console: None,
         };
-        listen::listen(&self.0, &Arc::new(services()), about, verifier).unwrap()
+        listen::listen(
+            &self.0,
+            &Arc::new(services()),
+            about,
+            Arc::new(Checker::new(verifier)),
+            None,
+        )
+        .unwrap()
     }
 
     fn file(&self, extension: &str) -> PathBuf {

@@ -12,6 +12,7 @@ use super::refused::Refused;
 pub(in crate::server) struct Counts {
     /// Requests and connections that were turned away.
     pub(in crate::server) turned_away: Family<Reason, Counter>,
+    total: Counter,
     /// Connections that have not said who they are.
     pub(in crate::server) strangers: Gauge,
     /// Connections of known callers.
@@ -30,5 +31,11 @@ impl Counts {
         let reason = reason.name();
         tracing::debug!(reason, "refused");
         self.turned_away.get_or_create(&Reason { reason }).inc();
+        self.total.inc();
+    }
+
+    /// How many were turned away, for whatever reason.
+    pub(in crate::server) fn total(&self) -> u64 {
+        self.total.get()
     }
 }

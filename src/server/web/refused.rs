@@ -27,6 +27,16 @@ pub(in crate::server) enum Refused {
     BodySize,
     /// A body that took too long, or broke off.
     Body,
+    /// A body that is not JSON.
+    Kind,
+    /// A login link that was used, is too old, or never was.
+    Link,
+    /// As many browsers as may watch.
+    Watchers,
+    /// Typing into a terminal that was not taken over.
+    NotTaken,
+    /// Another passphrase than the operator's.
+    Passphrase,
     /// As many requests of the caller as may be at a time.
     Requests,
     /// As many MCP sessions as there may be.
@@ -69,6 +79,7 @@ impl Refused {
                 | Self::Origin
                 | Self::NoToken
                 | Self::Token
+                | Self::Link
                 | Self::BodySize
                 | Self::Body
                 | Self::Connections
@@ -90,6 +101,11 @@ impl Refused {
             Self::Method => (S::METHOD_NOT_ALLOWED, "method", METHOD),
             Self::BodySize => (S::PAYLOAD_TOO_LARGE, "body_size", BODY_SIZE),
             Self::Body => (S::REQUEST_TIMEOUT, "body", BODY),
+            Self::Kind => (S::UNSUPPORTED_MEDIA_TYPE, "kind", KIND),
+            Self::Link => (S::UNAUTHORIZED, "link", LINK),
+            Self::Watchers => (S::SERVICE_UNAVAILABLE, "watchers", WATCHERS),
+            Self::NotTaken => (S::FORBIDDEN, "not_taken", NOT_TAKEN),
+            Self::Passphrase => (S::FORBIDDEN, "passphrase", PASSPHRASE),
             Self::Requests => (S::TOO_MANY_REQUESTS, "requests", REQUESTS),
             Self::McpSessions => (S::TOO_MANY_REQUESTS, "mcp_sessions", MCP_SESSIONS),
             Self::Connections => (S::SERVICE_UNAVAILABLE, "connections", CONNECTIONS),
@@ -118,6 +134,11 @@ const PATH: &str = "there is only /mcp, /healthz, /readyz and /metrics";
 const METHOD: &str = "this path has no such method";
 const BODY_SIZE: &str = "a request may have 4 MiB";
 const BODY: &str = "the body did not come whole within 30 s";
+const KIND: &str = "a request has Content-Type: application/json";
+const LINK: &str = "this link was used, or is older than a minute; hint: run `terrarium console` again";
+const WATCHERS: &str = "as many browsers watch as may; hint: close one";
+const NOT_TAKEN: &str = "take the terminal over first";
+const PASSPHRASE: &str = "the operator's passphrase is another";
 const REQUESTS: &str =
     "as many requests of yours as may be at a time are running; hint: wait for answers before you send more";
 const MCP_SESSIONS: &str = "as many MCP sessions of yours as may be are in use; hint: end some with DELETE, or use protocol \

@@ -14,41 +14,41 @@ use crate::harness::{Reply, fresh_directory, program};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server over HTTP with tokens of its own.
-pub(super) struct Server {
+pub(crate) struct Server {
     child: Child,
-    pub(super) address: String,
-    pub(super) place: PathBuf,
+    pub(crate) address: String,
+    pub(crate) place: PathBuf,
 }
 
 /// An answer.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     /// Names in small letters.
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) body: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: String,
 }
 
 /// Somebody with a token.
-pub(super) struct Caller {
+pub(crate) struct Caller {
     address: String,
-    pub(super) token: String,
+    pub(crate) token: String,
     connection: Option<Connection>,
     session: Option<String>,
     last_id: u64,
 }
 
 /// A kept connection.
-pub(super) struct Connection(BufReader<TcpStream>);
+pub(crate) struct Connection(BufReader<TcpStream>);
 
 impl Server {
     /// Starts one on a port that the kernel chooses.
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::start_with(&[], None)
     }
 
     /// The same with further options and a configuration.
-    pub(super) fn start_with(options: &[&str], config: Option<&str>) -> Self {
+    pub(crate) fn start_with(options: &[&str], config: Option<&str>) -> Self {
         let place = fresh_directory();
         std::fs::create_dir_all(place.join("workspace")).unwrap();
         private_directory(&place.join("own"));
@@ -80,22 +80,22 @@ impl Server {
         Self { child, address, place }
     }
 
-    pub(super) fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    pub(super) fn port(&self) -> &str {
+    pub(crate) fn port(&self) -> &str {
         self.address.rsplit(':').next().unwrap()
     }
 
     /// `terrarium token` with these arguments; its standard output.
-    pub(super) fn token(&self, arguments: &[&str]) -> String {
+    pub(crate) fn token(&self, arguments: &[&str]) -> String {
         let output = self.token_command(arguments).output().unwrap();
         assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
     }
 
-    pub(super) fn token_command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn token_command(&self, arguments: &[&str]) -> Command {
         let mut command = program();
         command
             .args(["token", "--tokens"])
@@ -105,11 +105,11 @@ impl Server {
     }
 
     /// A new caller with a token of this name.
-    pub(super) fn caller(&self, name: &str) -> Caller {
+    pub(crate) fn caller(&self, name: &str) -> Caller {
         self.caller_with(&self.token(&["create", name]))
     }
 
-    pub(super) fn caller_with(&self, token: &str) -> Caller {
+    pub(crate) fn caller_with(&self, token: &str) -> Caller {
         Caller {
             address: self.address.clone(),
             token: token.to_owned(),
@@ -120,7 +120,7 @@ impl Server {
     }
 
     /// The value of a metric, by the start of its line.
-    pub(super) fn metric(&self, reader: &str, name: &str) -> f64 {
+    pub(crate) fn metric(&self, reader: &str, name: &str) -> f64 {
         let answer = self.get("/metrics", &[("Authorization", &format!("Bearer {reader}"))]);
         assert_eq!(answer.status, 200, "{answer:?}");
         let line = answer.body.lines().find(|line| line.starts_with(name));
@@ -128,16 +128,16 @@ impl Server {
     }
 
     /// One request on a connection of its own.
-    pub(super) fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+    pub(crate) fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
         self.connect().request("GET", path, &self.address, headers, "")
     }
 
-    pub(super) fn connect(&self) -> Connection {
+    pub(crate) fn connect(&self) -> Connection {
         Connection::to(&self.address)
     }
 
     /// Sends bytes as they are and gives all that comes until the end; `None` if none came.
-    pub(super) fn raw(&self, bytes: &[u8]) -> String {
+    pub(crate) fn raw(&self, bytes: &[u8]) -> String {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.write_all(bytes).ok(); // the server may have had enough
@@ -147,12 +147,12 @@ impl Server {
     }
 
     /// Asks it to end.
-    pub(super) fn terminate(&self) {
+    pub(crate) fn terminate(&self) {
         signal(self.child.id(), "TERM");
     }
 
     /// Waits for its end.
-    pub(super) fn ended(&mut self) -> (ExitStatus, Duration) {
+    pub(crate) fn ended(&mut self) -> (ExitStatus, Duration) {
         let since = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -163,7 +163,7 @@ impl Server {
         }
     }
 
-    pub(super) fn is_up(&mut self) -> bool {
+    pub(crate) fn is_up(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none() && self.get("/healthz", &[]).body == "ok\n"
     }
 }
@@ -190,14 +190,14 @@ fn signal(pid: u32, name: &str) {
 }
 
 impl Connection {
-    fn to(address: &str) -> Self {
+    pub(crate) fn to(address: &str) -> Self {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
         Self(BufReader::new(stream))
     }
 
-    pub(super) fn request(
+    pub(crate) fn request(
         &mut self,
         method: &str,
         path: &str,
@@ -210,7 +210,7 @@ impl Connection {
     }
 
     /// Sends a request and does not wait.
-    pub(super) fn begin(&mut self, method: &str, path: &str, host: &str, headers: &[(&str, &str)], body: &str) {
+    pub(crate) fn begin(&mut self, method: &str, path: &str, host: &str, headers: &[(&str, &str)], body: &str) {
         let mut text = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n");
         for (name, value) in headers {
             text.push_str(&format!("{name}: {value}\r\n"));
@@ -224,7 +224,7 @@ impl Connection {
     }
 
     /// The answer, or nothing where the connection ended instead.
-    pub(super) fn answer(&mut self) -> Option<Answer> {
+    pub(crate) fn answer(&mut self) -> Option<Answer> {
         let line = self.line()?;
         let status = line.split(' ').nth(1)?.parse().unwrap();
         let mut headers = Vec::new();
@@ -260,7 +260,7 @@ impl Connection {
     }
 
     /// A line without its end, or nothing at the end.
-    pub(super) fn line(&mut self) -> Option<String> {
+    pub(crate) fn line(&mut self) -> Option<String> {
         let mut line = String::new();
         match self.0.read_line(&mut line) {
             Ok(0) | Err(_) => None,
@@ -270,13 +270,13 @@ impl Connection {
 }
 
 impl Answer {
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(other, _)| other == name);
         found.map(|(_, value)| value.as_str())
     }
 
     /// The JSON-RPC answer in it, be it JSON or the last event of a stream.
-    pub(super) fn message(&self) -> Value {
+    pub(crate) fn message(&self) -> Value {
         let text = match self.header("content-type") {
             Some("text/event-stream") => {
                 let data = self.body.lines().filter_map(|line| line.strip_prefix("data:"));
@@ -290,7 +290,7 @@ impl Answer {
 
 impl Caller {
     /// Opens an MCP session, as clients before 2026-07-28 do.
-    pub(super) fn shake_hands(&mut self) {
+    pub(crate) fn shake_hands(&mut self) {
         let hello = json!({
             "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "it", "version": "1"},
         });
@@ -301,16 +301,16 @@ impl Caller {
         assert_eq!(ready.status, 202, "{ready:?}");
     }
 
-    pub(super) fn session(&self) -> &str {
+    pub(crate) fn session(&self) -> &str {
         self.session.as_deref().unwrap()
     }
 
-    pub(super) fn set_session(&mut self, id: &str) {
+    pub(crate) fn set_session(&mut self, id: &str) {
         self.session = Some(id.to_owned());
     }
 
     /// Sends one message and gives the answer.
-    pub(super) fn post(&mut self, message: &Value) -> Answer {
+    pub(crate) fn post(&mut self, message: &Value) -> Answer {
         self.begin(message);
         let answer = self.connection.as_mut().unwrap().answer().unwrap();
         if answer.header("connection") == Some("close") {
@@ -320,7 +320,7 @@ impl Caller {
     }
 
     /// Sends one message.
-    pub(super) fn begin(&mut self, message: &Value) {
+    pub(crate) fn begin(&mut self, message: &Value) {
         let token = format!("Bearer {}", self.token);
         let mut headers = vec![
             ("Authorization", token.as_str()),
@@ -348,18 +348,18 @@ impl Caller {
     }
 
     /// The connection, to read on.
-    pub(super) fn connection(&mut self) -> &mut Connection {
+    pub(crate) fn connection(&mut self) -> &mut Connection {
         self.connection.get_or_insert_with(|| Connection::to(&self.address))
     }
 
     /// Sends a call of a tool.
-    pub(super) fn begin_call(&mut self, tool: &str, arguments: Value) {
+    pub(crate) fn begin_call(&mut self, tool: &str, arguments: Value) {
         let message = self.message("tools/call", json!({"name": tool, "arguments": arguments}));
         self.begin(&message);
     }
 
     /// A request in this caller's era.
-    pub(super) fn message(&mut self, method: &str, mut params: Value) -> Value {
+    pub(crate) fn message(&mut self, method: &str, mut params: Value) -> Value {
         self.last_id += 1;
         if self.session.is_none() {
             let meta = &mut params["_meta"];
@@ -370,13 +370,13 @@ impl Caller {
         json!({"jsonrpc": "2.0", "id": self.last_id, "method": method, "params": params})
     }
 
-    pub(super) fn request(&mut self, method: &str, params: Value) -> Answer {
+    pub(crate) fn request(&mut self, method: &str, params: Value) -> Answer {
         let message = self.message(method, params);
         self.post(&message)
     }
 
     /// Calls a tool.
-    pub(super) fn call(&mut self, tool: &str, arguments: Value) -> Reply {
+    pub(crate) fn call(&mut self, tool: &str, arguments: Value) -> Reply {
         let answer = self.request("tools/call", json!({"name": tool, "arguments": arguments}));
         assert_eq!(answer.status, 200, "{answer:?}");
         reply(&answer)
@@ -384,7 +384,7 @@ impl Caller {
 }
 
 /// A tool's result.
-pub(super) fn reply(answer: &Answer) -> Reply {
+pub(crate) fn reply(answer: &Answer) -> Reply {
     let message = answer.message();
     let result = message.get("result").unwrap_or_else(|| panic!("{message}"));
     Reply {

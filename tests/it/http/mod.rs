@@ -1,7 +1,7 @@
 //! The HTTP front end: who gets in, what is refused and counted, and that the server stays up. Needs no sandbox.
 
 mod callers;
-mod client;
+pub(crate) mod client;
 mod hostile;
 mod tls;
 

@@ -84,6 +84,7 @@ fn every_test_that_a_promise_names_is_there() {
             }
             let source = [
                 format!("tests/it/{place}.rs"),
+                format!("tests/it/{place}/mod.rs"),
                 format!("src/{place}.rs"),
                 format!("src/{place}/mod.rs"),
                 format!("src/{place}/tests.rs"),
