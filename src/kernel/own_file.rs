@@ -88,7 +88,10 @@ impl From<FileError> for io::Error {
             FileError::Kind { .. } | FileError::Content { .. } => io::ErrorKind::InvalidData,
             FileError::Large { .. } => io::ErrorKind::FileTooLarge,
         };
-        Self::new(kind, error)
+        match &error {
+            FileError::Io { source, .. } => Self::new(kind, format!("{error}: {source}")),
+            _ => Self::new(kind, error),
+        }
     }
 }
 

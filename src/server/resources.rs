@@ -85,9 +85,11 @@ pub(super) async fn listen(services: &Arc<Services>, caller: &Caller, context: S
         };
         let sink = context.sink().clone();
         telling.spawn(async move {
-            while subscription.changed().await {
-                if sink.notify_resource_updated(subscription.uri()).await.is_err() {
-                    break; // cancelled, or the client is gone
+            // The client was told that we listen before we did: what changed meanwhile is told by the first one.
+            loop {
+                let told = sink.notify_resource_updated(subscription.uri()).await;
+                if told.is_err() || !subscription.changed().await {
+                    break; // cancelled, or the client or the session is gone
                 }
             }
         });
