@@ -9,12 +9,11 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use rustix::fs::inotify;
 
+use super::record;
+use crate::audit::Line;
 use crate::audit::follow::{self, Follow};
 use crate::audit::read::{self, Anchored};
-use crate::audit::{Audit, Line, Redactor};
-use crate::config::{AuditSettings, Config, ConfigError};
-use crate::model::{InstanceId, Workspace};
-use crate::sandbox::workspace;
+use crate::config::{Config, ConfigError};
 
 /// Looks at the record of what was asked, decided and done.
 #[derive(Debug, Args)]
@@ -81,12 +80,8 @@ enum Action {
 pub(super) enum Error {
     #[error("cannot tell where the record is, which --path DIR would name")]
     Config(#[from] ConfigError),
-    #[error("there is no place for the audit; hint: set HOME or XDG_STATE_HOME")]
-    Nowhere,
-    #[error("the audit {} lies in the workspace {}; hint: choose another workspace, or another XDG_STATE_HOME", audit.display(), workspace.display())]
-    InWorkspace { audit: PathBuf, workspace: PathBuf },
-    #[error("cannot get random numbers")]
-    Random(#[from] getrandom::Error),
+    #[error(transparent)]
+    Record(#[from] record::Error),
     #[error("cannot read the audit in {}", path.display())]
     Read {
         path: PathBuf,
@@ -104,32 +99,13 @@ pub(super) enum Error {
     Write(#[from] io::Error),
 }
 
-/// The record of this process. It is written to from the first call on.
-pub(super) fn keep(kept: &AuditSettings, workspace: Option<&Workspace>, redactor: Redactor) -> Result<Audit, Error> {
-    let settings = kept.settings(usual()).ok_or(Error::Nowhere)?;
-    let audit = &settings.directory;
-    if let Some(workspace) = workspace
-        && (audit.starts_with(&workspace.path) || workspace.path.starts_with(audit))
-    {
-        let (audit, workspace) = (audit.clone(), workspace.path.clone());
-        return Err(Error::InWorkspace { audit, workspace });
-    }
-    let anchor = kept.anchor.clone();
-    Ok(Audit::to_files(InstanceId::random()?, settings, redactor, anchor))
-}
-
-/// Where the record is unless somebody says something else.
-fn usual() -> Option<PathBuf> {
-    Some(workspace::state_directory()?.join("audit"))
-}
-
 impl AuditCommand {
     fn directory(&self) -> Result<PathBuf, Error> {
         if let Some(path) = &self.path {
             return Ok(path.clone());
         }
         let kept = Config::find(self.config.as_deref())?.audit;
-        kept.path.or_else(usual).ok_or(Error::Nowhere)
+        Ok(kept.path.or_else(record::usual).ok_or(record::Error::Nowhere)?)
     }
 }
 

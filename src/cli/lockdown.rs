@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use crate::audit::{AuditError, Event, Redactor};
+use crate::audit::{AuditError, Event};
 use crate::config::{Config, ConfigError};
 use crate::confirm::Lockdown;
 use crate::confirm::lockdown::{REASON, State};
@@ -62,7 +62,7 @@ pub(super) enum Error {
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error(transparent)]
-    Record(#[from] super::audit::Error),
+    Record(#[from] super::record::Error),
     #[error(transparent)]
     Audit(#[from] AuditError),
     #[error("cannot read or write")]
@@ -114,11 +114,25 @@ pub(super) fn run(command: LockdownCommand) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Puts it on record: where the configuration says, or in the usual place if it cannot be read at all. A lockdown must
+/// begin and end also then.
 fn record(config: Option<&Path>, event: Event, by: &str, why: &str) -> Result<(), Error> {
-    let config = Config::find(config)?;
-    let audit = super::audit::keep(&config.audit, None, Redactor::default())?;
+    let kept = match Config::find_audit(config) {
+        Ok(kept) => kept,
+        Err(error) => {
+            super::say(&error);
+            super::say(&Elsewhere);
+            Config::embedded()?.audit
+        }
+    };
+    let audit = super::record::keep_own(&kept)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(audit.note(event, by, why))?;
     audit.end();
     Ok(())
 }
+
+/// What is said about a record in another place than usual.
+#[derive(Debug, thiserror::Error)]
+#[error("so the configuration does not tell where the record is: this is recorded in $XDG_STATE_HOME/terrarium/audit")]
+struct Elsewhere;

@@ -18,6 +18,7 @@ mod passphrase;
 mod place;
 mod policy;
 mod profile;
+mod record;
 mod relay;
 mod run;
 mod serve;

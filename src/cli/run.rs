@@ -81,7 +81,7 @@ pub(super) enum Error {
     #[error(transparent)]
     Time(#[from] SizeError),
     #[error(transparent)]
-    Record(#[from] super::audit::Error),
+    Record(#[from] super::record::Error),
     #[error(transparent)]
     Audit(#[from] AuditError),
     #[error(transparent)]
@@ -104,7 +104,8 @@ impl Run {
     async fn go(self) -> Result<ExitCode, Error> {
         let config = self.place.config()?;
         let (workspace, _held) = self.place.workspace(&config)?;
-        let audit = super::audit::keep(&config.audit, Some(&workspace), Redactor::default())?;
+        let profiles = self.place.profiles(&config)?;
+        let audit = super::record::keep(&config.audit, &workspace, &profiles, Redactor::default())?;
         let result = self.audited(&audit, &config, workspace).await;
         audit.end();
         result

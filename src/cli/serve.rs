@@ -13,8 +13,8 @@ use tracing_subscriber::EnvFilter;
 use super::console::{ConsoleOptions, Running};
 use super::http::{self, Http};
 use super::place::Place;
-use crate::audit::Redactor;
 use crate::audit::redact::Redacted;
+use crate::audit::{Event, Redactor};
 use crate::config::{Config, ConfigError};
 use crate::confirm::passphrase::{Checker, PassphraseError, Verifier};
 use crate::confirm::{Confirm, Lockdown};
@@ -118,7 +118,7 @@ pub(super) enum Error {
     #[error(transparent)]
     Secret(#[from] tools::ToolError),
     #[error(transparent)]
-    Audit(#[from] super::audit::Error),
+    Audit(#[from] super::record::Error),
     #[error(transparent)]
     Passphrase(#[from] PassphraseError),
     #[error(transparent)]
@@ -191,7 +191,7 @@ impl Serve {
     ) -> Result<Services, Error> {
         let profiles = self.place.profiles(config)?;
         let policy = config.policy(&tools::known(&profiles))?;
-        let audit = super::audit::keep(&config.audit, Some(&workspace), redactor.clone())?;
+        let audit = super::record::keep(&config.audit, &workspace, &profiles, redactor.clone())?;
         audit.policy_is(policy.revision());
         Ok(Services {
             limits: Limits::new(config.caps, among, policy.rates()),
@@ -222,7 +222,14 @@ impl Serve {
         tokio::spawn(async move {
             while hangup.recv().await.is_some() {
                 match reloaded(&place, &services) {
-                    Ok(revision) => tracing::warn!(revision, "the policy was read anew and is in force"),
+                    Ok(revision) => {
+                        tracing::warn!(revision, "the policy was read anew and is in force");
+                        let by = format!("operator:{}", rustix::process::geteuid().as_raw());
+                        let noted = services.audit.note(Event::Policy, &by, &revision).await;
+                        if let Err(error) = noted {
+                            tracing::error!(target: "audit", %error, "another policy is not on record");
+                        }
+                    }
                     Err(error) => {
                         let why = std::error::Error::source(&error).map(ToString::to_string);
                         tracing::error!(%error, why, "the policy was not read anew; the old one stays in force");

@@ -47,7 +47,7 @@ pub struct ServerFile {
 #[serde(default, deny_unknown_fields)]
 pub struct AuditFile {
     /// The directory of the record; written like the workspace. It and its files are closed to other users, and no workspace may
-    /// hold it. Default: `audit` in `$XDG_STATE_HOME/terrarium`.
+    /// hold it, nor what a profile lets sandboxes read. Default: `audit` in `$XDG_STATE_HOME/terrarium`.
     pub path: Setting<String>,
     /// What a record waits for before anything is done. Default: write.
     pub sync: Setting<SyncFile>,

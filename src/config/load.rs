@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::audit::AuditSettings;
 use super::error::{ConfigError, ConfigProblem};
-use super::file::{ConfigFile, LimitsFile, ServerFile};
+use super::file::{AuditFile, ConfigFile, LimitsFile, ServerFile};
 use crate::hf::{HfFile, Settings};
 use crate::limits::Caps;
 use crate::model::ByteCount;
@@ -61,6 +61,30 @@ impl Config {
                 None => Self::embedded(),
             },
         }
+    }
+
+    /// How the record is kept, also where the rest of the configuration cannot be used: a policy that is wrong must not
+    /// stand between the operator and a lockdown.
+    pub fn find_audit(named: Option<&Path>) -> Result<AuditSettings, ConfigError> {
+        /// All other settings are passed over.
+        #[derive(Default, serde::Deserialize)]
+        #[serde(default)]
+        struct Only {
+            audit: AuditFile,
+        }
+        let users = || users_own().filter(|path| path.symlink_metadata().is_ok());
+        let Some(path) = named.map(Path::to_owned).or_else(users) else {
+            return Ok(Self::embedded()?.audit);
+        };
+        let text = yaml::read_own(&path)?;
+        let source = Source::File(path);
+        let invalid = |fault: Fault<ConfigProblem>| ConfigError::Invalid {
+            file: source.to_string(),
+            place: fault.place,
+            problem: Box::new(fault.problem),
+        };
+        let only: Only = yaml::parse(&text).map_err(|fault| invalid(fault.map(ConfigProblem::from)))?;
+        AuditSettings::load(&only.audit, &source).map_err(invalid)
     }
 
     /// The one in the binary.

@@ -336,3 +336,54 @@ fn the_place_of_the_record_is_no_workspace_and_holds_none() {
     }
     fs::remove_dir(place.record.join("deeper")).unwrap();
 }
+
+/// What a profile lets sandboxes read holds no record, by whichever name.
+#[test]
+fn a_record_that_a_sandbox_could_read_is_refused_with_the_profile_that_lets_it() {
+    let home = fresh_directory();
+    let workspace = fresh_directory();
+    let (config, link, own) = (home.join("terrarium.yaml"), home.join("link"), home.join("own"));
+    std::os::unix::fs::symlink("/usr", &link).unwrap();
+    fs::create_dir(home.join("profiles")).unwrap();
+    let profile = "name: mine
+summary: Reads it.
+extends: default
+filesystem:
+  read:
+    - {path: ~/own, optional: true, reason: a test}
+";
+    fs::write(home.join("profiles/mine.yaml"), profile).unwrap();
+    for (path, said) in [
+        (
+            "/usr/share/terrarium-record",
+            "lies in /usr or holds it, which the profile default",
+        ),
+        (
+            link.join("share/terrarium-record").to_str().unwrap(),
+            "lies in /usr or holds it, which the profile default",
+        ),
+        (own.join("record").to_str().unwrap(), "which the profile mine lets"),
+        (home.to_str().unwrap(), "or holds it, which the profile build lets"),
+    ] {
+        fs::write(&config, format!("audit: {{path: {path}}}\nprofiles: profiles\n")).unwrap();
+        for subcommand in [&["serve"][..], &["run", "--", "true"]] {
+            let mut command = program();
+            command
+                .args(subcommand)
+                .env("HOME", &home)
+                .env("XDG_STATE_HOME", &home)
+                .env("TERRARIUM_CONFIG", &config);
+            command.current_dir(&workspace);
+            let output = command.stdin(Stdio::null()).output().unwrap();
+            let error = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(125), "{path}: {error}");
+            assert!(
+                error.contains(said) && error.contains("hint: choose another audit.path"),
+                "{path}: {error}"
+            );
+        }
+    }
+    assert!(!Path::new("/usr/share/terrarium-record").exists());
+    fs::remove_dir_all(&workspace).unwrap();
+    fs::remove_dir_all(&home).unwrap();
+}

@@ -248,6 +248,33 @@ fn a_policy_that_changed_makes_a_yes_worth_nothing() {
 }
 
 #[test]
+fn a_yes_while_everything_is_locked_down_runs_nothing() {
+    let place = Place::new("operator", "5min");
+    let mut server = place.server(Era::Modern);
+    let call = server.send_call("terminal_run", json!({"command": LINE}));
+    place.questions(1);
+    let locked = place
+        .terrarium(&["lockdown", "on", "--reason", "a test"])
+        .output()
+        .unwrap();
+    assert!(locked.status.success(), "{locked:?}");
+    place.approve();
+    let reply = server.reply(call);
+    assert!(
+        reply.is_error && reply.text.contains("locked this down (\"a test\")"),
+        "{}",
+        reply.text
+    );
+    assert_eq!(runs(server.workspace()), 0);
+    // Nor when it is lifted: a yes is used up, and the same is asked anew.
+    assert!(place.terrarium(&["lockdown", "off"]).output().unwrap().status.success());
+    let call = server.send_call("terminal_run", json!({"command": LINE}));
+    place.questions(1);
+    assert_eq!(runs(server.workspace()), 0);
+    server.notify("notifications/cancelled", json!({"requestId": call}));
+}
+
+#[test]
 fn a_yes_waits_for_the_passphrase_and_a_wrong_one_is_none() {
     let place = Place::new("operator", "5min");
     let mut set = Tty::start(&place.terrarium(&["passphrase", "set"]));

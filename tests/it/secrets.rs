@@ -5,12 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
+use crate::command::until;
 use crate::harness::{Era, Server, fresh_directory, program};
 
 /// Says a word for each thing that it can do.
 const ATTACK: &str = r#"
 import json, os, socket, struct, sys
-state, sock, key, audit = sys.argv[1:]
+state, sock, key, audit, config, session = sys.argv[1:]
 def attempt(word, what):
     try:
         what()
@@ -39,19 +40,27 @@ attempt("read-audit-key", lambda: read(os.path.join(os.path.dirname(audit), "key
 attempt("append-audit", append)
 attempt("write-state", lock_down)
 attempt("list-audit", lambda: os.listdir(os.path.dirname(audit)))
+attempt("read-config", lambda: read(config))
+attempt("read-session", lambda: read(f"/proc/{session}/environ"))
+attempt("enter-session", lambda: os.listdir(f"/proc/{session}/cwd/"))
+attempt("type-into-session", lambda: os.close(os.open(f"/proc/{session}/fd/0", os.O_RDWR)))
 attempt("welcome", lambda: talk(open(key).read()))
 attempt("welcome-without", lambda: talk("0" * 64))
 print("ran")
 "#;
 
 /// What the attack can do where nothing stops it.
-const ALL: [&str; 8] = [
+const ALL: [&str; 12] = [
     "read-key",
     "read-audit",
     "read-audit-key",
     "append-audit",
     "write-state",
     "list-audit",
+    "read-config",
+    "read-session",
+    "enter-session",
+    "type-into-session",
     "welcome",
     "ran",
 ];
@@ -62,6 +71,28 @@ fn only(directory: &Path, extension: &str) -> PathBuf {
         .into_iter()
         .find(|path| path.extension().is_some_and(|found| found == extension))
         .unwrap()
+}
+
+/// Whether a server that ended took its socket and its secret away.
+fn nothing_is_left(control: &Path) -> bool {
+    let names = fs::read_dir(control).unwrap().map(|entry| entry.unwrap().path());
+    let extension = |path: &PathBuf| path.extension().map(std::ffi::OsStr::to_owned);
+    names
+        .filter_map(|path| extension(&path))
+        .all(|found| found != "sock" && found != "key")
+}
+
+/// The process with this command line, seen from outside.
+fn pid_of(words: &[&str]) -> u32 {
+    let wanted = format!("{}\0", words.join("\0"));
+    let mut found = None;
+    until("the process runs", || {
+        let processes = fs::read_dir("/proc").unwrap().flatten();
+        let mut pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        found = pids.find(|pid| fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line == wanted.as_bytes()));
+        found.is_some()
+    });
+    found.unwrap()
 }
 
 fn words(output: &Output) -> Vec<String> {
@@ -75,9 +106,20 @@ fn words(output: &Output) -> Vec<String> {
 #[expect(clippy::disallowed_methods, reason = "the attack, without a sandbox around it")]
 fn a_sandbox_of_the_same_user_reaches_nothing_that_the_server_keeps() {
     let state = fresh_directory();
-    let environment: [(&str, &Path); 2] = [("XDG_STATE_HOME", &state), ("XDG_RUNTIME_DIR", &state)];
+    let config = state.join("terrarium.yaml");
+    fs::write(&config, "server: {memory: 64MiB}\n").unwrap();
+    fs::set_permissions(&config, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let environment: [(&str, &Path); 3] = [
+        ("XDG_STATE_HOME", &state),
+        ("XDG_RUNTIME_DIR", &state),
+        ("TERRARIUM_CONFIG", &config),
+    ];
     let mut server = Server::start_in(Era::Modern, &[], &environment);
-    server.call("terminal_list", serde_json::json!({}));
+    // The session of another caller: a program that nobody else has, so that it can be found.
+    let seconds = format!("{}", 70_000_000 + std::process::id());
+    let opened = server.call("terminal_open", serde_json::json!({"argv": ["sleep", &seconds]}));
+    assert!(!opened.is_error, "{}", opened.text);
+    let session = pid_of(&["sleep", &seconds]);
     let control = state.join("terrarium");
     let audit = state.join("terrarium/audit");
     let arguments = [
@@ -85,6 +127,8 @@ fn a_sandbox_of_the_same_user_reaches_nothing_that_the_server_keeps() {
         only(&control, "sock"),
         only(&control, "key"),
         only(&audit, "jsonl"),
+        config.clone(),
+        session.to_string().into(),
     ];
     let mut free = std::process::Command::new("python3");
     let output = free.args(["-c", ATTACK]).args(&arguments).output().unwrap();
@@ -120,15 +164,7 @@ fn a_sandbox_of_the_same_user_reaches_nothing_that_the_server_keeps() {
     assert!(!server.call("terminal_list", serde_json::json!({})).is_error);
     server.end_input();
     server.ended();
-    let left: Vec<_> = fs::read_dir(&control)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name())
-        .collect();
-    assert!(
-        left.iter()
-            .all(|name| name != "sock" && !name.to_string_lossy().ends_with(".key")),
-        "{left:?}"
-    );
+    assert!(nothing_is_left(&control));
     fs::remove_dir_all(&state).unwrap();
 }
 
@@ -171,6 +207,47 @@ fn a_lockdown_holds_for_every_server_and_over_restarts_until_it_is_lifted() {
     assert_eq!(lockdown(&["status"]).status.code(), Some(0));
     drop((before, after));
     fs::remove_dir_all(&state).unwrap();
+}
+
+/// A policy that cannot be read, or a file that is none, must not stand between the operator and a lockdown.
+#[test]
+fn a_lockdown_begins_and_ends_whatever_the_configuration_says() {
+    for (text, place) in [
+        (
+            "audit: {path: record}\npolicy: {rules: [{id: a, effect: perhaps}]}\nnonsense: 1\n",
+            "record",
+        ),
+        ("audit: {path: record\n  - :", "terrarium/audit"),
+    ] {
+        let state = fresh_directory();
+        let config = state.join("terrarium.yaml");
+        fs::write(&config, text).unwrap();
+        fs::set_permissions(&config, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        let run = |arguments: &[&str]| {
+            let mut command = program();
+            command
+                .args(arguments)
+                .env("XDG_STATE_HOME", &state)
+                .env("TERRARIUM_CONFIG", &config);
+            command.stdin(Stdio::null()).output().unwrap()
+        };
+        for (arguments, on) in [(&["lockdown", "on"][..], true), (&["lockdown", "off"], false)] {
+            let output = run(arguments);
+            assert!(output.status.success(), "{output:?}");
+            assert_eq!(state.join("terrarium/lockdown").exists(), on);
+            let said = String::from_utf8_lossy(&output.stderr);
+            let elsewhere = said.contains("this is recorded in $XDG_STATE_HOME/terrarium/audit");
+            assert_eq!(elsewhere, place != "record", "{said}");
+        }
+        let directory = state.join(place);
+        let exported = run(&["audit", "--path", directory.to_str().unwrap(), "export", "--json"]);
+        let record = String::from_utf8(exported.stdout).unwrap();
+        assert!(
+            record.contains("\"locked\"") && record.contains("\"unlocked\""),
+            "{record}"
+        );
+        fs::remove_dir_all(&state).unwrap();
+    }
 }
 
 /// A secret that the server is given.

@@ -1,0 +1,87 @@
+//! Where the record of a process is kept: out of reach of every sandbox that it may start.
+
+use std::path::{Path, PathBuf};
+
+use crate::audit::{Audit, Redactor, Settings};
+use crate::config::AuditSettings;
+use crate::model::{InstanceId, Workspace};
+use crate::profile::{HostPath, Profiles};
+use crate::sandbox::workspace;
+
+/// Why no record is kept.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    #[error("there is no place for the audit; hint: set HOME or XDG_STATE_HOME")]
+    Nowhere,
+    #[error("the audit {} lies in the workspace {}; hint: choose another workspace, or another XDG_STATE_HOME", audit.display(), workspace.display())]
+    InWorkspace { audit: PathBuf, workspace: PathBuf },
+    #[error(
+        "the audit {} lies in {} or holds it, which the profile {profile} lets sandboxes read; hint: choose another audit.path, \
+         or another XDG_STATE_HOME", audit.display(), path.display()
+    )]
+    Readable {
+        audit: PathBuf,
+        path: PathBuf,
+        profile: String,
+    },
+    #[error("cannot get random numbers")]
+    Random(#[from] getrandom::Error),
+}
+
+/// The record of this process, out of reach of the sandboxes that it starts. It is written to from the first call on.
+pub(super) fn keep(
+    kept: &AuditSettings,
+    workspace: &Workspace,
+    profiles: &Profiles,
+    redactor: Redactor,
+) -> Result<Audit, Error> {
+    let settings = kept.settings(usual()).ok_or(Error::Nowhere)?;
+    let audit = as_it_is(&settings.directory);
+    let overlap = |one: &Path, other: &Path| one.starts_with(other) || other.starts_with(one);
+    if overlap(&audit, &workspace.path) {
+        let workspace = workspace.path.clone();
+        return Err(Error::InWorkspace { audit, workspace });
+    }
+    for name in profiles.names() {
+        let Ok(profile) = profiles.get(name) else { continue }; // nothing runs with it
+        let files = &profile.filesystem;
+        for rule in files.read.iter().chain(&files.execute) {
+            let path = match &rule.path {
+                HostPath::Absolute(path) => path.clone(),
+                HostPath::Home(path) => std::env::home_dir().unwrap_or_default().join(path),
+            };
+            if overlap(&audit, &as_it_is(&path)) {
+                let profile = name.to_owned();
+                return Err(Error::Readable { audit, path, profile });
+            }
+        }
+    }
+    to_files(kept, settings, redactor)
+}
+
+/// The record of what this process does itself, which starts no sandbox.
+pub(super) fn keep_own(kept: &AuditSettings) -> Result<Audit, Error> {
+    let settings = kept.settings(usual()).ok_or(Error::Nowhere)?;
+    to_files(kept, settings, Redactor::default())
+}
+
+fn to_files(kept: &AuditSettings, settings: Settings, redactor: Redactor) -> Result<Audit, Error> {
+    let anchor = kept.anchor.clone();
+    Ok(Audit::to_files(InstanceId::random()?, settings, redactor, anchor))
+}
+
+/// Without symbolic links, also where the end of the path is not there yet.
+fn as_it_is(path: &Path) -> PathBuf {
+    let found = path.ancestors().find_map(|above| {
+        let rest = path.strip_prefix(above).ok()?;
+        let mut found = above.canonicalize().ok()?;
+        found.extend(rest); // joining nothing would leave a slash at the end
+        Some(found)
+    });
+    found.unwrap_or_else(|| path.to_owned())
+}
+
+/// Where the record is unless somebody says something else.
+pub(super) fn usual() -> Option<PathBuf> {
+    Some(workspace::state_directory()?.join("audit"))
+}
