@@ -4,9 +4,10 @@
 pub type Target = fn(&[u8]);
 
 /// All targets by name; each has its file in `fuzz/fuzz_targets` and its folder in `fuzz/corpus`.
-pub const TARGETS: [(&str, Target); 18] = [
+pub const TARGETS: [(&str, Target); 20] = [
     ("arguments", crate::tools::fuzz::arguments),
     ("audit", crate::audit::fuzz::audit),
+    ("control", crate::server::control::fuzz::control),
     ("frames", crate::sandbox::fuzz::frames),
     ("hf_answer", crate::hf::fuzz::hf_answer),
     ("hf_arguments", crate::hf::fuzz::hf_arguments),
@@ -21,6 +22,7 @@ pub const TARGETS: [(&str, Target); 18] = [
     ("profile", crate::profile::fuzz::profile),
     ("redact", crate::audit::fuzz::redact),
     ("screen", crate::session::fuzz::screen),
+    ("sealed", crate::server::fuzz::sealed),
     ("syscall_base", crate::profile::fuzz::syscall_base),
     ("waits", crate::session::fuzz::waits),
 ];

@@ -6,6 +6,9 @@ pub mod client;
 pub mod console;
 pub mod control;
 mod convert;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod handler;
 pub mod http;
 mod instructions;

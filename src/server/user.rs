@@ -84,18 +84,20 @@ impl Seal {
 
     /// The question and its digest, with what proves that we wrote them for this caller and this tool. A question
     /// knows itself when it expires.
-    fn seal(&self, caller: &Caller, tool: &str, question: &str, action: &str) -> String {
+    pub(super) fn seal(&self, caller: &Caller, tool: &str, question: &str, action: &str) -> String {
         let proof = self.mac(caller, tool, question, action).finalize().into_bytes();
         let proof: String = proof.iter().map(|byte| format!("{byte:02x}")).collect();
         format!("{question}.{action}.{proof}")
     }
 
     /// The question and its digest, if we wrote this for this caller and this tool.
-    fn open<'s>(&self, caller: &Caller, tool: &str, sealed: &'s str) -> Option<(&'s str, &'s str)> {
+    pub(super) fn open<'s>(&self, caller: &Caller, tool: &str, sealed: &'s str) -> Option<(&'s str, &'s str)> {
         let mut parts = sealed.split('.');
         let (question, action, proof) = (parts.next()?, parts.next()?, parts.next()?);
+        // One way to write each byte: `AB` and `+f` would read as well.
+        let canonical = proof.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
         let mut bytes = Vec::new();
-        for pair in proof.as_bytes().chunks(2) {
+        for pair in proof.as_bytes().chunks(2).filter(|_| canonical) {
             bytes.push(u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?);
         }
         let fits = parts.next().is_none() && self.mac(caller, tool, question, action).verify_slice(&bytes).is_ok();
@@ -180,6 +182,10 @@ mod tests {
         assert_eq!(seal.open(&one, "terminal_run", &state), Some(("0123", "abcd")));
         assert_eq!(seal.open(&two, "terminal_run", &state), None);
         assert_eq!(seal.open(&one, "terminal_open", &state), None);
+        assert_eq!(seal.open(&one, "terminal_run", &state.to_uppercase()), None);
+        let (said, proof) = state.rsplit_once('.').unwrap();
+        let capitals = format!("{said}.{}", proof.to_uppercase());
+        assert_eq!(seal.open(&one, "terminal_run", &capitals), None);
         for at in 0..state.len() {
             let mut changed = state.clone().into_bytes();
             changed[at] ^= 1;

@@ -5,6 +5,9 @@
 //! file outside its own. Messages are JSON with their length before them, bounded, and of one version.
 
 pub mod attached;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 pub mod listen;
 pub mod reach;
 #[cfg(test)]
