@@ -17,6 +17,7 @@ mod record;
 pub mod redact;
 mod settings;
 mod sync;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod writer;

@@ -16,6 +16,7 @@ use super::record::{Event, Line, TEXT, VERSION};
 use super::redact::Redactor;
 use super::settings::Settings;
 use super::sync::{Synced, Syncer, Ticket};
+use super::tally;
 use crate::kernel::own_file;
 use crate::model::InstanceId;
 
@@ -119,6 +120,7 @@ impl Writer {
     }
 
     fn failed(&self, source: io::Error) -> WriteError {
+        tally::failed();
         WriteError {
             directory: self.settings.directory.clone(),
             source,
@@ -346,6 +348,7 @@ impl Writer {
                 open.length += u64::try_from(buffer.len()).unwrap_or_default();
                 open.n = line.n;
                 open.head = head;
+                tally::written();
                 Ok(())
             }
             Err(error) => {

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::plan::Refusal;
-use super::step::StepError;
+use super::step::{Step, StepError};
 use crate::kernel::probe::PretenceError;
 
 /// Why a command did not start.
@@ -66,6 +66,23 @@ pub enum LaunchError {
 }
 
 impl LaunchError {
+    /// One word for what is counted.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::NotFound { .. } | Self::NotExecutable { .. } | Self::NoInterpreter { .. } => "program",
+            Self::WorkingDirectory { .. } | Self::Refused(Refusal::OutsideDirectory { .. }) => "directory",
+            Self::Refused(Refusal::Floor { .. }) => "floor",
+            Self::Refused(Refusal::Required { .. }) => "required",
+            Self::Refused(Refusal::NoUser | Refusal::RunAs) => "user",
+            Self::Refused(Refusal::MissingPath { .. }) => "path",
+            Self::Refused(Refusal::KeptHome { .. } | Refusal::ForeignHome) => "home",
+            Self::Refused(Refusal::NoShell { .. }) => "shell",
+            Self::Step(error) if error.step == Step::PrepareWorkspace => "workspace",
+            Self::Step(_) => "step",
+            Self::Zygote { .. } | Self::LauncherLost | Self::Pretence(_) | Self::Random(_) => "launcher",
+        }
+    }
+
     /// The exit status a shell or `env` would give: 126, 127, or 125 for our own failures.
     pub fn exit_code(&self) -> u8 {
         match self {

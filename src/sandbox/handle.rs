@@ -116,6 +116,13 @@ pub enum Status {
     Lost,
 }
 
+impl Status {
+    /// A system call ended it that is not merely refused: one of another architecture.
+    pub fn is_forbidden_call(self) -> bool {
+        self == Self::Signal(libc::SIGSYS)
+    }
+}
+
 /// What all processes of a sandbox use together at one moment, where the machine tells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Used {

@@ -303,6 +303,9 @@ impl Actor {
         let held = self.main.output.held() + self.error.output.held();
         self.memory.resize(held.min(self.memory.bytes())).ok(); // less is always given
         self.tell();
+        if let Some(ending) = &self.ending {
+            super::tally::ended(ending);
+        }
         let finished = self.ending.take().map(|ending| Finished {
             ending: Arc::new(ending),
             at: Instant::now(),

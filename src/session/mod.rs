@@ -25,6 +25,7 @@ pub mod screen;
 pub mod sequences;
 pub mod shell;
 mod streams;
+mod tally;
 mod terminal;
 pub mod waits;
 

@@ -143,12 +143,12 @@ pub async fn run(
         Err(ToolError::Denied { reason }) => {
             let rule = reason.rule();
             entry.denied(&reason.to_string(), decision(Some(rule.as_str()))).await;
-            tally::denied(services, caller, asked.request.tool(), &reason);
+            tally::denied(services, caller, asked.request.tool(), &reason).await;
             return Err(ToolError::Denied { reason });
         }
         Err(error) => {
             entry.refused(error.kind()).await;
-            tally::refused(services, caller, asked.request.tool(), &error);
+            tally::refused(services, caller, asked.request.tool(), &error).await;
             return Err(error);
         }
     };
@@ -159,6 +159,9 @@ pub async fn run(
     tally::allowed(asked.request.tool());
     let reply = act.apply(services, caller, grant, cancelled).await;
     drop(permit);
+    if let Err(error) = &reply {
+        tally::failed(asked.request.tool(), error);
+    }
     let outcome = match &reply {
         Ok(_) => Outcome::Done,
         Err(ToolError::Cancelled) => Outcome::Cancelled,

@@ -1,6 +1,7 @@
 //! Counts what the gate decided, and speaks up about a caller that is denied again and again.
 
 use super::{Services, ToolError};
+use crate::audit::Event;
 use crate::limits::Refused;
 use crate::policy::{Caller, Reason};
 
@@ -10,6 +11,8 @@ const DECISIONS: &str = "terrarium_decisions_total";
 const DENIALS: &str = "terrarium_denials_total";
 /// Calls that came too often, by tool.
 const RATES: &str = "terrarium_rate_refusals_total";
+/// Commands that were allowed and did not start, by tool and kind of reason.
+const LAUNCHES: &str = "terrarium_launch_refusals_total";
 /// Runs of denials that somebody should look at.
 const ALERTS: &str = "terrarium_alerts_total";
 
@@ -21,28 +24,42 @@ pub(super) fn asked(tool: &'static str) {
     metrics::counter!(DECISIONS, "tool" => tool, "decision" => "asked").increment(1);
 }
 
-pub(super) fn denied(services: &Services, caller: &Caller, tool: &'static str, reason: &Reason) {
+pub(super) async fn denied(services: &Services, caller: &Caller, tool: &'static str, reason: &Reason) {
     metrics::counter!(DECISIONS, "tool" => tool, "decision" => "denied").increment(1);
     metrics::counter!(DENIALS, "tool" => tool, "reason" => reason.kind()).increment(1);
-    watch(services, caller);
+    watch(services, caller).await;
 }
 
-pub(super) fn refused(services: &Services, caller: &Caller, tool: &'static str, error: &ToolError) {
+pub(super) async fn refused(services: &Services, caller: &Caller, tool: &'static str, error: &ToolError) {
     metrics::counter!(DECISIONS, "tool" => tool, "decision" => "refused").increment(1);
     if let ToolError::Refused(Refused::Rate { .. } | Refused::Callers { .. }) = error {
         metrics::counter!(RATES, "tool" => tool).increment(1);
-        watch(services, caller);
+        watch(services, caller).await;
     }
 }
 
-fn watch(services: &Services, caller: &Caller) {
-    if let Some(alert) = services.alerts.denied(caller) {
-        metrics::counter!(ALERTS).increment(1);
-        tracing::warn!(
-            caller = %alert.caller,
-            denials = alert.denials,
-            seconds = alert.seconds,
-            "a caller is denied again and again; hint: look at what it tries, and lock it out if you must"
-        );
+/// An allowed call came to nothing.
+pub(super) fn failed(tool: &'static str, error: &ToolError) {
+    if let ToolError::Launch(error) = error {
+        metrics::counter!(LAUNCHES, "tool" => tool, "reason" => error.kind()).increment(1);
+    }
+}
+
+async fn watch(services: &Services, caller: &Caller) {
+    let Some(alert) = services.alerts.denied(caller) else {
+        return;
+    };
+    metrics::counter!(ALERTS).increment(1);
+    tracing::warn!(
+        caller = %alert.caller,
+        denials = alert.denials,
+        seconds = alert.seconds,
+        "a caller is denied again and again; hint: look at what it tries, and lock it out if you must"
+    );
+    let why = format!("denied {} times in {} s", alert.denials, alert.seconds);
+    let noted = services.audit.note(Event::Alert, &alert.caller.to_string(), &why).await;
+    if let Err(error) = noted {
+        // The call is refused as it is; the next one is for want of a record.
+        tracing::error!(target: "audit", %error, "an alert is not on record");
     }
 }

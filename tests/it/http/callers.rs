@@ -207,3 +207,49 @@ fn what_was_approved_for_one_caller_is_not_for_another() {
         ran
     );
 }
+
+#[test]
+fn what_the_gate_and_the_kernel_end_is_counted_and_an_alert_is_on_record() {
+    let server = Server::start_with(&[], Some(&format!("audit: {{path: record}}\n{POLICY}")));
+    let reader = server.token(&["create", "reader", "--metrics"]);
+    let mut one = server.caller("one");
+    let count = |name: &str| server.metric(&reader, name);
+    let forbidden = "import os; os.kill(os.getpid(), 31)"; // as a call of another architecture does
+    let ended = one.call("terminal_run", json!({"argv": ["python3", "-c", forbidden]}));
+    assert_eq!(ended.facts["signal"], 31, "{}", ended.text);
+    one.call("terminal_run", json!({"command": "sleep 600", "timeout_s": 1}));
+    one.call("terminal_run", json!({"argv": ["no-such-program"]}));
+    assert_eq!(count("terrarium_syscall_kills_total"), 1.0);
+    assert_eq!(count("terrarium_limit_kills_total{limit=\"timeout\"}"), 1.0);
+    let refusals = "terrarium_launch_refusals_total{tool=\"terminal_run\",reason=\"program\"}";
+    assert_eq!(count(refusals), 1.0);
+    let records = || record(&server).matches("\"event\":").count();
+    assert!(records() >= 9);
+    assert_eq!(
+        count("terrarium_audit_records_total"),
+        f64::from(u32::try_from(records()).unwrap())
+    );
+    assert_eq!(count("terrarium_audit_failures_total"), 0.0);
+    for _ in 0..25 {
+        let denied = one.call("terminal_run", json!({"command": "true", "profile": "network"}));
+        assert!(denied.is_error, "{}", denied.text);
+    }
+    assert_eq!(count("terrarium_alerts_total"), 1.0);
+    let all = record(&server);
+    let alerts: Vec<&str> = all
+        .lines()
+        .filter(|line| line.contains("\"event\":\"alert\""))
+        .collect();
+    assert_eq!(alerts.len(), 1, "{alerts:?}");
+    assert!(
+        alerts[0].contains("\"by\":\"token:one\",\"why\":\"denied 20 times in "),
+        "{alerts:?}"
+    );
+}
+
+/// All lines of its record.
+fn record(server: &Server) -> String {
+    let files = std::fs::read_dir(server.place.join("own/record")).unwrap();
+    let text = |path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned();
+    files.map(|file| text(file.unwrap().path())).collect()
+}
