@@ -65,7 +65,7 @@ pub(super) fn rows(value: &Value, operation: &Operation, view: View<'_>) -> Opti
 pub(super) fn without(document: &mut Value, hidden: &[&'static str]) {
     match document {
         Value::Object(fields) => {
-            fields.retain(|key, _| !hidden.contains(&key.as_str()));
+            fields.retain(|key, _| !hidden.contains(&cut_key(key).as_str()));
             fields.values_mut().for_each(|value| without(value, hidden));
         }
         Value::Array(items) => items.iter_mut().for_each(|value| without(value, hidden)),
@@ -104,13 +104,16 @@ impl Shape<'_> {
     fn row(&self, record: &Row, path: &str, depth: usize) -> Row {
         let mut row = Row::new();
         for (key, value) in record.iter().take(MAX_ENTRIES) {
+            // What decides is the name that is shown, not one that only looks different before it is cleaned.
+            let key = cut_key(key);
             let path = if path.is_empty() {
                 key.clone()
             } else {
                 format!("{path}.{key}")
             };
             if self.keeps(&path) {
-                row.insert(cut_key(key), self.value(value, key, &path, depth + 1));
+                let value = self.value(value, &key, &path, depth + 1);
+                row.insert(key, value);
             }
         }
         row
@@ -246,7 +249,7 @@ mod tests {
             ..VIEW
         };
         let kept = rows(
-            &json!({"message": "x", "new": 1}),
+            &json!({"message": "x", "\u{7f}mess\u{200b}age": "x", "new": 1}),
             operation("hf_posts_read").unwrap(),
             view,
         );
