@@ -29,7 +29,7 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// JSON text whose strings hold nothing hidden: such characters are written as `\uXXXX`, which means the same.
+/// JSON text whose strings hold nothing hidden: such characters are written as escapes of JSON, `\u` and four digits, which mean the same.
 pub fn visible_json(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     let mut units = [0; 2];
