@@ -83,14 +83,16 @@ fn the_keys_of_job_control_act_inside() {
     let mut outer = outer(&["bash", "--norc", "--noprofile", "-i"]);
     outer.write(b"PS1='re''ady>'\r");
     outer.wait_for("ready>");
-    // The program in front says that it is there: until then the keys are the shell's.
-    outer.write(b"sh -c 'echo st\"\"arted; exec sleep 60'\r");
+    // The program in front says that it is there, and that it is there again: until then the keys
+    // are the shell's, which names a job before it puts it in front.
+    outer.write(b"sh -c 'trap \"echo con\\\"\\\"tinued\" CONT; echo st\"\"arted; read a; read b'\r");
     outer.wait_for("started\r\n");
     outer.write(b"\x1a");
     outer.wait_for("Stopped");
     outer.write(b"fg\r");
-    outer.wait_for("\u{1b}[?2004l\rsh -c");
+    outer.wait_for("continued\r\n");
     outer.write(b"\x03");
+    outer.wait_for("^C\r\n\u{1b}[?2004hready>");
     outer.write(b"echo af''ter $?\r");
     outer.wait_for("after 130");
     outer.write(b"exit 3\r");
