@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use rustix::fs::inotify;
 
+use super::place::ConfigOption;
 use super::record;
 use crate::audit::Line;
 use crate::audit::follow::{self, Follow};
@@ -25,9 +26,8 @@ pub(super) struct AuditCommand {
     /// The directory of the record. Default: the configuration's, else `audit` in `$XDG_STATE_HOME/terrarium`.
     #[arg(long, value_name = "DIR", global = true)]
     path: Option<PathBuf>,
-    /// The configuration. Default: $XDG_CONFIG_HOME/terrarium/terrarium.yaml, if there is one.
-    #[arg(long, value_name = "FILE", env = "TERRARIUM_CONFIG", global = true)]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    config: ConfigOption,
     #[command(subcommand)]
     action: Action,
 }
@@ -104,7 +104,7 @@ impl AuditCommand {
         if let Some(path) = &self.path {
             return Ok(path.clone());
         }
-        let kept = Config::find(self.config.as_deref())?.audit;
+        let kept = Config::find(self.config.path.as_deref())?.audit;
         Ok(kept.path.or_else(record::usual).ok_or(record::Error::Nowhere)?)
     }
 }

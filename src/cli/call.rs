@@ -108,7 +108,7 @@ impl Call {
         for (name, value) in [
             ("--workspace", &self.place.workspace),
             ("--profiles", &self.place.profiles),
-            ("--config", &self.place.config),
+            ("--config", &self.place.config.path),
         ] {
             if let Some(value) = value {
                 let mut option = OsString::from(format!("{name}="));

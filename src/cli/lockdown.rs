@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+use super::place::ConfigOption;
 use crate::audit::{AuditError, Event};
 use crate::config::{Config, ConfigError};
 use crate::confirm::Lockdown;
@@ -20,9 +21,8 @@ use crate::sandbox::workspace;
   terrarium lockdown status
   terrarium lockdown off")]
 pub(super) struct LockdownCommand {
-    /// The configuration, which says where the record is. Default: $XDG_CONFIG_HOME/terrarium/terrarium.yaml, if there is one.
-    #[arg(long, value_name = "FILE", env = "TERRARIUM_CONFIG", global = true)]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    config: ConfigOption,
     #[command(subcommand)]
     action: Action,
 }
@@ -88,7 +88,7 @@ pub(super) fn run(command: LockdownCommand) -> Result<ExitCode, Error> {
             // It holds also where the record cannot be written.
             lockdown.begin(&state).map_err(file)?;
             writeln!(io::stdout(), "locked down; terrarium lockdown off lifts it")?;
-            record(command.config.as_deref(), Event::Locked, &by, &reason)?;
+            record(command.config.path.as_deref(), Event::Locked, &by, &reason)?;
         }
         Action::Off => {
             if let Some(verifier) = Verifier::read(&directory)? {
@@ -97,7 +97,7 @@ pub(super) fn run(command: LockdownCommand) -> Result<ExitCode, Error> {
                     return Err(Error::Wrong);
                 }
             }
-            record(command.config.as_deref(), Event::Unlocked, &by, "")?;
+            record(command.config.path.as_deref(), Event::Unlocked, &by, "")?;
             let lifted = lockdown.end().map_err(file)?;
             writeln!(io::stdout(), "{}", if lifted { "lifted" } else { "there was none" })?;
         }

@@ -112,7 +112,7 @@ enum CliError {
     #[error(transparent)]
     Doctor(#[from] doctor::Error),
     #[error(transparent)]
-    Sessions(#[from] sessions::Error),
+    Servers(#[from] servers::Error),
     #[error(transparent)]
     Attach(#[from] attach::Error),
     #[error(transparent)]

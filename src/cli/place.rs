@@ -19,15 +19,22 @@ pub(super) struct Place {
     /// A directory with profiles of your own, `NAME.yaml` each. Default: the configuration's.
     #[arg(long, value_name = "DIR", global = true)]
     pub(super) profiles: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) config: ConfigOption,
+}
+
+/// Which configuration is used.
+#[derive(Clone, Debug, Args)]
+pub(super) struct ConfigOption {
     /// The configuration. Default: $XDG_CONFIG_HOME/terrarium/terrarium.yaml, if there is one.
-    #[arg(long, value_name = "FILE", env = "TERRARIUM_CONFIG", global = true)]
-    pub(super) config: Option<PathBuf>,
+    #[arg(id = "config", long, value_name = "FILE", env = "TERRARIUM_CONFIG", global = true)]
+    pub(super) path: Option<PathBuf>,
 }
 
 impl Place {
     /// The configuration in use.
     pub(super) fn config(&self) -> Result<Config, ConfigError> {
-        Config::find(self.config.as_deref())
+        Config::find(self.config.path.as_deref())
     }
 
     /// The profiles there are.

@@ -12,6 +12,8 @@ pub(super) const ENOUGH: usize = 4;
 /// Why no server, or no session, was reached.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
+    #[error("cannot read or write")]
+    Io(#[from] io::Error),
     #[error("no server of yours runs with a control socket in any of: {directories}")]
     NoServer { directories: String },
     #[error("no session is called {name:?}, or has a number that begins so; hint: terrarium sessions")]

@@ -20,27 +20,18 @@ pub(super) struct SessionsCommand {
     json: bool,
 }
 
-/// Why nothing is listed.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Error {
-    #[error("cannot read or write")]
-    Io(#[from] io::Error),
-    #[error(transparent)]
-    Servers(#[from] servers::Error),
-}
-
-pub(super) fn run(command: &SessionsCommand) -> Result<ExitCode, Error> {
+pub(super) fn run(command: &SessionsCommand) -> Result<ExitCode, servers::Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     match runtime.block_on(list(command.json)) {
         // Whoever read has seen enough.
-        Err(Error::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+        Err(servers::Error::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
         done => done.map(|()| ExitCode::SUCCESS),
     }
 }
 
-async fn list(json: bool) -> Result<(), Error> {
+async fn list(json: bool) -> Result<(), servers::Error> {
     for mut server in servers::all().await? {
-        for running in server.sessions().await.map_err(servers::Error::from)? {
+        for running in server.sessions().await? {
             let text = match json {
                 true => serde_json::json!({"server": server.about, "session": running}).to_string(),
                 false => line(&server.about, &running),

@@ -172,12 +172,12 @@ fn check_needs(
 fn canonical(operation: &'static Operation, input: &'static Input) -> &'static Input {
     let first = input
         .sends
-        .and_then(|key| operation.inputs.iter().find(|other| other.sends == Some(key)));
+        .and_then(|key| operation.all().find(|other| other.sends == Some(key)));
     first.unwrap_or(input)
 }
 
 fn name_of(operation: &'static Operation, name: &str) -> &'static str {
-    let input = operation.inputs.iter().find(|input| input.name == name);
+    let input = operation.all().find(|input| input.name == name);
     input.map_or("", |input| input.name)
 }
 
@@ -230,7 +230,7 @@ fn write(
 }
 
 fn selectors(operation: &'static Operation, arguments: &Map<String, Value>) -> Map<String, Value> {
-    let sent = operation.inputs.iter().filter_map(|input| {
+    let sent = operation.all().filter_map(|input| {
         let value = arguments.get(input.name)?;
         Some((input.sends?.to_owned(), value.clone()))
     });

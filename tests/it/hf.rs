@@ -132,24 +132,9 @@ fn reads() -> Vec<(&'static str, Value)> {
     ]
 }
 
+/// A call of each tool that writes.
 pub(crate) fn writes() -> Vec<(&'static str, Value)> {
-    vec![
-        (
-            "hf_threads_create",
-            json!({"fid": 375, "subject": "A subject", "message": "A message", "confirm_live": true}),
-        ),
-        (
-            "hf_posts_reply",
-            json!({"tid": 7, "message": "A message", "confirm_live": true}),
-        ),
-        (
-            "hf_bytes_transfer",
-            json!({"target_uid": 7, "amount": 5, "confirm_live": true}),
-        ),
-        ("hf_bytes_deposit", json!({"amount": 5, "confirm_live": true})),
-        ("hf_bytes_withdraw", json!({"amount": 5, "confirm_live": true})),
-        ("hf_bytes_bump", json!({"tid": 7, "confirm_live": true})),
-    ]
+    serde_json::from_str(include_str!("../../src/hf/tests/writes.json")).unwrap()
 }
 
 #[test]

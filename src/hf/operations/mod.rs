@@ -26,7 +26,7 @@ pub struct Operation {
     pub description: &'static str,
     /// What it does to the world.
     pub act: Act,
-    /// Its arguments, those of every read apart.
+    /// Its own arguments, without those that all of its kind take.
     pub inputs: &'static [Input],
     /// What of them must be given.
     pub needs: Needs,
@@ -245,17 +245,21 @@ impl Operation {
         matches!(self.act, Act::Write { .. })
     }
 
-    /// The arguments that are there with these features, those of every read included.
+    /// The arguments that are there with these features.
     pub fn inputs(&self, features: &Features) -> impl Iterator<Item = &'static Input> {
-        let common: &[Input] = match self.act {
-            Act::Read { .. } | Act::Local(Local::Forums) => &reads::OUTPUT,
-            _ => &[],
-        };
         let features = features.clone();
-        self.inputs
-            .iter()
-            .chain(common)
-            .filter(move |input| features.has(input.family))
+        self.all().filter(move |input| features.has(input.family))
+    }
+
+    /// Its arguments, and those that every operation of its kind takes.
+    pub fn all(&self) -> impl Iterator<Item = &'static Input> {
+        let (content, common): (&[Input], &[Input]) = match self.act {
+            Act::Read { .. } | Act::Local(Local::Forums) => (&[], &reads::OUTPUT),
+            Act::Write { .. } if self.needs == writes::SOURCES => (&writes::CONTENT, &writes::EVERY),
+            Act::Write { .. } => (&[], &writes::EVERY),
+            Act::Local(_) => (&[], &[]),
+        };
+        self.inputs.iter().chain(content).chain(common)
     }
 
     /// Whether it is offered.
@@ -265,7 +269,7 @@ impl Operation {
 
     /// What keeps it from being of use, if anything does: a family that something it needs belongs to is off.
     pub fn lacks(&self, features: &Features) -> Option<String> {
-        for input in self.inputs.iter().filter(|input| input.required) {
+        for input in self.all().filter(|input| input.required) {
             if !features.has(input.family) {
                 let family = input.family.map_or("", Family::name);
                 return Some(format!("it needs {:?}, whose family {family} is off", input.name));

@@ -87,7 +87,12 @@ const DIGEST: Input = Input {
     )
 };
 
-const SOURCES: Needs = Needs::OneOf(&["message", "draft_id", "draft_path"]);
+/// A message, as itself or as a draft.
+pub(super) const CONTENT: [Input; 5] = [MESSAGE, DRAFT_ID, DRAFT_PATH, DIGEST, MESSAGE_FORMAT];
+/// Of the content, exactly one must be given.
+pub(super) const SOURCES: Needs = Needs::OneOf(&["message", "draft_id", "draft_path"]);
+/// What every write takes.
+pub(super) const EVERY: [Input; 2] = [CONFIRM, DRY_RUN];
 
 const fn number(name: &'static str, kind: Kind, sends: &'static str, family: Family, about: &'static str) -> Input {
     Input {
@@ -139,13 +144,6 @@ pub(super) const THREADS_CREATE: Operation = Operation {
                 "The thread's subject.",
             )
         },
-        MESSAGE,
-        DRAFT_ID,
-        DRAFT_PATH,
-        DIGEST,
-        MESSAGE_FORMAT,
-        CONFIRM,
-        DRY_RUN,
     ],
     needs: SOURCES,
     scopes: &[Scope::Posts],
@@ -164,16 +162,13 @@ pub(super) const POSTS_REPLY: Operation = Operation {
         endpoint: "posts",
         target: Some("tid"),
     },
-    inputs: &[
-        number("tid", Kind::Id, "_tid", Family::SelectorsThread, "The thread's number."),
-        MESSAGE,
-        DRAFT_ID,
-        DRAFT_PATH,
-        DIGEST,
-        MESSAGE_FORMAT,
-        CONFIRM,
-        DRY_RUN,
-    ],
+    inputs: &[number(
+        "tid",
+        Kind::Id,
+        "_tid",
+        Family::SelectorsThread,
+        "The thread's number.",
+    )],
     needs: SOURCES,
     scopes: &[Scope::Posts],
     ids: &["pid", "tid"],
@@ -219,8 +214,6 @@ pub(super) const BYTES_TRANSFER: Operation = Operation {
                 "The post that they are for.",
             )
         },
-        CONFIRM,
-        DRY_RUN,
     ],
     scopes: &[Scope::Bytes],
     ids: &["id"],
@@ -237,7 +230,7 @@ pub(super) const BYTES_DEPOSIT: Operation = Operation {
         endpoint: "bytes",
         target: None,
     },
-    inputs: &[amount("_deposit"), CONFIRM, DRY_RUN],
+    inputs: &[amount("_deposit")],
     scopes: &[Scope::Bytes],
     ids: &["id"],
     ..BLANK
@@ -253,7 +246,7 @@ pub(super) const BYTES_WITHDRAW: Operation = Operation {
         endpoint: "bytes",
         target: None,
     },
-    inputs: &[amount("_withdraw"), CONFIRM, DRY_RUN],
+    inputs: &[amount("_withdraw")],
     scopes: &[Scope::Bytes],
     ids: &["id"],
     ..BLANK
@@ -269,11 +262,13 @@ pub(super) const BYTES_BUMP: Operation = Operation {
         endpoint: "bytes",
         target: Some("tid"),
     },
-    inputs: &[
-        number("tid", Kind::Id, "_bump", Family::SelectorsBytes, "The thread's number."),
-        CONFIRM,
-        DRY_RUN,
-    ],
+    inputs: &[number(
+        "tid",
+        Kind::Id,
+        "_bump",
+        Family::SelectorsBytes,
+        "The thread's number.",
+    )],
     scopes: &[Scope::Bytes],
     ids: &["id"],
     ..BLANK

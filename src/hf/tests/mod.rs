@@ -125,7 +125,7 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 
 /// A call of each tool that sends something.
 fn calls() -> Vec<(&'static str, Value)> {
-    vec![
+    let mut calls = vec![
         ("hf_me_read", json!({})),
         ("hf_users_read", json!({"uid": 7})),
         ("hf_forums_read", json!({"fid": 375})),
@@ -138,22 +138,10 @@ fn calls() -> Vec<(&'static str, Value)> {
         ("hf_sigmarket_market_read", json!({"uid": 7})),
         ("hf_sigmarket_order_read", json!({"smid": 7})),
         ("hf_admin_high_risk_read", json!({})),
-        (
-            "hf_threads_create",
-            json!({"fid": 375, "subject": "A subject", "message": "A message", "confirm_live": true}),
-        ),
-        (
-            "hf_posts_reply",
-            json!({"tid": 7, "message": "A message", "confirm_live": true}),
-        ),
-        (
-            "hf_bytes_transfer",
-            json!({"target_uid": 7, "amount": 5, "confirm_live": true}),
-        ),
-        ("hf_bytes_deposit", json!({"amount": 5, "confirm_live": true})),
-        ("hf_bytes_withdraw", json!({"amount": 5, "confirm_live": true})),
-        ("hf_bytes_bump", json!({"tid": 7, "confirm_live": true})),
-    ]
+    ];
+    let writes: Vec<(&str, Value)> = serde_json::from_str(include_str!("writes.json")).unwrap();
+    calls.extend(writes);
+    calls
 }
 
 #[test]

@@ -17,42 +17,22 @@ pub(super) struct File {
 }
 
 const FILES: [File; 7] = [
-    File {
-        path: "/",
-        kind: HTML,
-        text: include_str!("page/index.html"),
-    },
-    File {
-        path: "/icon.svg",
-        kind: "image/svg+xml",
-        text: include_str!("page/icon.svg"),
-    },
-    File {
-        path: "/console.css",
-        kind: "text/css; charset=utf-8",
-        text: include_str!("page/console.css"),
-    },
-    File {
-        path: "/console.js",
-        kind: SCRIPT,
-        text: include_str!("page/console.js"),
-    },
-    File {
-        path: "/panels.js",
-        kind: SCRIPT,
-        text: include_str!("page/panels.js"),
-    },
-    File {
-        path: "/screen.js",
-        kind: SCRIPT,
-        text: include_str!("page/screen.js"),
-    },
-    File {
-        path: "/keyboard.js",
-        kind: SCRIPT,
-        text: include_str!("page/keyboard.js"),
-    },
+    served("/", HTML, include_str!("page/index.html")),
+    served("/icon.svg", "image/svg+xml", include_str!("page/icon.svg")),
+    served(
+        "/console.css",
+        "text/css; charset=utf-8",
+        include_str!("page/console.css"),
+    ),
+    served("/console.js", SCRIPT, include_str!("page/console.js")),
+    served("/panels.js", SCRIPT, include_str!("page/panels.js")),
+    served("/screen.js", SCRIPT, include_str!("page/screen.js")),
+    served("/keyboard.js", SCRIPT, include_str!("page/keyboard.js")),
 ];
+
+const fn served(path: &'static str, kind: &'static str, text: &'static str) -> File {
+    File { path, kind, text }
+}
 
 /// The file at this path. There is nothing secret in any.
 pub(super) fn file(path: &str) -> Option<&'static File> {
