@@ -137,7 +137,7 @@ async fn answer(id: &str, yes: bool) -> Result<ExitCode, Error> {
     let (mut server, asked) = find(id).await?;
     writeln!(io::stdout(), "{}", asked.preview)?;
     let passphrase = if yes && server.about.passphrase {
-        Some(passphrase::ask("Operator's passphrase: ")?)
+        Some(passphrase::operators()?)
     } else {
         None
     };

@@ -93,7 +93,7 @@ pub(super) fn run(command: &AttachCommand) -> Result<ExitCode, Error> {
 async fn attach(command: &AttachCommand) -> Result<(), Error> {
     let (server, running) = servers::session(&command.session).await?;
     let passphrase = if command.write && server.about.passphrase {
-        Some(passphrase::ask("Operator's passphrase: ")?)
+        Some(passphrase::operators()?)
     } else {
         None
     };

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use super::place::Place;
+use super::record;
 use crate::config::{Config, ConfigError, INIT, schema, users_own};
 use crate::policy::Policy;
 use crate::profile::ProfileError;
@@ -55,6 +56,8 @@ pub(super) enum Error {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Profile(#[from] ProfileError),
+    #[error(transparent)]
+    Record(#[from] record::Error),
     #[error("cannot write the answer")]
     Print(#[from] io::Error),
     #[error("cannot write the schema as JSON")]
@@ -67,6 +70,7 @@ impl ConfigCommand {
         match self.action {
             Action::Check => {
                 let (config, policy) = understood(&self.place)?;
+                record::unread(&config.audit, &self.place.profiles(&config)?)?;
                 writeln!(
                     out,
                     "{} is right (policy revision {:?})",

@@ -70,7 +70,7 @@ async fn links(server: Option<u32>) -> Result<ExitCode, Error> {
         let workspace = crate::confirm::quoted(&about.workspace, 200);
         writeln!(io::stderr(), "the console of server {} in {workspace}:", about.pid)?;
         let passphrase = match about.passphrase {
-            true => Some(passphrase::ask("Operator's passphrase: ")?),
+            true => Some(passphrase::operators()?),
             false => None,
         };
         writeln!(io::stdout(), "{}", reached.console(passphrase).await?)?;

@@ -6,12 +6,12 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+use super::passphrase;
 use super::place::ConfigOption;
 use crate::audit::{AuditError, Event};
 use crate::config::{Config, ConfigError};
 use crate::confirm::Lockdown;
 use crate::confirm::lockdown::{REASON, State};
-use crate::confirm::passphrase::{PassphraseError, Verifier};
 use crate::sandbox::workspace;
 
 /// Refuses everything, or stops doing so.
@@ -56,9 +56,7 @@ pub(super) enum Error {
         source: io::Error,
     },
     #[error(transparent)]
-    Passphrase(#[from] PassphraseError),
-    #[error("the passphrase is another")]
-    Wrong,
+    Passphrase(#[from] passphrase::Error),
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error(transparent)]
@@ -91,12 +89,7 @@ pub(super) fn run(command: LockdownCommand) -> Result<ExitCode, Error> {
             record(command.config.path.as_deref(), Event::Locked, &by, &reason)?;
         }
         Action::Off => {
-            if let Some(verifier) = Verifier::read(&directory)? {
-                let passphrase = super::passphrase::ask("Operator's passphrase: ")?;
-                if !verifier.accepts(&passphrase) {
-                    return Err(Error::Wrong);
-                }
-            }
+            passphrase::required(passphrase::OPERATORS)?;
             record(command.config.path.as_deref(), Event::Unlocked, &by, "")?;
             let lifted = lockdown.end().map_err(file)?;
             writeln!(io::stdout(), "{}", if lifted { "lifted" } else { "there was none" })?;

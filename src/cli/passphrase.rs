@@ -20,8 +20,8 @@ pub(super) struct PassphraseCommand {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Asks for a passphrase, which approvals, typing into sessions and the end of a lockdown need from then on. Servers that run learn of
-    /// it when they are started again.
+    /// Asks for a passphrase, which approvals, typing into sessions, new tokens and the end of a lockdown need from then on. Servers that
+    /// run learn of it when they are started again.
     #[command(after_help = "Example:\n  terrarium passphrase set")]
     Set,
     /// Asks for it a last time and takes it away.
@@ -46,12 +46,7 @@ pub(super) enum Error {
 
 pub(super) fn run(command: PassphraseCommand) -> Result<ExitCode, Error> {
     let directory = workspace::state_directory().ok_or(Error::Nowhere)?;
-    if let Some(verifier) = Verifier::read(&directory)? {
-        let old = ask("The passphrase there is: ")?;
-        if !verifier.accepts(&old) {
-            return Err(Error::Wrong);
-        }
-    }
+    required("The passphrase there is: ")?;
     match command.action {
         Action::Set => {
             let new = ask("New passphrase: ")?;
@@ -72,8 +67,26 @@ pub(super) fn run(command: PassphraseCommand) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Whoever goes on knows the operator's passphrase, where there is one.
+pub(super) fn required(prompt: &str) -> Result<(), Error> {
+    let Some(directory) = workspace::state_directory() else {
+        return Ok(()); // where nothing is kept there is none
+    };
+    match Verifier::read(&directory)? {
+        Some(verifier) if !verifier.accepts(&ask(prompt)?) => Err(Error::Wrong),
+        _ => Ok(()),
+    }
+}
+
+pub(super) const OPERATORS: &str = "Operator's passphrase: ";
+
+/// Asks for the operator's.
+pub(super) fn operators() -> io::Result<String> {
+    ask(OPERATORS)
+}
+
 /// Asks on the terminal. Echo is off before the prompt is there, so that nothing typed at it is shown, however soon.
-pub(super) fn ask(prompt: &str) -> io::Result<String> {
+fn ask(prompt: &str) -> io::Result<String> {
     let mut terminal = fs::OpenOptions::new().read(true).write(true).open("/dev/tty")?;
     let _silent = Silent::of(terminal.try_clone()?)?;
     terminal.write_all(prompt.as_bytes())?;

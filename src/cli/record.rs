@@ -16,13 +16,15 @@ pub(super) enum Error {
     #[error("the audit {} lies in the workspace {}; hint: choose another workspace, or another XDG_STATE_HOME", audit.display(), workspace.display())]
     InWorkspace { audit: PathBuf, workspace: PathBuf },
     #[error(
-        "the audit {} lies in {} or holds it, which the profile {profile} lets sandboxes read; hint: choose another audit.path, \
-         or another XDG_STATE_HOME", audit.display(), path.display()
+        "the {what} {} lies in {} or holds it, which the profile {profile} lets sandboxes read; hint: take that out of the \
+         profile, or choose another {place}", ours.display(), path.display()
     )]
     Readable {
-        audit: PathBuf,
+        what: &'static str,
+        ours: PathBuf,
         path: PathBuf,
         profile: String,
+        place: &'static str,
     },
     #[error("cannot get random numbers")]
     Random(#[from] getrandom::Error),
@@ -37,11 +39,30 @@ pub(super) fn keep(
 ) -> Result<Audit, Error> {
     let settings = kept.settings(usual()).ok_or(Error::Nowhere)?;
     let audit = as_it_is(&settings.directory);
-    let overlap = |one: &Path, other: &Path| one.starts_with(other) || other.starts_with(one);
     if overlap(&audit, &workspace.path) {
         let workspace = workspace.path.clone();
         return Err(Error::InWorkspace { audit, workspace });
     }
+    unread(kept, profiles)?;
+    to_files(kept, settings, redactor)
+}
+
+/// No profile lets sandboxes read the record, what is kept for later servers, or the way in for the operator.
+pub(super) fn unread(kept: &AuditSettings, profiles: &Profiles) -> Result<(), Error> {
+    let audit = kept.settings(usual()).map(|settings| settings.directory);
+    let state = workspace::state_directory();
+    let sockets = workspace::runtime_directories();
+    let ours: Vec<(&str, PathBuf, &str)> = audit
+        .into_iter()
+        .map(|path| ("audit", path, "audit.path or XDG_STATE_HOME"))
+        .chain(state.map(|path| ("state directory", path, "XDG_STATE_HOME")))
+        .chain(
+            sockets
+                .into_iter()
+                .map(|path| ("directory of control sockets", path, "XDG_RUNTIME_DIR")),
+        )
+        .map(|(what, path, place)| (what, as_it_is(&path), place))
+        .collect();
     for name in profiles.names() {
         let Ok(profile) = profiles.get(name) else { continue }; // nothing runs with it
         let files = &profile.filesystem;
@@ -50,13 +71,23 @@ pub(super) fn keep(
                 HostPath::Absolute(path) => path.clone(),
                 HostPath::Home(path) => std::env::home_dir().unwrap_or_default().join(path),
             };
-            if overlap(&audit, &as_it_is(&path)) {
-                let profile = name.to_owned();
-                return Err(Error::Readable { audit, path, profile });
+            let found = as_it_is(&path);
+            if let Some((what, ours, place)) = ours.iter().find(|(_, ours, _)| overlap(ours, &found)) {
+                return Err(Error::Readable {
+                    what,
+                    ours: ours.clone(),
+                    path,
+                    profile: name.to_owned(),
+                    place,
+                });
             }
         }
     }
-    to_files(kept, settings, redactor)
+    Ok(())
+}
+
+fn overlap(one: &Path, other: &Path) -> bool {
+    one.starts_with(other) || other.starts_with(one)
 }
 
 /// The record of what this process does itself, which starts no sandbox.

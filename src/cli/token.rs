@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use clap::{Args, Subcommand};
 
+use super::passphrase;
 use crate::model::Name;
 use crate::tokens::{Record, TokenFileError, TokensFile, Use};
 
@@ -37,7 +38,7 @@ pub(super) struct TokensPlace {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Makes a token and shows it, once.
+    /// Makes a token and shows it, once. Asks for the operator's passphrase where there is one.
     #[command(after_help = "Example:\n  terrarium token create ci --expires 30d")]
     Create {
         /// Its name: small letters, digits and hyphens.
@@ -69,6 +70,8 @@ pub(super) enum Error {
     File(#[from] TokenFileError),
     #[error("there is no place for tokens; hint: set HOME or XDG_STATE_HOME, or give --tokens FILE")]
     NoPlace,
+    #[error(transparent)]
+    Passphrase(#[from] passphrase::Error),
     #[error("cannot write the answer")]
     Write(#[from] io::Error),
 }
@@ -87,6 +90,7 @@ impl TokenCommand {
         let (mut out, mut err) = (io::stdout(), io::stderr());
         match self.action {
             Action::Create { name, expires, metrics } => {
+                passphrase::required(passphrase::OPERATORS)?;
                 let may = if metrics { Use::Metrics } else { Use::Tools };
                 let token = file.create(name.clone(), may, expires)?;
                 writeln!(out, "{}", token.reveal())?;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::command::until;
 use crate::harness::{Era, Reply, Server, fresh_directory, program};
-use crate::tty::Tty;
+use crate::tty::{Tty, set_passphrase};
 
 /// A place for state, and what is started there.
 struct Place(PathBuf);
@@ -235,11 +235,7 @@ fn a_flood_reaches_a_watcher_as_pictures_and_a_stopped_watcher_holds_nobody_up()
 #[test]
 fn typing_needs_the_passphrase_and_watching_does_not() {
     let place = Place::new();
-    let mut set = Tty::start(&place.terrarium(&["passphrase", "set"]));
-    for prompt in ["New passphrase: ", "The same again: "] {
-        set.type_secret(prompt, "correct horse");
-    }
-    assert_eq!(set.end().0, Some(0));
+    set_passphrase(&place.terrarium(&["passphrase", "set"]), "correct horse");
     let mut server = place.server();
     let session = shell(&mut server);
     let mut wrong = place.attach(&["--write", &session]);

@@ -337,14 +337,15 @@ fn the_place_of_the_record_is_no_workspace_and_holds_none() {
     fs::remove_dir(place.record.join("deeper")).unwrap();
 }
 
-/// What a profile lets sandboxes read holds no record, by whichever name.
+/// What a profile lets sandboxes read holds no record, no state and no control socket, by whichever name.
 #[test]
-fn a_record_that_a_sandbox_could_read_is_refused_with_the_profile_that_lets_it() {
+fn what_a_sandbox_could_read_of_ours_is_refused_with_the_profile_that_lets_it() {
     let home = fresh_directory();
     let workspace = fresh_directory();
     let (config, link, own) = (home.join("terrarium.yaml"), home.join("link"), home.join("own"));
     std::os::unix::fs::symlink("/usr", &link).unwrap();
-    fs::create_dir(home.join("profiles")).unwrap();
+    fs::create_dir_all(home.join("profiles")).unwrap();
+    fs::create_dir_all(own.join("run")).unwrap();
     let profile = "name: mine
 summary: Reads it.
 extends: default
@@ -353,33 +354,34 @@ filesystem:
     - {path: ~/own, optional: true, reason: a test}
 ";
     fs::write(home.join("profiles/mine.yaml"), profile).unwrap();
-    for (path, said) in [
-        (
-            "/usr/share/terrarium-record",
-            "lies in /usr or holds it, which the profile default",
-        ),
-        (
-            link.join("share/terrarium-record").to_str().unwrap(),
-            "lies in /usr or holds it, which the profile default",
-        ),
-        (own.join("record").to_str().unwrap(), "which the profile mine lets"),
-        (home.to_str().unwrap(), "or holds it, which the profile build lets"),
+    let in_usr = link.join("share/terrarium-record");
+    let usr = "lies in /usr or holds it, which the profile default";
+    let (record, in_own, run) = (home.join("record"), own.join("record"), own.join("run"));
+    for (audit, state, sockets, said) in [
+        (Path::new("/usr/share/terrarium-record"), &home, &home, usr),
+        (&in_usr, &home, &home, usr),
+        (&in_own, &home, &home, "which the profile mine lets"),
+        (&home, &home, &home, "or holds it, which the profile build lets"),
+        (&record, &own, &home, "the state directory"),
+        (&record, &home, &run, "the directory of control sockets"),
     ] {
-        fs::write(&config, format!("audit: {{path: {path}}}\nprofiles: profiles\n")).unwrap();
-        for subcommand in [&["serve"][..], &["run", "--", "true"]] {
+        let text = format!("audit: {{path: {}}}\nprofiles: profiles\n", audit.display());
+        fs::write(&config, text).unwrap();
+        for subcommand in [&["serve"][..], &["run", "--", "true"], &["config", "check"]] {
             let mut command = program();
             command
                 .args(subcommand)
                 .env("HOME", &home)
-                .env("XDG_STATE_HOME", &home)
+                .env("XDG_STATE_HOME", state)
+                .env("XDG_RUNTIME_DIR", sockets)
                 .env("TERRARIUM_CONFIG", &config);
             command.current_dir(&workspace);
             let output = command.stdin(Stdio::null()).output().unwrap();
             let error = String::from_utf8_lossy(&output.stderr);
-            assert_eq!(output.status.code(), Some(125), "{path}: {error}");
+            assert_eq!(output.status.code(), Some(125), "{audit:?}: {error}");
             assert!(
-                error.contains(said) && error.contains("hint: choose another audit.path"),
-                "{path}: {error}"
+                error.contains(said) && error.contains("hint: take that out of the profile, or choose another"),
+                "{audit:?}: {error}"
             );
         }
     }

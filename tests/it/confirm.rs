@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::command::until;
 use crate::harness::{Era, Server, fresh_directory, program};
-use crate::tty::Tty;
+use crate::tty::{Tty, set_passphrase};
 
 /// A place for state with a policy that asks for everything but lists.
 pub(crate) struct Place {
@@ -47,6 +47,10 @@ impl Place {
 
     fn environment(&self) -> [(&str, &Path); 2] {
         [("XDG_STATE_HOME", &self.state), ("XDG_RUNTIME_DIR", &self.state)]
+    }
+
+    fn set_passphrase(&self) {
+        set_passphrase(&self.terrarium(&["passphrase", "set"]), "correct horse");
     }
 
     fn terrarium(&self, arguments: &[&str]) -> Command {
@@ -277,13 +281,7 @@ fn a_yes_while_everything_is_locked_down_runs_nothing() {
 #[test]
 fn a_yes_waits_for_the_passphrase_and_a_wrong_one_is_none() {
     let place = Place::new("operator", "5min");
-    let mut set = Tty::start(&place.terrarium(&["passphrase", "set"]));
-    for prompt in ["New passphrase: ", "The same again: "] {
-        set.type_secret(prompt, "correct horse");
-    }
-    let (status, shown) = set.end();
-    assert_eq!(status, Some(0), "{shown}");
-    assert!(!shown.contains("horse"), "{shown}");
+    place.set_passphrase();
     let mut server = place.server(Era::Modern);
     let call = server.send_call("terminal_run", json!({"command": LINE}));
     let question = place.questions(1).remove(0);
@@ -304,6 +302,39 @@ fn a_yes_waits_for_the_passphrase_and_a_wrong_one_is_none() {
     assert!(status == Some(0) && shown.contains("approved, once"), "{shown}");
     assert!(!server.reply(call).is_error);
     assert_eq!(runs(server.workspace()), 1);
+}
+
+#[test]
+fn tokens_and_the_end_of_a_lockdown_want_the_passphrase() {
+    let place = Place::new("operator", "5min");
+    place.set_passphrase();
+    let tokens = |arguments: &[&str]| place.terrarium(&[&["token"], arguments].concat()).output().unwrap();
+    let with = |arguments: &[&str], passphrase: &str| {
+        let mut tty = Tty::start(&place.terrarium(arguments));
+        tty.type_secret("Operator's passphrase: ", passphrase);
+        tty.end()
+    };
+    assert!(place.terrarium(&["lockdown", "on"]).output().unwrap().status.success());
+    for arguments in [&["token", "create", "ci"][..], &["lockdown", "off"]] {
+        // Without a terminal nobody can be asked: that is no yes.
+        assert!(
+            !place.terrarium(arguments).output().unwrap().status.success(),
+            "{arguments:?}"
+        );
+        for wrong in ["wrong horse", ""] {
+            let (status, shown) = with(arguments, wrong);
+            assert_eq!(status, Some(125), "{arguments:?}: {shown}");
+            assert!(shown.contains("the passphrase is another"), "{arguments:?}: {shown}");
+        }
+    }
+    assert_eq!(tokens(&["list"]).stdout, b"");
+    let status = place.terrarium(&["lockdown", "status"]).output().unwrap().status;
+    assert_eq!(status.code(), Some(1));
+    for arguments in [&["token", "create", "ci"][..], &["lockdown", "off"]] {
+        let (status, shown) = with(arguments, "correct horse");
+        assert_eq!(status, Some(0), "{arguments:?}: {shown}");
+    }
+    assert!(tokens(&["list"]).stdout.starts_with(b"ci\ttools"));
 }
 
 #[expect(clippy::disallowed_methods, reason = "kill(1) sends signals without unsafe code")]

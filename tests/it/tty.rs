@@ -134,3 +134,14 @@ impl Drop for Tty {
         self.child.wait().ok();
     }
 }
+
+/// Answers what `terrarium passphrase set` asks.
+pub(crate) fn set_passphrase(set: &Command, passphrase: &str) {
+    let mut set = Tty::start(set);
+    for prompt in ["New passphrase: ", "The same again: "] {
+        set.type_secret(prompt, passphrase);
+    }
+    let (status, shown) = set.end();
+    assert_eq!(status, Some(0), "{shown}");
+    assert!(!shown.contains(passphrase), "{shown}");
+}

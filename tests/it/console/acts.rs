@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::browser::{Feed, Place};
 use super::screens::TERMINALS;
 use crate::command::until;
-use crate::tty::Tty;
+use crate::tty::{Tty, set_passphrase};
 
 const ASKS: &str = "policy:\n  revision: \"1\"\n  rules:\n    - {id: asks, effect: confirm, callers: [local], tools: [terminal_run], \
                     profiles: [default], confirm: {by: [operator], within: 5min}}\n";
@@ -198,11 +198,7 @@ fn a_changed_record_is_told_apart_from_a_whole_one() {
 #[test]
 fn where_a_passphrase_is_set_links_and_every_yes_need_it() {
     let mut place = Place::new();
-    let mut set = Tty::start(&place.terrarium(&["passphrase", "set"]));
-    for prompt in ["New passphrase: ", "The same again: "] {
-        set.type_secret(prompt, "correct horse");
-    }
-    assert_eq!(set.end().0, Some(0));
+    set_passphrase(&place.terrarium(&["passphrase", "set"]), "correct horse");
     place.passphrase = Some("correct horse");
     let opens = "    - {id: opens, effect: allow, callers: [local], tools: [terminal_open], profiles: [default]}\n";
     let (place, mut server) = place.with_server(&format!("{ASKS}{opens}"));
