@@ -1,7 +1,7 @@
 //! `terrarium call`: one tool call through a server of its own, over real MCP.
 
 use std::ffi::OsString;
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::process::{ExitCode, Stdio};
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use tokio::process::Child;
 
 use super::FAILED;
+use super::filter;
 use super::place::Place;
 use crate::server::client::{self, CallError, Said};
 
@@ -128,7 +129,11 @@ impl Call {
             with_line_end(&said.text)
         };
         let mut out = io::stdout();
-        out.write_all(text.as_bytes())
+        let shown = match out.is_terminal() {
+            true => filter::whole(text.as_bytes()),
+            false => text.into_bytes(),
+        };
+        out.write_all(&shown)
             .and_then(|()| out.flush())
             .map_err(|source| Error::Print { source })?;
         Ok(ExitCode::from(exit_code(said)))

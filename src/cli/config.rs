@@ -70,7 +70,7 @@ impl ConfigCommand {
         match self.action {
             Action::Check => {
                 let (config, policy) = understood(&self.place)?;
-                record::unread(&config.audit, &self.place.profiles(&config)?)?;
+                record::unread(&config.audit, &self.place.profiles(&config)?, &[])?;
                 writeln!(
                     out,
                     "{} is right (policy revision {:?})",

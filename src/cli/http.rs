@@ -57,6 +57,13 @@ pub(super) enum Error {
 }
 
 impl Http {
+    /// What lies apart from workspaces, and from what sandboxes read.
+    pub(super) fn own_paths(&self) -> Vec<PathBuf> {
+        let tokens = self.http.and_then(|_| self.tokens.path());
+        let tls = [self.tls_cert.clone(), self.tls_key.clone()];
+        tokens.into_iter().chain(tls.into_iter().flatten()).collect()
+    }
+
     /// What is to be served, if it is.
     pub(super) fn options(&self) -> Result<Option<HttpOptions>, Error> {
         let tls = self.tls_cert.clone().zip(self.tls_key.clone());

@@ -27,7 +27,7 @@ mod sessions;
 mod token;
 
 use std::ffi::OsString;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
@@ -203,7 +203,13 @@ fn say(error: &dyn std::error::Error) {
         }
         cause = error.source();
     }
-    writeln!(std::io::stderr(), "{text}").ok(); // nowhere left to say it
+    text.push('\n');
+    let mut out = std::io::stderr();
+    let shown = match out.is_terminal() {
+        true => filter::Filter::default().pass(text.as_bytes()),
+        false => text.into_bytes(),
+    };
+    out.write_all(&shown).ok(); // nowhere left to say it
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, users_own};
 use crate::model::Workspace;
 use crate::profile::{ProfileError, Profiles};
 use crate::sandbox::private::{self, Temporary};
@@ -45,16 +45,29 @@ impl Place {
         }
     }
 
-    /// The workspace, which holds nothing of ours; a private one is there as long as the second is held.
-    pub(super) fn workspace(&self, config: &Config) -> Result<(Workspace, Option<Temporary>), WorkspaceError> {
+    /// The workspace, which holds nothing of ours, also nothing that is only there later, and none of `more`; a private one is there as
+    /// long as the second is held.
+    pub(super) fn workspace(
+        &self,
+        config: &Config,
+        more: &[PathBuf],
+    ) -> Result<(Workspace, Option<Temporary>), WorkspaceError> {
         let (workspace, held) = match self.workspace.as_ref().or(config.workspace.as_ref()) {
             Some(directory) => (workspace::named(directory)?, None),
             None => workspace::default()?,
         };
+        self.apart(&workspace, config, more)?;
+        Ok((workspace, held))
+    }
+
+    /// Whether a workspace lies apart from all that is ours.
+    pub(super) fn apart(&self, workspace: &Workspace, config: &Config, more: &[PathBuf]) -> Result<(), WorkspaceError> {
         let mut ours = config.own_paths();
         ours.extend(self.profiles.clone());
         ours.extend(private::state_directory());
-        workspace::apart_from(&workspace, &ours)?;
-        Ok((workspace, held))
+        // What a sandbox writes there would be the policy of the next server, or of this one when it reads it anew.
+        ours.extend(users_own().and_then(|file| Some(file.parent()?.to_owned())));
+        ours.extend_from_slice(more);
+        workspace::apart_from(workspace, &ours)
     }
 }

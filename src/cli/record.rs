@@ -6,7 +6,7 @@ use crate::audit::{Audit, Redactor, Settings};
 use crate::config::AuditSettings;
 use crate::model::{InstanceId, Workspace};
 use crate::profile::{HostPath, Profiles};
-use crate::sandbox::workspace;
+use crate::sandbox::workspace::{self, as_it_is};
 
 /// Why no record is kept.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +36,7 @@ pub(super) fn keep(
     workspace: &Workspace,
     profiles: &Profiles,
     redactor: Redactor,
+    more: &[PathBuf],
 ) -> Result<Audit, Error> {
     let settings = kept.settings(usual()).ok_or(Error::Nowhere)?;
     let audit = as_it_is(&settings.directory);
@@ -43,12 +44,12 @@ pub(super) fn keep(
         let workspace = workspace.path.clone();
         return Err(Error::InWorkspace { audit, workspace });
     }
-    unread(kept, profiles)?;
+    unread(kept, profiles, more)?;
     to_files(kept, settings, redactor)
 }
 
-/// No profile lets sandboxes read the record, what is kept for later servers, or the way in for the operator.
-pub(super) fn unread(kept: &AuditSettings, profiles: &Profiles) -> Result<(), Error> {
+/// No profile lets sandboxes read the record, what is kept for later servers, the way in for the operator, or any of `more`.
+pub(super) fn unread(kept: &AuditSettings, profiles: &Profiles, more: &[PathBuf]) -> Result<(), Error> {
     let audit = kept.settings(usual()).map(|settings| settings.directory);
     let state = workspace::state_directory();
     let sockets = workspace::runtime_directories();
@@ -61,6 +62,7 @@ pub(super) fn unread(kept: &AuditSettings, profiles: &Profiles) -> Result<(), Er
                 .into_iter()
                 .map(|path| ("directory of control sockets", path, "XDG_RUNTIME_DIR")),
         )
+        .chain(more.iter().map(|path| ("file", path.clone(), "file")))
         .map(|(what, path, place)| (what, as_it_is(&path), place))
         .collect();
     for name in profiles.names() {
@@ -99,17 +101,6 @@ pub(super) fn keep_own(kept: &AuditSettings) -> Result<Audit, Error> {
 fn to_files(kept: &AuditSettings, settings: Settings, redactor: Redactor) -> Result<Audit, Error> {
     let anchor = kept.anchor.clone();
     Ok(Audit::to_files(InstanceId::random()?, settings, redactor, anchor))
-}
-
-/// Without symbolic links, also where the end of the path is not there yet.
-fn as_it_is(path: &Path) -> PathBuf {
-    let found = path.ancestors().find_map(|above| {
-        let rest = path.strip_prefix(above).ok()?;
-        let mut found = above.canonicalize().ok()?;
-        found.extend(rest); // joining nothing would leave a slash at the end
-        Some(found)
-    });
-    found.unwrap_or_else(|| path.to_owned())
 }
 
 /// Where the record is unless somebody says something else.

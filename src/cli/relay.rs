@@ -1,10 +1,10 @@
-//! Relays a command's input and output: pipes as they are, a terminal through a filter.
+//! Relays a command's input and output: as they are, but through a filter where they go to a terminal.
 
 use std::fs::File;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, IsTerminal as _, Read as _, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -29,8 +29,8 @@ pub(super) async fn relay(io: Io, control: Control, limit: u64, signals: Signals
     let (done, mut is_done) = tokio::sync::mpsc::channel::<()>(1);
     let copies = Copies {
         moved: Arc::default(),
-        filter: Arc::default(),
-        tail: Tail::default(),
+        standard: Out::new(Stream::Standard),
+        error: Out::new(Stream::Error),
         limit,
         over,
         done,
@@ -38,30 +38,32 @@ pub(super) async fn relay(io: Io, control: Control, limit: u64, signals: Signals
     let terminal = copies.start(io)?;
     let Copies {
         moved,
-        filter,
-        tail,
+        standard,
+        error,
         over: _open,
         done,
         ..
     } = copies;
     drop(done);
     let ending = follow(&control, terminal.as_ref(), &moved, is_over, signals).await;
-    let was_terminal = terminal.is_some();
+    let tail = match terminal {
+        Some(_) => Vec::new(), // its end may have been drawn over
+        None => [standard.tail(), error.tail()].concat(),
+    };
     drop(terminal);
     tokio::time::timeout(DRAIN, is_done.recv()).await.ok(); // what is not out by then is held up by our reader
-    if was_terminal {
-        let undo = filter.lock().unwrap_or_else(PoisonError::into_inner).undo();
-        write_out(&undo).ok(); // nobody looks
+    for out in [standard, error] {
+        out.undo().ok(); // nobody looks
     }
-    Ok((ending, tail.take()))
+    Ok((ending, tail))
 }
 
 /// What the threads that copy share with us.
 struct Copies {
     /// Bytes read and printed.
     moved: Arc<Moved>,
-    filter: Arc<Mutex<Filter>>,
-    tail: Tail,
+    standard: Out,
+    error: Out,
     limit: u64,
     over: tokio::sync::mpsc::Sender<()>,
     /// Closes when the last of them ends.
@@ -79,28 +81,29 @@ impl Copies {
     fn start(&self, io: Io) -> io::Result<Option<OwnedFd>> {
         match io {
             Io::Pipes { stdin, stdout, stderr } => {
-                self.copy_out(stdout, Out::Standard(self.tail.clone()));
-                self.copy_out(stderr, Out::Error(self.tail.clone()));
+                self.copy_out(stdout, self.standard.clone(), self.limit);
+                self.copy_out(stderr, self.error.clone(), self.limit);
                 self.copy_in(stdin);
                 Ok(None)
             }
             Io::Terminal(master) => {
-                self.copy_out(master.try_clone()?, Out::Terminal(Arc::clone(&self.filter)));
+                // A terminal is watched by a person; a pipe may fill a disk.
+                self.copy_out(master.try_clone()?, self.standard.clone(), u64::MAX);
                 self.copy_in(master.try_clone()?);
                 Ok(Some(master))
             }
         }
     }
 
-    fn copy_out(&self, from: OwnedFd, to: Out) {
+    fn copy_out(&self, from: OwnedFd, to: Out, limit: u64) {
         let done = self.done.clone();
         let watched = Watched {
             moved: Arc::clone(&self.moved),
-            limit: self.limit,
+            limit,
             over: self.over.clone(),
         };
         std::thread::spawn(move || {
-            copy_out(File::from(from), to, &watched);
+            copy_out(File::from(from), &to, &watched);
             drop(done);
         });
     }
@@ -176,54 +179,82 @@ fn asked_to_end() -> io::Result<tokio::sync::mpsc::Receiver<()>> {
     Ok(told)
 }
 
-enum Out {
+/// Where both outputs go: as they are, but for what would act on a terminal.
+#[derive(Clone)]
+struct Out {
+    stream: Stream,
+    state: Arc<Mutex<OutState>>,
+}
+
+#[derive(Clone, Copy)]
+enum Stream {
     /// Where both go if they are one.
-    Standard(Tail),
-    Error(Tail),
-    /// Without what would act on the outer terminal.
-    Terminal(Arc<Mutex<Filter>>),
+    Standard,
+    Error,
+}
+
+struct OutState {
+    /// Where the stream is a terminal.
+    filter: Option<Filter>,
+    /// The end of what was printed.
+    tail: Vec<u8>,
 }
 
 impl Out {
-    fn write(&self, bytes: &[u8]) -> io::Result<()> {
-        match self {
-            Self::Standard(tail) => {
-                tail.keep(bytes);
-                write_out(bytes)
-            }
-            Self::Error(tail) => {
-                tail.keep(bytes);
-                io::stderr().lock().write_all(bytes)
-            }
-            Self::Terminal(filter) => {
-                let shown = filter.lock().unwrap_or_else(PoisonError::into_inner).pass(bytes);
-                write_out(&shown)
-            }
+    fn new(stream: Stream) -> Self {
+        let terminal = match stream {
+            Stream::Standard => io::stdout().is_terminal(),
+            Stream::Error => io::stderr().is_terminal(),
+        };
+        let state = OutState {
+            filter: terminal.then(Filter::default),
+            tail: Vec::new(),
+        };
+        Self {
+            stream,
+            state: Arc::new(Mutex::new(state)),
         }
     }
-}
 
-/// The end of what was printed.
-#[derive(Clone, Default)]
-struct Tail(Arc<Mutex<Vec<u8>>>);
-
-impl Tail {
-    fn keep(&self, bytes: &[u8]) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.extend_from_slice(bytes);
-        let over = kept.len().saturating_sub(TAIL);
-        kept.drain(..over);
+    fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        let mut state = self.state();
+        state.tail.extend_from_slice(bytes);
+        let over = state.tail.len().saturating_sub(TAIL);
+        state.tail.drain(..over);
+        let shown = state.filter.as_mut().map(|filter| filter.pass(bytes));
+        drop(state);
+        self.stream.write(shown.as_deref().unwrap_or(bytes))
     }
 
-    fn take(&self) -> Vec<u8> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Puts a terminal in order, if anything was printed on it.
+    fn undo(&self) -> io::Result<()> {
+        let mut state = self.state();
+        let printed = !state.tail.is_empty();
+        let undo = state.filter.as_mut().filter(|_| printed).map(Filter::undo);
+        drop(state);
+        undo.map_or(Ok(()), |undo| self.stream.write(&undo))
+    }
+
+    fn tail(&self) -> Vec<u8> {
+        self.state().tail.clone()
+    }
+
+    fn state(&self) -> MutexGuard<'_, OutState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn write_out(bytes: &[u8]) -> io::Result<()> {
-    let mut to = io::stdout().lock();
-    to.write_all(bytes)?;
-    to.flush()
+impl Stream {
+    fn write(self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Standard => {
+                let mut to = io::stdout().lock();
+                to.write_all(bytes)?;
+                to.flush()
+            }
+            Self::Error => io::stderr().lock().write_all(bytes),
+        }
+    }
 }
 
 /// How much may be printed, and whom to tell when it is more.
@@ -234,7 +265,7 @@ struct Watched {
 }
 
 /// Copies until the end, or until more was printed than the profile allows.
-fn copy_out(mut from: File, to: Out, watched: &Watched) {
+fn copy_out(mut from: File, to: &Out, watched: &Watched) {
     let mut buffer = vec![0; 64 << 10];
     loop {
         if !wait(from.as_fd(), PollFlags::POLLIN) {
@@ -248,8 +279,7 @@ fn copy_out(mut from: File, to: Out, watched: &Watched) {
         };
         let bytes = buffer.get(..count).unwrap_or_default();
         let total = watched.moved.printed.fetch_add(count as u64, Ordering::Relaxed) + count as u64;
-        // A terminal is watched by a person; a pipe may fill a disk.
-        if total > watched.limit && !matches!(to, Out::Terminal(_)) {
+        if total > watched.limit {
             watched.over.try_send(()).ok(); // said already
             return;
         }

@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use super::relay::{OuterTerminal, Signals, outer_size, relay, same_output};
 use crate::audit::{Audit, AuditError, Closing, Decision, Entry, Facts, Outcome, Redactor};
 use crate::config::{Config, ConfigError};
-use crate::confirm::Locked;
+use crate::confirm::{Locked, quoted};
 use crate::model::{Argument, CommandError, Program, SizeError, Span, Workspace};
 use crate::policy::{Asked, Caller, Grant, Judgement, LaunchRequest, Policy, Reason, Terminal};
 use crate::profile::{Profile, ProfileError};
@@ -103,9 +103,9 @@ impl Run {
 
     async fn go(self) -> Result<ExitCode, Error> {
         let config = self.place.config()?;
-        let (workspace, _held) = self.place.workspace(&config)?;
+        let (workspace, _held) = self.place.workspace(&config, &[])?;
         let profiles = self.place.profiles(&config)?;
-        let audit = super::record::keep(&config.audit, &workspace, &profiles, Redactor::default())?;
+        let audit = super::record::keep(&config.audit, &workspace, &profiles, Redactor::default(), &[])?;
         let result = self.audited(&audit, &config, workspace).await;
         audit.end();
         result
@@ -218,7 +218,7 @@ impl Run {
             writeln!(errors, "terrarium: {limit}").ok(); // as above
         }
         for path in &ending.touched {
-            let path = path.display();
+            let path = quoted(&path.to_string_lossy(), usize::MAX);
             writeln!(
                 errors,
                 "terrarium: {path} appeared or changed, and the host may run it: look at it"

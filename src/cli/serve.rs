@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -137,7 +138,7 @@ impl Serve {
             .map_err(|source| Error::User { source })?
             .uid();
         let config = self.place.config()?;
-        let (workspace, _held) = self.place.workspace(&config)?;
+        let (workspace, _held) = self.place.workspace(&config, &self.http.own_paths())?;
         let http = self.http.options()?;
         let among = if http.is_some() { Among::Many } else { Among::One };
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -191,7 +192,13 @@ impl Serve {
     ) -> Result<Services, Error> {
         let profiles = self.place.profiles(config)?;
         let policy = config.policy(&tools::known(&profiles))?;
-        let audit = super::record::keep(&config.audit, &workspace, &profiles, redactor.clone())?;
+        let audit = super::record::keep(
+            &config.audit,
+            &workspace,
+            &profiles,
+            redactor.clone(),
+            &self.http.own_paths(),
+        )?;
         audit.policy_is(policy.revision());
         Ok(Services {
             limits: Limits::new(config.caps, among, policy.rates()),
@@ -218,10 +225,10 @@ impl Serve {
     /// SIGHUP puts the policy in force that the configuration has then; one that cannot be read changes nothing.
     fn reload_on_hangup(&self, services: &Arc<Services>) -> Result<(), Error> {
         let mut hangup = signal(SignalKind::hangup()).map_err(|source| Error::Signals { source })?;
-        let (place, services) = (self.place.clone(), Arc::clone(services));
+        let (place, services, more) = (self.place.clone(), Arc::clone(services), self.http.own_paths());
         tokio::spawn(async move {
             while hangup.recv().await.is_some() {
-                match reloaded(&place, &services) {
+                match reloaded(&place, &services, &more) {
                     Ok(revision) => {
                         tracing::warn!(revision, "the policy was read anew and is in force");
                         let by = format!("operator:{}", rustix::process::geteuid().as_raw());
@@ -241,8 +248,10 @@ impl Serve {
     }
 }
 
-fn reloaded(place: &Place, services: &Services) -> Result<String, Error> {
-    let policy = place.config()?.policy(&tools::known(&services.profiles))?;
+fn reloaded(place: &Place, services: &Services, more: &[PathBuf]) -> Result<String, Error> {
+    let config = place.config()?;
+    place.apart(&services.workspace, &config, more)?;
+    let policy = config.policy(&tools::known(&services.profiles))?;
     let revision = policy.revision().to_owned();
     services.audit.policy_is(&revision);
     services.limits.set_rates(policy.rates());

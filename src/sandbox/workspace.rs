@@ -132,10 +132,10 @@ pub fn named(directory: &Path) -> Result<Workspace, WorkspaceError> {
     })
 }
 
-/// Checks that none of our own files lies in a workspace, and that it lies in none of our directories.
+/// Checks that none of our own files lies or would lie in a workspace, and that it lies in none of our directories.
 pub fn apart_from(workspace: &Workspace, ours: &[PathBuf]) -> Result<(), WorkspaceError> {
     let path = workspace.path().to_owned();
-    for what in ours.iter().filter_map(|ours| ours.canonicalize().ok()) {
+    for what in ours.iter().map(|ours| as_it_is(ours)) {
         if what.starts_with(&path) {
             return Err(WorkspaceError::Contains { path, what });
         }
@@ -144,6 +144,18 @@ pub fn apart_from(workspace: &Workspace, ours: &[PathBuf]) -> Result<(), Workspa
         }
     }
     Ok(())
+}
+
+/// A path from the root without symbolic links, also where its end is not there yet.
+pub(crate) fn as_it_is(path: &Path) -> PathBuf {
+    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let found = whole.ancestors().find_map(|above| {
+        let rest = whole.strip_prefix(above).ok()?;
+        let mut found = above.canonicalize().ok()?;
+        found.extend(rest); // joining nothing would leave a slash at the end
+        Some(found)
+    });
+    found.unwrap_or(whole)
 }
 
 /// The current directory where that may be one, else a private one for as long as the second is held.

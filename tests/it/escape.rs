@@ -52,7 +52,7 @@ fn hooks_stay_as_they_are_and_what_appears_is_reported() {
     assert!(!inside.join(".git/hooks/pre-commit").exists() && !inside.join("gone").exists());
     assert_eq!(fs::read_to_string(inside.join(".git/config")).unwrap(), "mine");
     assert!(
-        text(&output).contains(".envrc appeared or changed"),
+        text(&output).contains("\".envrc\" appeared or changed"),
         "{}",
         text(&output)
     );

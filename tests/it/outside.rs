@@ -203,7 +203,7 @@ fn with_it_nothing_of_the_host_has_changed_unsaid() {
             Some(&"user") => !rustix::process::geteuid().is_root(),
             _ => false,
         };
-        if no_mounts && said.contains("terrarium: .git/hooks appeared or changed") {
+        if no_mounts && said.contains("terrarium: \".git/hooks\" appeared or changed") {
             found.retain(|change| !REPORTED.contains(&change.as_str()));
         }
         assert_eq!(found, Vec::<String>::new(), "{machine:?}: {said}");

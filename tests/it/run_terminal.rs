@@ -2,8 +2,12 @@
 
 use std::io::Read as _;
 use std::ops::{Deref, DerefMut};
+use std::process::Command;
+
+use serde_json::json;
 
 use crate::command::Run;
+use crate::harness::{host_program, program};
 use crate::tty::Tty;
 
 /// A terminal with `terrarium run` on it.
@@ -115,6 +119,32 @@ fn what_acts_on_the_outer_terminal_does_not_reach_it() {
     assert_eq!(shown, "ABCD\u{1b}]0;title\u{7}EFGH\r\n\u{1b}[0m");
     let (_, shown) = outer(&["printf", r"\033[?1049h\033[?25lx"]).end();
     assert!(shown.ends_with("x\u{1b}[?25h\u{1b}[?1049l\u{1b}[0m"), "{shown:?}");
+}
+
+/// Also where only the output is a terminal, so that the command has pipes.
+#[test]
+fn nor_does_it_from_a_command_without_a_terminal() {
+    let hostile = r"printf 'A\033]52;c;aGk=\007B\033[6nC\302\2336nD\033[1mE'; printf 'F\033[cG' >&2";
+    let piped = |inner: &Command| {
+        let mut command = host_program("sh");
+        command.args(["-c", r#"exec "$0" "$@" < /dev/null"#]);
+        command.arg(inner.get_program()).args(inner.get_args());
+        command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command
+    };
+    let run = Run::profile("default");
+    let (status, shown) = Tty::start(&piped(&run.command(&["bash", "-c", hostile]))).end();
+    assert_eq!(status, Some(0), "{shown:?}");
+    assert!(shown.starts_with("ABC6nD\u{1b}[1mEFG"), "{shown:?}");
+    let mut call = program();
+    call.args(["call", "terminal_run"]);
+    call.arg(json!({"argv": ["bash", "-c", hostile]}).to_string());
+    for inner in [&call, &piped(&call)] {
+        let (status, shown) = Tty::start(inner).end();
+        assert_eq!(status, Some(0), "{shown:?}");
+        assert!(shown.contains("ABC6nD\u{1b}[1mE"), "{shown:?}");
+        assert!(!shown.contains("]52") && !shown.contains("[c"), "{shown:?}");
+    }
 }
 
 #[test]

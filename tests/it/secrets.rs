@@ -324,3 +324,43 @@ fn a_secret_that_the_server_holds_comes_out_nowhere() {
     }
     fs::remove_dir_all(&state).unwrap();
 }
+
+/// What a command wrote there would be a caller's token, or the policy of a server that starts later or reads it anew.
+#[test]
+fn no_workspace_holds_what_a_server_would_believe_also_if_it_is_not_there_yet() {
+    let (workspace, elsewhere) = (fresh_directory(), fresh_directory());
+    std::os::unix::fs::symlink(&workspace, elsewhere.join("link")).unwrap();
+    let http = ["--http", "127.0.0.1:0", "--tokens"];
+    let tokens = workspace.join("deeper/tokens.json");
+    let by_link = elsewhere.join("link/tokens.json");
+    let table: [(&Path, &[&str]); 4] = [
+        (&workspace.join("conf"), &["serve"]),
+        (&elsewhere.join("link/conf"), &["run"]),
+        (
+            &elsewhere,
+            &[&["serve"][..], &http, &[tokens.to_str().unwrap()]].concat(),
+        ),
+        (
+            &elsewhere,
+            &[&["serve"][..], &http, &[by_link.to_str().unwrap()]].concat(),
+        ),
+    ];
+    for (config, arguments) in table {
+        let mut command = program();
+        command.args(arguments).arg("--workspace").arg(&workspace);
+        if arguments == ["run"] {
+            command.args(["--", "true"]);
+        }
+        let output = command
+            .env("XDG_CONFIG_HOME", config)
+            .env_remove("TERRARIUM_CONFIG")
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(125), "{arguments:?}: {error}");
+        assert!(error.contains("contains"), "{arguments:?}: {error}");
+    }
+    fs::remove_dir_all(&workspace).unwrap();
+    fs::remove_dir_all(&elsewhere).unwrap();
+}
