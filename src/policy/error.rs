@@ -111,8 +111,9 @@ pub enum PolicyProblem {
     },
     /// What it holds back can be done in another way.
     #[error(
-        "the arguments of {tool} hold nothing back: rule {by:?} lets the same caller use {other}, which runs any command; \
-         hint: a command line is not a boundary, so deny {other} too, or leave the arguments out and choose the profile"
+        "the arguments of {tool} hold nothing back: rule {by:?} lets the same caller use {other} with more than exact \
+         values; hint: a command line is not a boundary, so deny {other} too, give both the same schema or exact values \
+         (const, enum), or leave the arguments out and choose the profile"
     )]
     Bypassed {
         /// The tool whose arguments are restricted.

@@ -74,7 +74,7 @@ impl Policy {
         }
         for (rule, at) in &rules {
             reading.can_match(rule, at, &rules)?;
-            bypass::check(rule, &rules).map_err(|problem| at.value.id.fault(problem))?;
+            bypass::check(rule, &at.value, &rules).map_err(|problem| at.value.id.fault(problem))?;
         }
         let mut rates = Vec::new();
         for at in &file.rates {

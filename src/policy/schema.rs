@@ -19,7 +19,8 @@ enum For {
     Object,
 }
 
-const KEYWORDS: [(&str, For); 25] = [
+// Not `oneOf`: what one choice takes the others do not, so no mistake in them is the safe one. `anyOf` and `not` say it.
+const KEYWORDS: [(&str, For); 24] = [
     ("type", For::Any),
     ("const", For::Any),
     ("enum", For::Any),
@@ -27,7 +28,6 @@ const KEYWORDS: [(&str, For); 25] = [
     ("not", For::Any),
     ("anyOf", For::Any),
     ("allOf", For::Any),
-    ("oneOf", For::Any),
     ("minimum", For::Number),
     ("maximum", For::Number),
     ("exclusiveMinimum", For::Number),
@@ -61,9 +61,11 @@ pub(super) fn compile(written: &Value, tools: &[&Value], strict: Strict) -> Resu
 /// Which mistake of a pattern is the safe one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Strict {
-    /// To match too little: what matches is allowed. A dot is no line end.
+    /// To match too little: what matches is allowed. A dot is no line end, and objects have no entries but those that are
+    /// named.
     Allow,
-    /// To match too much: what matches is denied. A dot is anything, so that a line end does not hide a word.
+    /// To match too much: what matches is denied. A dot is anything, so that a line end does not hide a word; and one more
+    /// entry does not hide another.
     Deny,
 }
 
@@ -88,7 +90,7 @@ fn build(schema: &Value) -> Result<Validator, SchemaFault> {
         })
 }
 
-/// Checks the keywords of a schema and of those in it, closes objects, and ties patterns to both ends.
+/// Checks the keywords of a schema and of those in it, closes objects where too little is the safe mistake, and ties patterns to both ends.
 fn prepare(schema: &mut Value, tools: &[&Value], strict: Strict, depth: usize) -> Result<(), SchemaFault> {
     if depth > MAX_SCHEMA_DEPTH {
         return Err(SchemaFault::TooDeep);
@@ -105,7 +107,8 @@ fn prepare(schema: &mut Value, tools: &[&Value], strict: Strict, depth: usize) -
     if let Some(only) = only_type(tools) {
         object.entry("type").or_insert(only);
     }
-    if object.contains_key("properties") {
+    // What is denied must not get by with one more entry.
+    if strict == Strict::Allow && object.contains_key("properties") {
         object.entry("additionalProperties").or_insert(Value::Bool(false));
     }
     for (keyword, value) in object.iter_mut() {
@@ -116,7 +119,7 @@ fn prepare(schema: &mut Value, tools: &[&Value], strict: Strict, depth: usize) -
             ("items" | "contains", value) => prepare(value, &inner("items"), strict, depth + 1)?,
             ("additionalProperties", value) => prepare(value, &inner("additionalProperties"), strict, depth + 1)?,
             ("propertyNames", value) => prepare(value, &[], strict, depth + 1)?,
-            ("anyOf" | "allOf" | "oneOf", Value::Array(choices)) => {
+            ("anyOf" | "allOf", Value::Array(choices)) => {
                 choices
                     .iter_mut()
                     .try_for_each(|choice| prepare(choice, tools, strict, depth + 1))?;
@@ -173,7 +176,6 @@ fn value_suits(keyword: &str, value: &Value, tools: &[&Value]) -> Result<(), Sch
     match (keyword, value) {
         ("enum", Value::Array(list)) if list.is_empty() => empty("enum"),
         ("anyOf", Value::Array(list)) if list.is_empty() => empty("anyOf"),
-        ("oneOf", Value::Array(list)) if list.is_empty() => empty("oneOf"),
         ("enum", Value::Array(list)) => list.iter().try_for_each(|value| taken(value, tools)),
         ("const", value) => taken(value, tools),
         ("type", value) => {
@@ -366,6 +368,7 @@ mod tests {
             (json!({"type": []}), &number, "type is empty"),
             (json!({"enum": []}), &text, "enum is empty"),
             (json!({"anyOf": []}), &text, "anyOf is empty"),
+            (json!({"oneOf": [{}]}), &text, "unknown keyword \"oneOf\""),
             (
                 json!({"maximum": 5}),
                 &text,
@@ -401,6 +404,26 @@ mod tests {
         let not = json!({"not": pattern});
         assert!(!compile(&not, &[], Strict::Allow).unwrap().is_valid(&hides));
         assert!(compile(&not, &[], Strict::Deny).unwrap().is_valid(&hides));
+    }
+
+    #[test]
+    fn one_more_entry_does_not_hide_one_that_is_denied() {
+        let denied = json!({"properties": {"LD_PRELOAD": {}}, "required": ["LD_PRELOAD"]});
+        let (alone, hidden) = (json!({"LD_PRELOAD": "x"}), json!({"LD_PRELOAD": "x", "FOO": "y"}));
+        let tool = json!({"type": "object"});
+        let holds = |schema: &Value, strict, value: &Value| compile(schema, &[&tool], strict).unwrap().is_valid(value);
+        let nested = json!({"allOf": [denied.clone()]});
+        for schema in [&denied, &nested] {
+            for value in [&alone, &hidden] {
+                assert!(holds(schema, Strict::Deny, value), "{schema} {value}");
+                let not = json!({"not": schema});
+                assert!(!holds(&not, Strict::Allow, value), "{not} {value}");
+            }
+            assert!(!holds(schema, Strict::Allow, &hidden), "{schema}");
+            assert!(!holds(schema, Strict::Deny, &json!({"FOO": "y"})), "{schema}");
+        }
+        let closed = json!({"properties": {"a": {}}, "additionalProperties": false});
+        assert!(!holds(&closed, Strict::Deny, &json!({"a": 1, "b": 2})), "as written");
     }
 
     #[test]

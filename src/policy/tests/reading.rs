@@ -44,7 +44,6 @@ fn schemas() -> impl Strategy<Value = Value> {
         prop_oneof![
             inner.clone().prop_map(|schema| json!({"not": schema})),
             list().prop_map(|all| json!({"anyOf": all})),
-            list().prop_map(|all| json!({"oneOf": all})),
             list().prop_map(|all| json!({"allOf": all})),
             inner.clone().prop_map(|schema| json!({"items": schema})),
             inner.clone().prop_map(|schema| json!({"contains": schema})),
