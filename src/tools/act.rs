@@ -1,11 +1,14 @@
 //! Which tool a call is for: its arguments become a request and an act, and its grant goes to that act.
 
+use std::time::Instant;
+
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Reply, Services, ToolCall, ToolError, hf, terminal_close, terminal_exec, terminal_list, terminal_open,
     terminal_read, terminal_resize, terminal_run, terminal_send, terminal_signal, terminal_snapshot, terminal_wait,
 };
+use crate::limits::CommandPermit;
 use crate::policy::{Caller, Grant, Request};
 
 /// A call whose arguments were understood: what is asked of the policy, and what only says how the
@@ -80,18 +83,38 @@ impl Parsed {
     }
 }
 
+/// The turn of a command among those that run.
+#[derive(Debug)]
+pub(super) struct Turn {
+    /// That it may run beside the others.
+    pub(super) permit: CommandPermit,
+    /// When the call is answered, whatever the command does: waiting counts.
+    pub(super) deadline: Instant,
+}
+
 impl Act {
+    /// Waits until it may begin, where that needs waiting for: what was decided before may hold no more by then.
+    /// Cancel-safe.
+    pub(super) async fn turn(&self, services: &Services, caller: &Caller) -> Result<Option<Turn>, ToolError> {
+        let Self::Run(manner) = self else { return Ok(None) };
+        let deadline = Instant::now() + manner.patience;
+        let permit = services.limits.command(caller, manner.patience).await?;
+        Ok(Some(Turn { permit, deadline }))
+    }
+
     /// Does it.
     pub(super) async fn apply(
         self,
         services: &Services,
         caller: &Caller,
         grant: Grant,
+        turn: Option<Turn>,
         cancelled: CancellationToken,
     ) -> Result<Reply, ToolError> {
         match (self, grant) {
             (Self::Run(manner), Grant::Launch(grant)) => {
-                terminal_run::apply(services, caller, grant, manner, cancelled).await
+                let turn = turn.ok_or(ToolError::WrongGrant)?;
+                terminal_run::apply(services, caller, grant, manner, turn, cancelled).await
             }
             (Self::Open(manner), Grant::Launch(grant)) => {
                 terminal_open::apply(services, caller, grant, manner, cancelled).await

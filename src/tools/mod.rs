@@ -138,7 +138,7 @@ pub async fn run(
         session: session.as_deref(),
         durable: matches!(&asked.request, Request::Hf(hf) if hf.effect == Effect::Write),
     };
-    let (grant, permit) = match decide(services, caller, &asked, user, &mut entry, &cancelled).await {
+    let (grant, permit, turn) = match decide(services, caller, (&asked, &act), user, &mut entry, &cancelled).await {
         Ok(decided) => decided,
         Err(ToolError::Denied { reason }) => {
             let rule = reason.rule();
@@ -157,7 +157,7 @@ pub async fn run(
         return Err(error.into());
     }
     tally::allowed(asked.request.tool());
-    let reply = act.apply(services, caller, grant, cancelled).await;
+    let reply = act.apply(services, caller, grant, turn, cancelled).await;
     drop(permit);
     if let Err(error) = &reply {
         tally::failed(asked.request.tool(), error);
@@ -251,39 +251,51 @@ async fn judged(services: &Services, caller: &Caller, asked: &Asked) -> Result<G
     }
 }
 
-/// Admitted and judged; where the policy wants a person's yes, asked for it, admitted again and judged again, by the
-/// policy as it is then.
+/// Admitted and judged; where the policy wants a person's yes, asked for it; where it must wait for its turn, waited; and
+/// after either admitted and judged again, by the policy and under the lockdown that hold then.
 async fn decide(
     services: &Services,
     caller: &Caller,
-    asked: &Asked,
+    (asked, act): (&Asked, &act::Act),
     user: Option<&dyn AskUser>,
     entry: &mut Entry<'_>,
     cancelled: &CancellationToken,
-) -> Result<(Grant, CallPermit), ToolError> {
+) -> Result<(Grant, CallPermit, Option<act::Turn>), ToolError> {
     services.limits.count(caller, asked.request.tool())?;
-    let mut permit = services.limits.admit(caller)?;
-    services.unlocked(&asked.request)?;
-    let mut judgement = services.policy.get().judge(caller, asked, None);
-    if let Judgement::Confirm(question) = &judgement {
-        drop(permit); // a person may think for minutes
-        services.budget.has_room(question.quotas()).await?;
-        tally::asked(asked.request.tool());
-        let approval = tokio::select! {
-            approval = services.confirm.ask(question, entry, user) => approval?,
-            () = cancelled.cancelled() => return Err(ToolError::Cancelled),
-        };
-        permit = services.limits.admit(caller)?;
+    let mut approval = None;
+    loop {
+        let permit = services.limits.admit(caller)?;
         services.unlocked(&asked.request)?;
-        judgement = services.policy.get().judge(caller, asked, Some(approval));
-    }
-    match judgement {
-        Judgement::Allowed(grant) => {
-            services.budget.reserve(&grant.basis().quotas).await?;
-            Ok((grant, permit))
+        let mut judgement = services.policy.get().judge(caller, asked, None);
+        if let (Judgement::Confirm(question), None) = (&judgement, &approval) {
+            drop(permit); // a person may think for minutes
+            services.budget.has_room(question.quotas()).await?;
+            tally::asked(asked.request.tool());
+            approval = tokio::select! {
+                approval = services.confirm.ask(question, entry, user) => Some(approval?),
+                () = cancelled.cancelled() => return Err(ToolError::Cancelled),
+            };
+            continue;
         }
-        Judgement::Denied(reason) => Err(ToolError::Denied { reason }),
-        Judgement::Confirm(_) => Err(ToolError::WrongGrant), // with an approval it is one of the others
+        let mut turn = None;
+        if !matches!(judgement, Judgement::Denied(_)) {
+            turn = tokio::select! {
+                turn = act.turn(services, caller) => turn?,
+                () = cancelled.cancelled() => return Err(ToolError::Cancelled),
+            };
+        }
+        if turn.is_some() || approval.is_some() {
+            services.unlocked(&asked.request)?;
+            judgement = services.policy.get().judge(caller, asked, approval.take());
+        }
+        match judgement {
+            Judgement::Allowed(grant) => {
+                services.budget.reserve(&grant.basis().quotas).await?;
+                return Ok((grant, permit, turn));
+            }
+            Judgement::Denied(reason) => return Err(ToolError::Denied { reason }),
+            Judgement::Confirm(_) => {} // the policy changed while it waited: asked in the next round
+        }
     }
 }
 

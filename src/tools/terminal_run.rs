@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
+use super::act::Turn;
 use super::answer::{Answer, Facts};
 use super::arguments::{self, ArgumentError};
 use super::{Definition, Hints, Parsed, Reply, Services, ToolError, schema};
@@ -94,7 +95,7 @@ struct Arguments {
 #[derive(Debug)]
 pub(crate) struct Manner {
     stdin: Vec<u8>,
-    patience: Duration,
+    pub(super) patience: Duration,
     max_output: usize,
 }
 
@@ -138,11 +139,10 @@ pub(super) async fn apply(
     caller: &Caller,
     grant: LaunchGrant,
     manner: Manner,
+    Turn { permit, deadline }: Turn,
     cancelled: CancellationToken,
 ) -> Result<Reply, ToolError> {
-    let deadline = Instant::now() + manner.patience;
     let started = async {
-        let permit = services.limits.command(caller, manner.patience).await?;
         let request = grant.request().clone();
         let room = services.sessions.room(request.terminal).await?;
         let sandbox = services.launchers.launch(grant).await?;

@@ -1,5 +1,7 @@
 //! A person's yes, through the real server: exactly one execution of exactly what was shown.
 
+mod changes;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -26,11 +28,15 @@ impl Place {
     }
 
     fn write(&self, by: &str, within: &str, revision: &str) {
-        let text = format!(
+        self.write_all(&format!(
             "policy:\n  revision: \"{revision}\"\n  rules:\n    - {{id: looks, effect: allow, callers: [local], tools: [terminal_list]}}\n    \
              - {{id: asks, effect: confirm, callers: [local], tools: [terminal_run], profiles: [default], \
              confirm: {{by: [{by}], within: {within}}}}}\n"
-        );
+        ));
+    }
+
+    /// Another configuration.
+    pub(crate) fn write_all(&self, text: &str) {
         fs::write(&self.config, text).unwrap();
         use std::os::unix::fs::PermissionsExt as _;
         fs::set_permissions(&self.config, fs::Permissions::from_mode(0o600)).unwrap();
@@ -53,7 +59,7 @@ impl Place {
         set_passphrase(&self.terrarium(&["passphrase", "set"]), "correct horse");
     }
 
-    fn terrarium(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn terrarium(&self, arguments: &[&str]) -> Command {
         let mut command = program();
         command.args(arguments).envs(self.environment()).stdin(Stdio::null());
         command
@@ -95,7 +101,7 @@ impl Drop for Place {
     }
 }
 
-fn id(question: &Value) -> &str {
+pub(crate) fn id(question: &Value) -> &str {
     question["question"]["id"].as_str().unwrap()
 }
 
@@ -154,6 +160,10 @@ fn of_a_hundred_identical_calls_one_runs() {
     place.approvals(&["approve", id(same)]);
     let done = calls.into_iter().filter(|call| !server.reply(*call).is_error).count();
     assert_eq!((done, runs(&workspace)), (1, 1));
+    // On record, too, one call has the yes, and the others have none.
+    let record = place.record();
+    let on_record = |event: &str| record.iter().filter(|line| line["event"] == event).count();
+    assert_eq!((on_record("approved"), on_record("declined")), (1, 99));
     // One byte more is another question, which nobody answered.
     assert_eq!(place.questions(1).len(), 1);
     server.notify("notifications/cancelled", json!({"requestId": other}));
@@ -338,7 +348,7 @@ fn tokens_and_the_end_of_a_lockdown_want_the_passphrase() {
 }
 
 #[expect(clippy::disallowed_methods, reason = "kill(1) sends signals without unsafe code")]
-fn signal(pid: u32, name: &str) {
+pub(crate) fn signal(pid: u32, name: &str) {
     let sent = Command::new("kill").args(["-s", name, &pid.to_string()]).status();
     assert!(sent.unwrap().success());
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::bearer;
-use super::client::{Caller, Server};
+use super::client::{Caller, Connection, Server};
 use crate::harness::program;
 
 const POLICY: &str = r#"
@@ -252,4 +252,91 @@ fn record(server: &Server) -> String {
     let files = std::fs::read_dir(server.place.join("own/record")).unwrap();
     let text = |path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned();
     files.map(|file| text(file.unwrap().path())).collect()
+}
+
+/// How a call is sent whose body comes later; gives the body, once the server waits for it.
+fn begin_and_hold(server: &Server, caller: &mut Caller, command: &str) -> (Connection, String) {
+    let message = caller.message(
+        "tools/call",
+        json!({"name": "terminal_run", "arguments": {"command": command}}),
+    );
+    let body = message.to_string();
+    let headers = [
+        ("Authorization", bearer(&caller.token)),
+        ("Accept", "application/json, text/event-stream".to_owned()),
+        ("Content-Type", "application/json".to_owned()),
+        ("MCP-Protocol-Version", "2026-07-28".to_owned()),
+        ("Mcp-Method", "tools/call".to_owned()),
+        ("Mcp-Name", "terminal_run".to_owned()),
+        ("Content-Length", body.len().to_string()),
+        ("Expect", "100-continue".to_owned()),
+    ];
+    let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let mut connection = server.connect();
+    connection.begin("POST", "/mcp", &server.address, &headers, "");
+    assert_eq!(connection.line().unwrap(), "HTTP/1.1 100 Continue");
+    assert_eq!(connection.line().unwrap(), "");
+    (connection, body)
+}
+
+#[test]
+fn a_token_that_is_revoked_before_the_body_has_come_runs_nothing() {
+    let server = Server::start_with(&[], Some(&format!("audit: {{path: record}}\n{POLICY}")));
+    let mut one = server.caller("one");
+    let (mut held, body) = begin_and_hold(&server, &mut one, "echo a >> runs");
+    server.token(&["revoke", "one"]);
+    held.send(body.as_bytes());
+    let answer = held.answer().unwrap();
+    assert_eq!(answer.status, 401, "{answer:?}");
+    assert!(!server.place.join("workspace/runs").exists());
+    assert!(!record(&server).contains("terminal_run"), "{}", record(&server));
+    // A new token of the name has nothing of the old one's.
+    let (mut held, body) = begin_and_hold(&server, &mut server.caller("one"), "echo b >> runs");
+    held.send(body.as_bytes());
+    assert_eq!(held.answer().unwrap().message()["result"]["isError"], false);
+}
+
+/// The questions of this server that nobody has answered.
+fn questions(server: &Server) -> Vec<serde_json::Value> {
+    let output = program().args(["approvals", "list", "--json"]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let all = text
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    all.filter(|asked| asked["server"]["pid"] == server.pid()).collect()
+}
+
+#[test]
+fn a_question_ends_with_the_token_of_whoever_asked() {
+    let config = POLICY.replace(
+        "effect: allow",
+        "effect: confirm\n      confirm: {by: [operator], within: 5min}",
+    );
+    let server = Server::start_with(&[], Some(&config));
+    let line = json!({"command": "echo a >> runs"});
+    let asked = |caller: &mut Caller| {
+        caller.begin_call("terminal_run", line.clone());
+        let mut asked = Vec::new();
+        crate::command::until("it is asked about", || {
+            asked = questions(&server);
+            asked.len() == 1
+        });
+        asked.remove(0)["question"]["id"].as_str().unwrap().to_owned()
+    };
+    let mut one = server.caller("one");
+    let before = asked(&mut one);
+    server.token(&["revoke", "one"]);
+    crate::command::until("it is forgotten", || questions(&server).is_empty());
+    let late = program().args(["approvals", "approve", &before]).output().unwrap();
+    assert!(!late.status.success(), "{late:?}");
+    // Another token of the name asks anew, also where nobody has looked at the first one's end yet.
+    let mut other = server.caller("one");
+    let second = asked(&mut other);
+    assert_ne!(second, before);
+    let approved = program().args(["approvals", "approve", &second]).output().unwrap();
+    assert!(approved.status.success(), "{approved:?}");
+    let answer = other.connection().answer().unwrap();
+    assert_eq!(answer.message()["result"]["isError"], false, "{answer:?}");
+    let ran = std::fs::read_to_string(server.place.join("workspace/runs")).unwrap();
+    assert_eq!(ran, "a\n");
 }

@@ -220,7 +220,12 @@ impl Connection {
         }
         text.push_str("\r\n");
         text.push_str(body);
-        self.0.get_mut().write_all(text.as_bytes()).unwrap();
+        self.send(text.as_bytes());
+    }
+
+    /// Sends bytes as they are.
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
+        self.0.get_mut().write_all(bytes).unwrap();
     }
 
     /// The answer, or nothing where the connection ended instead.
