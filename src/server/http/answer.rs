@@ -142,6 +142,9 @@ impl<B: Backend> Front<B> {
         let call = InFlight::new(self);
         let (parts, body) = request.into_parts();
         let bytes = body::collect(body, MAX_BODY).await?;
+        if !self.tokens.is_still(holder) {
+            return Err(Refused::Token); // a body may take as long as somebody needs to revoke it
+        }
         if begins_session(&parts.headers, &bytes) && !caller.sessions.make_room().await {
             return Err(Refused::McpSessions);
         }
