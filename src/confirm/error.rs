@@ -48,6 +48,9 @@ pub enum Unapproved {
         /// Which question.
         id: QuestionId,
     },
+    /// The call was cancelled before anybody was asked.
+    #[error("the call was cancelled")]
+    Cancelled,
     /// The client asks its user and calls again.
     #[error("the client is to ask its user question {} and to call again", .0.id)]
     Later(Box<Shown>),

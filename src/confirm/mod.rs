@@ -22,12 +22,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use crate::audit::redact::RedactError;
 use crate::audit::{Decision, Entry, Redactor};
 use crate::model::{InstanceId, QuestionId};
 use crate::policy::{Approval, Caller, Channel, Digest, Question, RuleId};
-use waiting::{State, Waiting};
+use waiting::{Claim, State, Waiting};
 
 /// Questions that are remembered, all callers together: those that wait and those that were answered and are not
 /// expired.
@@ -126,12 +127,13 @@ impl Confirm {
     }
 
     /// Asks a person, and waits until they answer or the question expires. An identical call joins the question that
-    /// waits. Dropping the future leaves the question.
+    /// waits. Dropping the future leaves the question. Once `cancelled` nothing is asked.
     pub async fn ask(
         &self,
         question: &Question,
         entry: &mut Entry<'_>,
         user: Option<&dyn AskUser>,
+        cancelled: &CancellationToken,
     ) -> Result<Approval, Unapproved> {
         let user = user.filter(|user| question.by().contains(&Channel::User) && user.can());
         let operator = question.by().contains(&Channel::Operator) && self.0.operator.load(Ordering::Relaxed);
@@ -141,7 +143,7 @@ impl Confirm {
                 by: question.by().to_vec(),
             });
         }
-        let (waiting, joined) = self.pose(question)?;
+        let (waiting, joined) = self.pose(question, cancelled)?;
         let id = waiting.id;
         let profile = question.asked().request.profile();
         let decision = Decision {
@@ -158,8 +160,11 @@ impl Confirm {
     }
 
     /// The question that is the same, or a new one.
-    fn pose(&self, question: &Question) -> Result<(Arc<Waiting>, bool), Unapproved> {
+    fn pose(&self, question: &Question, cancelled: &CancellationToken) -> Result<(Arc<Waiting>, bool), Unapproved> {
         let mut questions = self.questions();
+        if cancelled.is_cancelled() {
+            return Err(Unapproved::Cancelled); // `forget` may have been here before
+        }
         let same = |waiting: &&Arc<Waiting>| waiting.question.subject() == question.subject();
         if let Some(waiting) = questions.iter().find(same) {
             return Ok((Arc::clone(waiting), true));
@@ -200,34 +205,20 @@ impl Confirm {
     async fn settle(&self, waiting: &Waiting, ended: State, entry: &mut Entry<'_>) -> Result<Approval, Unapproved> {
         let id = waiting.id;
         match ended {
-            State::Yes { channel, by } => {
-                entry.approved(&id.to_string(), &by).await?;
-                if waiting.is_late() {
-                    return Err(Unapproved::Expired { id });
+            State::Yes { .. } | State::Claimed { .. } | State::Used => {
+                if let Some(claim) = Claim::of(waiting) {
+                    entry.approved(&id.to_string(), claim.by()).await?;
+                    let approval = claim.used();
+                    self.0.changed.tell();
+                    return approval;
                 }
-                let mine = waiting.answer.send_if_modified(|state| {
-                    let mine = matches!(state, State::Yes { .. });
-                    if mine {
-                        *state = State::Used;
-                    }
-                    mine
-                });
-                self.0.changed.tell();
-                if mine {
-                    Ok(Approval::given(waiting.action, waiting.binding, channel))
-                } else {
-                    Err(Unapproved::Used { id })
-                }
+                let why = "used by an identical call";
+                entry.declined(&id.to_string(), "nobody", why).await?;
+                Err(Unapproved::Used { id })
             }
             State::No { by } => {
                 entry.declined(&id.to_string(), &by, "no").await?;
                 Err(Unapproved::Declined { id, by })
-            }
-            State::Used => {
-                entry
-                    .declined(&id.to_string(), "nobody", "used by an identical call")
-                    .await?;
-                Err(Unapproved::Used { id })
             }
             State::Open => {
                 entry.declined(&id.to_string(), "nobody", "expired").await?;
@@ -272,6 +263,19 @@ impl Confirm {
         drop(questions);
         self.0.changed.tell();
         if counted { Ok(()) } else { Err(Unanswerable::Answered) }
+    }
+
+    /// Drops the questions of a caller who may ask for nothing any more, whatever was said to them. Their calls were
+    /// cancelled before, so that none asks again.
+    pub fn forget(&self, caller: &Caller) {
+        self.questions().retain(|waiting| {
+            let theirs = waiting.question.caller() == caller;
+            if theirs {
+                waiting.withdraw();
+            }
+            !theirs
+        });
+        self.0.changed.tell();
     }
 
     /// All that are not expired, oldest first.

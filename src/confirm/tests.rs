@@ -1,3 +1,5 @@
+mod gone;
+
 use std::sync::{LazyLock, Mutex};
 
 use serde_json::{Map, Value, json};
@@ -72,7 +74,7 @@ async fn ask(confirm: &Confirm, question: &Question, user: Option<&dyn AskUser>)
         .asked(question.caller(), "terminal_run", &Map::new())
         .await
         .unwrap();
-    let approval = confirm.ask(question, &mut entry, user).await;
+    let approval = confirm.ask(question, &mut entry, user, &CancellationToken::new()).await;
     entry.refused("the end of a test").await;
     approval
 }

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::watch;
 
-use super::{Answer, Shown, preview};
+use super::{Answer, Shown, Unapproved, preview};
 use crate::audit::Redactor;
 use crate::model::{InstanceId, QuestionId};
-use crate::policy::{Binding, Channel, Digest, Question};
+use crate::policy::{Approval, Binding, Channel, Digest, Question};
 
 /// One question.
 #[derive(Debug)]
@@ -31,6 +31,11 @@ pub(super) enum State {
         by: String,
     },
     No {
+        by: String,
+    },
+    /// One call has the yes, as soon as that is on record.
+    Claimed {
+        channel: Channel,
         by: String,
     },
     /// The yes was given out.
@@ -68,7 +73,7 @@ impl Waiting {
     pub(super) async fn ended(&self) -> State {
         let mut answer = self.answer.subscribe();
         let left = self.left();
-        let answered = answer.wait_for(|state| *state != State::Open);
+        let answered = answer.wait_for(|state| !matches!(state, State::Open | State::Claimed { .. }));
         match tokio::time::timeout(left, answered).await {
             Ok(Ok(state)) => state.clone(),
             Ok(Err(_)) | Err(_) => State::Open,
@@ -94,6 +99,12 @@ impl Waiting {
         *self.answer.borrow() == State::Used
     }
 
+    /// Whoever asked has gone: what was said to them is worth nothing.
+    pub(super) fn withdraw(&self) {
+        let by = "nobody: whoever asked may ask for nothing any more".to_owned();
+        self.answer.send_replace(State::No { by });
+    }
+
     pub(super) fn shown(&self) -> Shown {
         Shown {
             id: self.id,
@@ -106,9 +117,71 @@ impl Waiting {
             preview: self.preview.clone(),
             answered: match *self.answer.borrow() {
                 State::Open => None,
-                State::Yes { .. } | State::Used => Some(Answer::Yes),
+                State::Yes { .. } | State::Claimed { .. } | State::Used => Some(Answer::Yes),
                 State::No { .. } => Some(Answer::No),
             },
         }
+    }
+}
+
+/// The one yes, in the hands of the call that is to have it. Dropped before [`Claim::used`] it is another's again: what
+/// is not on record was given to nobody.
+pub(super) struct Claim<'a> {
+    waiting: &'a Waiting,
+    channel: Channel,
+    by: String,
+}
+
+impl<'a> Claim<'a> {
+    /// The yes of this question, if nobody has it.
+    pub(super) fn of(waiting: &'a Waiting) -> Option<Self> {
+        let mut claim = None;
+        waiting.answer.send_if_modified(|state| {
+            let State::Yes { channel, by } = state.clone() else {
+                return false;
+            };
+            *state = State::Claimed {
+                channel,
+                by: by.clone(),
+            };
+            claim = Some(Self { waiting, channel, by });
+            true
+        });
+        claim
+    }
+
+    /// Who said yes.
+    pub(super) fn by(&self) -> &str {
+        &self.by
+    }
+
+    /// It is on record who has it. Whether it still counts.
+    pub(super) fn used(self) -> Result<Approval, Unapproved> {
+        let (waiting, id) = (self.waiting, self.waiting.id);
+        let mine = self.becomes(State::Used);
+        if waiting.is_late() {
+            Err(Unapproved::Expired { id })
+        } else if mine {
+            Ok(Approval::given(waiting.action, waiting.binding, self.channel))
+        } else {
+            Err(Unapproved::Cancelled) // it was withdrawn
+        }
+    }
+
+    fn becomes(&self, next: State) -> bool {
+        self.waiting.answer.send_if_modified(|state| {
+            let claimed = matches!(state, State::Claimed { .. });
+            if claimed {
+                *state = next;
+            }
+            claimed
+        })
+    }
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        let (channel, by) = (self.channel, std::mem::take(&mut self.by));
+        self.becomes(State::Yes { channel, by });
     }
 }

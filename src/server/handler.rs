@@ -12,6 +12,7 @@ use rmcp::model::{
 use rmcp::service::{RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
 
 use super::http::Metrics;
 use super::resources::{self, Subscriptions};
@@ -28,15 +29,19 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 pub(super) struct Handler {
     services: Arc<Services>,
     caller: Caller,
+    /// Fires when the caller may ask for nothing any more.
+    over: CancellationToken,
     metrics: Option<Arc<Metrics>>,
     subscriptions: Subscriptions,
 }
 
 impl Handler {
-    pub(super) fn new(services: Arc<Services>, caller: Caller) -> Self {
+    /// Calls end when `over` fires.
+    pub(super) fn new(services: Arc<Services>, caller: Caller, over: CancellationToken) -> Self {
         Self {
             services,
             caller,
+            over,
             metrics: None,
             subscriptions: Subscriptions::default(),
         }
@@ -68,12 +73,22 @@ impl Handler {
         token: Option<ProgressToken>,
     ) -> Result<Reply, ToolError> {
         let client = Client::of(context);
-        let answer = async {
-            let (services, caller, cancelled) = (&self.services, &self.caller, context.ct.clone());
+        // What rmcp cancels with it comes later, when the caller may have been taken leave of already.
+        let cancelled = self.over.child_token();
+        let call = async {
+            let (services, caller, cancelled) = (&self.services, &self.caller, cancelled.clone());
             if services.compat == Some(Compat::HtMcp) && compat_ht::is_one(&call.name) {
                 return compat_ht::run_as_ht(services, caller, call, cancelled).await;
             }
             tools::run(services, caller, call, Some(&client), cancelled).await
+        };
+        let answer = async {
+            tokio::pin!(call);
+            tokio::select! {
+                answer = &mut call => return answer,
+                () = context.ct.cancelled() => cancelled.cancel(),
+            }
+            call.await
         };
         let Some(token) = token else { return answer.await };
         tokio::pin!(answer);

@@ -50,7 +50,7 @@ pub async fn serve(services: Arc<Services>, caller: Caller) -> Result<(), ServeE
     let over = CancellationToken::new();
     signals::end_on(&over, &CancellationToken::new()).map_err(|source| ServeError::Signals { source })?;
     let transport = Opening::new(Watched::new(streams::input(), over.clone()), streams::output());
-    let handler = Handler::new(Arc::clone(&services), caller);
+    let handler = Handler::new(Arc::clone(&services), caller, CancellationToken::new());
     let connection = async {
         match handler.serve(transport).await {
             Ok(running) => {

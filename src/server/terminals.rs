@@ -41,8 +41,8 @@ struct Terminals {
 impl Backend for Terminals {
     type Handler = Handler;
 
-    fn handler(&self, caller: &Caller) -> Handler {
-        Handler::new(Arc::clone(&self.services), caller.clone()).counting(Arc::clone(&self.metrics))
+    fn handler(&self, caller: &Caller, over: CancellationToken) -> Handler {
+        Handler::new(Arc::clone(&self.services), caller.clone(), over).counting(Arc::clone(&self.metrics))
     }
 
     async fn dismissed(&self, caller: &Caller) {

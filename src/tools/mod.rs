@@ -272,7 +272,7 @@ async fn decide(
             services.budget.has_room(question.quotas()).await?;
             tally::asked(asked.request.tool());
             approval = tokio::select! {
-                approval = services.confirm.ask(question, entry, user) => Some(approval?),
+                approval = services.confirm.ask(question, entry, user, cancelled) => Some(approval?),
                 () = cancelled.cancelled() => return Err(ToolError::Cancelled),
             };
             continue;
@@ -342,8 +342,9 @@ impl Services {
         self.sessions.end(grace, patience).await;
     }
 
-    /// Ends what one caller has running, and forgets it.
+    /// Ends what one caller has running and what they wait for, and forgets it. Their calls were cancelled before.
     pub async fn end_of(&self, caller: &Caller, grace: std::time::Duration) {
+        self.confirm.forget(caller);
         self.sessions.end_of(caller, grace).await;
     }
 

@@ -16,6 +16,7 @@ use super::terminal_run::{directory, program, variable};
 use super::{Definition, Hints, Parsed, Reply, Services, ToolError, schema};
 use crate::model::{Program, Shell};
 use crate::policy::{Caller, LaunchGrant, LaunchRequest, Request, Terminal};
+use crate::sandbox::Stop;
 use crate::session::{self, Integration, Progress, Session, ShellState};
 
 pub(super) const NAME: &str = "terminal_open";
@@ -160,7 +161,7 @@ pub(super) async fn apply(
     cancelled: CancellationToken,
 ) -> super::ReplyResult {
     let session = tokio::select! {
-        session = start(services, caller, grant, manner) => session?,
+        session = start(services, caller, grant, manner, &cancelled) => session?,
         () = cancelled.cancelled() => return Err(ToolError::Cancelled),
     };
     let shown = session
@@ -191,6 +192,7 @@ async fn start(
     caller: &Caller,
     grant: LaunchGrant,
     manner: Manner,
+    cancelled: &CancellationToken,
 ) -> std::result::Result<Session, ToolError> {
     let permit = services.limits.session(caller)?;
     let request = grant.request().clone();
@@ -209,6 +211,11 @@ async fn start(
         integration,
     };
     let session = services.sessions.start(caller, &request, sandbox, kept, room, permit)?;
+    if cancelled.is_cancelled() {
+        session.kill(Stop::Cancelled); // whoever ended the caller's sessions may not have seen this one
+        services.sessions.forget(caller, session.about().id);
+        return Err(ToolError::Cancelled);
+    }
     settled(&session).await?;
     Ok(session)
 }

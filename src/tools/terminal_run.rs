@@ -160,13 +160,14 @@ pub(super) async fn apply(
     let unanswered = KillOnDrop(Some(session.clone()));
     tokio::select! {
         biased;
-        finished = session.finished() => drop(finished?),
+        // First: whoever ended the caller's sessions may not have seen this one.
         () = cancelled.cancelled() => {
             session.stop(Stop::Cancelled, GRACE).await?;
             tokio::time::timeout(PATIENCE, session.finished()).await.ok(); // its launcher goes on trying
             services.sessions.forget(caller, session.about().id);
             return Err(ToolError::Cancelled);
         }
+        finished = session.finished() => drop(finished?),
         () = tokio::time::sleep_until(deadline.into()) => {}
     }
     let answer = Answer::about(&session, manner.max_output).await?;

@@ -35,7 +35,7 @@ struct Handler;
 impl Backend for Fixtures {
     type Handler = Handler;
 
-    fn handler(&self, _caller: &Caller) -> Handler {
+    fn handler(&self, _caller: &Caller, _over: CancellationToken) -> Handler {
         Handler
     }
 

@@ -89,7 +89,8 @@ impl<B: Backend> Callers<B> {
             .with_json_response(true)
             .with_cancellation_token(over.clone());
         let backend = Arc::clone(&self.backend);
-        let make = move || Ok(backend.handler(&caller));
+        let ends = over.clone();
+        let make = move || Ok(backend.handler(&caller, ends.clone()));
         OneCaller {
             holder: holder.clone(),
             service: StreamableHttpService::new(make, Arc::clone(&sessions), config),

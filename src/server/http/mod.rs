@@ -54,8 +54,8 @@ pub trait Backend: Send + Sync + 'static {
     /// What answers one MCP session or one stateless request.
     type Handler: ServerHandler;
 
-    /// A handler for this caller.
-    fn handler(&self, caller: &Caller) -> Self::Handler;
+    /// A handler for this caller, whose calls end with `over`: it fires before [`Self::dismissed`].
+    fn handler(&self, caller: &Caller, over: CancellationToken) -> Self::Handler;
 
     /// The caller's token is good no more: whatever of theirs goes on must end.
     fn dismissed(&self, caller: &Caller) -> impl Future<Output = ()> + Send;

@@ -296,3 +296,48 @@ fn a_token_that_is_revoked_before_the_body_has_come_runs_nothing() {
     let asked = record(&server).matches("\"event\":\"asked\"").count();
     assert_eq!(asked, 1, "the first never came so far");
 }
+
+/// The questions of this server that nobody has answered.
+fn questions(server: &Server) -> Vec<serde_json::Value> {
+    let output = program().args(["approvals", "list", "--json"]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let all = text
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    all.filter(|asked| asked["server"]["pid"] == server.pid()).collect()
+}
+
+#[test]
+fn a_question_ends_with_the_token_of_whoever_asked() {
+    let config = POLICY.replace(
+        "effect: allow",
+        "effect: confirm\n      confirm: {by: [operator], within: 5min}",
+    );
+    let server = Server::start_with(&[], Some(&config));
+    let line = json!({"command": "echo a >> runs"});
+    let asked = |caller: &mut Caller| {
+        caller.begin_call("terminal_run", line.clone());
+        let mut asked = Vec::new();
+        crate::command::until("it is asked about", || {
+            asked = questions(&server);
+            asked.len() == 1
+        });
+        asked.remove(0)["question"]["id"].as_str().unwrap().to_owned()
+    };
+    let mut one = server.caller("one");
+    let before = asked(&mut one);
+    server.token(&["revoke", "one"]);
+    crate::command::until("it is forgotten", || questions(&server).is_empty());
+    let late = program().args(["approvals", "approve", &before]).output().unwrap();
+    assert!(!late.status.success(), "{late:?}");
+    // Another token of the name asks anew, also where nobody has looked at the first one's end yet.
+    let mut other = server.caller("one");
+    let second = asked(&mut other);
+    assert_ne!(second, before);
+    let approved = program().args(["approvals", "approve", &second]).output().unwrap();
+    assert!(approved.status.success(), "{approved:?}");
+    let answer = other.connection().answer().unwrap();
+    assert_eq!(answer.message()["result"]["isError"], false, "{answer:?}");
+    let ran = std::fs::read_to_string(server.place.join("workspace/runs")).unwrap();
+    assert_eq!(ran, "a\n");
+}
