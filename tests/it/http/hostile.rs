@@ -218,13 +218,18 @@ fn somebody_who_never_says_who_they_are_is_shown_out() {
 
 #[test]
 fn other_machines_are_served_only_with_tls_or_behind_a_proxy() {
-    let place = fresh_directory();
+    let (place, workspace) = (fresh_directory(), fresh_directory());
     let serve = |options: &[&str]| {
         let mut command = program();
         command
             .args(["serve", "--http", "0.0.0.0:0", "--tokens"])
             .arg(place.join("tokens.json"));
-        let output = command.arg("--workspace").arg(&place).args(options).output().unwrap();
+        let output = command
+            .arg("--workspace")
+            .arg(&workspace)
+            .args(options)
+            .output()
+            .unwrap();
         assert_eq!(output.status.code(), Some(125), "{output:?}");
         String::from_utf8(output.stderr).unwrap()
     };
@@ -235,6 +240,7 @@ fn other_machines_are_served_only_with_tls_or_behind_a_proxy() {
     );
     let said = serve(&["--tls-cert", "/nonexistent", "--tls-key", "/nonexistent"]);
     assert!(said.contains("cannot read /nonexistent"), "{said}");
+    std::fs::remove_dir_all(workspace).unwrap();
     std::fs::remove_dir_all(place).unwrap();
 }
 
