@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use rustix::process::{Resource, getrlimit, setrlimit};
 
 use super::token::TokensPlace;
 use crate::server::http::{Exposure, HostName, HttpOptions, Metrics, TlsFiles};
@@ -89,9 +88,6 @@ impl Http {
 
 /// Serves until a signal ends us.
 pub(super) async fn serve(services: Arc<Services>, options: HttpOptions, metrics: Arc<Metrics>) -> Result<(), Error> {
-    if let Err(error) = allow_many_files() {
-        tracing::warn!(%error, "the limit on open files stays low; connections may be refused");
-    }
     let scheme = match options.exposure {
         Exposure::Tls(_) => "https",
         Exposure::Loopback | Exposure::BehindProxy => "http",
@@ -100,12 +96,4 @@ pub(super) async fn serve(services: Arc<Services>, options: HttpOptions, metrics
         writeln!(io::stderr(), "terrarium: listening on {scheme}://{address}/mcp").ok(); // nowhere left to say it
     };
     Ok(serve_terminals(services, options, metrics, say).await?)
-}
-
-/// Each connection and each session takes descriptors: as many as the hard limit has, which shells leave high and the
-/// soft limit at 1024.
-fn allow_many_files() -> io::Result<()> {
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    Ok(setrlimit(Resource::Nofile, limit)?)
 }

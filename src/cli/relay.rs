@@ -46,12 +46,13 @@ pub(super) async fn relay(io: Io, control: Control, limit: u64, signals: Signals
     } = copies;
     drop(done);
     let ending = follow(&control, terminal.as_ref(), &moved, is_over, signals).await;
-    let tail = match terminal {
-        Some(_) => Vec::new(), // its end may have been drawn over
-        None => [standard.tail(), error.tail()].concat(),
-    };
+    let was_terminal = terminal.is_some();
     drop(terminal);
     tokio::time::timeout(DRAIN, is_done.recv()).await.ok(); // what is not out by then is held up by our reader
+    let tail = match was_terminal {
+        true => Vec::new(), // its end may have been drawn over
+        false => [standard.tail(), error.tail()].concat(),
+    };
     for out in [standard, error] {
         out.undo().ok(); // nobody looks
     }

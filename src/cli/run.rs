@@ -15,6 +15,7 @@ use super::relay::{OuterTerminal, Signals, outer_size, relay, same_output};
 use crate::audit::{Audit, AuditError, Closing, Decision, Entry, Facts, Outcome, Redactor};
 use crate::config::{Config, ConfigError};
 use crate::confirm::{Locked, quoted};
+use crate::kernel::process::allow_many_files;
 use crate::model::{Argument, CommandError, Program, SizeError, Span, Workspace};
 use crate::policy::{Asked, Caller, Grant, Judgement, LaunchRequest, Policy, Reason, Terminal};
 use crate::profile::{Profile, ProfileError};
@@ -96,6 +97,7 @@ impl Run {
             .worker_threads(1)
             .enable_all()
             .build()?;
+        allow_many_files().ok(); // a launch that then fails says why
         let result = runtime.block_on(self.go());
         runtime.shutdown_background();
         result

@@ -21,6 +21,7 @@ use crate::confirm::passphrase::{Checker, PassphraseError, Verifier};
 use crate::confirm::{Confirm, Lockdown};
 use crate::hf::Hf;
 use crate::hf::features::HfProfile;
+use crate::kernel::process::allow_many_files;
 use crate::limits::{Alerts, Among, Budget, Limits};
 use crate::model::Workspace;
 use crate::policy::{Caller, Current};
@@ -134,6 +135,9 @@ impl Serve {
     pub(super) fn run(self) -> Result<ExitCode, Error> {
         let redactor = Redactor::default();
         log_to_stderr(&self.log, &redactor)?;
+        if let Err(error) = allow_many_files() {
+            tracing::warn!(%error, "the limit on open files stays low; connections and launches may be refused");
+        }
         let uid = std::fs::metadata("/proc/self")
             .map_err(|source| Error::User { source })?
             .uid();

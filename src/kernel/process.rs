@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
 
-use rustix::process::Pid;
+use rustix::process::{Pid, Resource, getrlimit, setrlimit};
 
 /// Which side of a fork this is.
 pub(crate) enum Fork {
@@ -169,4 +169,13 @@ pub(crate) fn landlock_abi() -> u8 {
         )
     };
     u8::try_from(version).unwrap_or(0)
+}
+
+/// Lets this process, and those that it starts, open as many files as its hard limit has: shells leave that high and the soft one at
+/// 1024. Each connection and session takes descriptors; and of those on their way through sockets the kernel counts all of a user's,
+/// a sandbox's among them, before it lets us send one (`ETOOMANYREFS` in unix(7)).
+pub(crate) fn allow_many_files() -> io::Result<()> {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    Ok(setrlimit(Resource::Nofile, limit)?)
 }

@@ -233,32 +233,42 @@ fn workspace(view: &mut View, request: &LaunchRequest, exec: u64) {
     if access == WorkspaceAccess::Read {
         return;
     }
+    let protect = &request.profile.filesystem.protect;
+    let led_to = protect.iter().filter_map(|protect| led_to(&path, protect));
+    let led_to = led_to.filter_map(|target| Some(target.strip_prefix(&path).ok()?.to_owned()));
     let mut pinned: Vec<PathBuf> = Vec::new();
-    for protect in &request.profile.filesystem.protect {
-        let mut place = path.clone();
-        let parts: Vec<_> = protect.components().collect();
-        for (index, part) in parts.iter().enumerate() {
-            place.push(part);
-            let Ok(found) = place.symlink_metadata() else { break };
-            if found.is_symlink() || !(found.is_dir() || found.is_file()) {
-                break; // what appears is reported at the end
-            }
-            let last = index + 1 == parts.len();
-            if last {
-                view.mounted.push(Entry::Pin {
-                    path: place.clone(),
-                    attributes: attributes | READ_ONLY,
-                    seen: Some(FileId::of(&found)),
-                });
-            } else if !pinned.contains(&place) {
-                pinned.push(place.clone());
-                view.mounted.push(Entry::Pin {
-                    path: place.clone(),
-                    attributes,
-                    seen: Some(FileId::of(&found)),
-                });
-            }
+    for protect in protect.iter().cloned().chain(led_to) {
+        pin(view, &mut pinned, &path, &protect, attributes);
+    }
+}
+
+/// What a protected path leads to by links, where that lies in the workspace too. What is outside is out of reach.
+pub(super) fn led_to(workspace: &Path, protect: &Path) -> Option<PathBuf> {
+    let named = workspace.join(protect);
+    let target = named.canonicalize().ok()?;
+    (target != named && target != workspace && target.starts_with(workspace)).then_some(target)
+}
+
+/// Makes `protect` read-only, and keeps what it lies in from being replaced.
+fn pin(view: &mut View, pinned: &mut Vec<PathBuf>, workspace: &Path, protect: &Path, attributes: u64) {
+    let mut place = workspace.to_owned();
+    let parts: Vec<_> = protect.components().collect();
+    for (index, part) in parts.iter().enumerate() {
+        place.push(part);
+        let Ok(found) = place.symlink_metadata() else { break };
+        if found.is_symlink() || !(found.is_dir() || found.is_file()) {
+            break; // a link that is replaced, and what appears, is reported at the end
         }
+        let last = index + 1 == parts.len();
+        if !last && pinned.contains(&place) {
+            continue;
+        }
+        pinned.push(place.clone());
+        view.mounted.push(Entry::Pin {
+            path: place.clone(),
+            attributes: if last { attributes | READ_ONLY } else { attributes },
+            seen: Some(FileId::of(&found)),
+        });
     }
 }
 
@@ -322,7 +332,14 @@ fn inside(request: &LaunchRequest, executes: &[HostFile]) -> Vec<(PathBuf, Acces
             },
         ),
         ("/dev/pts".into(), device),
-        ("/proc".into(), Access { write: true, ..READ }),
+        // Through /proc/self/mem a program writes into what it executes.
+        (
+            "/proc".into(),
+            Access {
+                write: request.profile.filesystem.write_and_execute != WriteAndExecute::Denied,
+                ..READ
+            },
+        ),
         (
             request.workspace.path().to_owned(),
             workspace_access(request.profile.filesystem.workspace),

@@ -14,8 +14,9 @@ use rustix::fs::{Mode, OFlags};
 
 use super::Limit;
 use super::spec::{Grows, Growth};
+use crate::kernel::proctree::Unlinked;
 
-/// A sandbox that writes ends when its file system has less left than this.
+/// A sandbox that writes ends when its file system has less left than this, or than half of what there was.
 const FREE_FLOOR: u64 = 64 << 20;
 /// One walk looks at so many entries at the most, and takes no longer than this.
 const MAX_ENTRIES: usize = 2_000_000;
@@ -27,8 +28,12 @@ const SURE_WALK: Duration = Duration::from_secs(3);
 /// Watches one directory.
 pub(super) struct Meter {
     limit: Growth,
+    /// With less than this left a sandbox that writes ends.
+    floor: u64,
     /// The most that was free since the last walk: what others free must not hide what is written here.
     most_free: Option<Free>,
+    /// Bytes that were there at the start and count.
+    at_start: u64,
     /// Bytes and files that were there at the last walk and count.
     counted: (u64, u64),
     since: SystemTime,
@@ -55,9 +60,12 @@ enum Count {
 impl Meter {
     pub(super) fn start(limit: &Growth) -> Self {
         let now = Instant::now();
+        let there = free(&limit.directory);
         let mut meter = Self {
-            most_free: free(&limit.directory),
+            floor: there.map_or(0, |there| FREE_FLOOR.min(there.bytes / 2)),
+            most_free: there,
             limit: limit.clone(),
+            at_start: 0,
             counted: (0, 0),
             since: SystemTime::now() - Duration::from_secs(1), // a file system's clock ticks coarsely
             next_walk: now,
@@ -65,23 +73,23 @@ impl Meter {
         };
         if limit.what == Grows::Home {
             let walk = meter.walk(Count::All);
+            meter.at_start = walk.bytes;
             meter.counted = (walk.bytes, walk.files);
         }
         meter
     }
 
-    /// The limit that has been passed, if one has.
-    pub(super) fn check(&mut self) -> Option<Limit> {
+    /// The limit that has been passed, if one has. `unlinked` tells of files on a device that have no name any more.
+    pub(super) fn check(&mut self, unlinked: &dyn Fn(u64) -> Unlinked) -> Option<Limit> {
         let now = free(&self.limit.directory)?;
         let most = self.most_free.get_or_insert(now);
         let bytes = most.bytes.saturating_sub(now.bytes);
         let files = most.files.saturating_sub(now.files);
         most.bytes = most.bytes.max(now.bytes);
         most.files = most.files.max(now.files);
-        if now.bytes < FREE_FLOOR && bytes > FREE_FLOOR {
-            return Some(Limit::FreeSpace);
-        }
-        let suspicious = bytes > self.limit.bytes.saturating_sub(self.counted.0)
+        let scarce = now.bytes < self.floor;
+        let suspicious = scarce
+            || bytes > self.limit.bytes.saturating_sub(self.counted.0)
             || files > self.limit.files.saturating_sub(self.counted.1);
         let started = Instant::now();
         let count = match self.limit.what {
@@ -92,6 +100,10 @@ impl Meter {
             Grows::Tmp | Grows::Home => Count::All,
         };
         let mut walk = self.walk(count);
+        let hidden = unlinked(walk.device);
+        walk.bytes += hidden.bytes;
+        walk.files += hidden.files;
+        walk.complete &= hidden.complete;
         if !walk.complete {
             // Then all that the file system lost counts: hiding must not pay.
             walk.bytes = walk.bytes.max(self.counted.0 + bytes);
@@ -100,7 +112,7 @@ impl Meter {
         self.counted = (walk.bytes, walk.files);
         self.most_free = Some(now);
         let took = started.elapsed(); // others may be writing, for long
-        self.next_walk = started + took * 10;
+        self.next_walk = started + took * if suspicious { 4 } else { 10 };
         self.next_sure_walk = started + SURE_WALK.max(took * 50);
         let (too_large, too_many) = match self.limit.what {
             Grows::Workspace => (Limit::WorkspaceGrowth, Limit::WorkspaceFiles),
@@ -110,6 +122,9 @@ impl Meter {
         if walk.bytes > self.limit.bytes {
             return Some(too_large);
         }
+        if scarce && walk.bytes > self.at_start {
+            return Some(Limit::FreeSpace);
+        }
         (walk.files > self.limit.files).then_some(too_many)
     }
 
@@ -118,15 +133,16 @@ impl Meter {
         let since = self.since.duration_since(UNIX_EPOCH).unwrap_or_default();
         let since = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
         let deadline = Instant::now() + MAX_WALK;
+        let device = fs::symlink_metadata(&self.limit.directory).map_or(0, |m| m.dev());
         let mut walk = Walk {
             bytes: 0,
             files: 0,
             complete: true,
+            device,
         };
         let mut entries = 0;
         let mut open: Vec<PathBuf> = vec![self.limit.directory.clone()];
         let mut opened = Vec::new();
-        let device = fs::symlink_metadata(&self.limit.directory).map_or(0, |m| m.dev());
         while let Some(directory) = open.pop() {
             let content = fs::read_dir(&directory).or_else(|_| {
                 opened.push(Opened::open(&directory, &self.limit.directory)?);
@@ -201,12 +217,14 @@ struct Walk {
     files: u64,
     /// Nothing was out of reach, and the time sufficed.
     complete: bool,
+    /// Where the directory is.
+    device: u64,
 }
 
 fn free(directory: &std::path::Path) -> Option<Free> {
     let found = rustix::fs::statvfs(directory).ok()?;
     Some(Free {
-        bytes: found.f_bfree * found.f_frsize,
+        bytes: found.f_bavail * found.f_frsize, // without what is kept for root
         files: found.f_ffree,
     })
 }
@@ -218,6 +236,7 @@ mod tests {
 
     #[test]
     fn growth_is_seen_though_others_free_as_much() {
+        let none = |_| Unlinked::default();
         for what in [Grows::Workspace, Grows::Tmp, Grows::Home] {
             let directory = Temporary::create(&std::env::temp_dir(), WORKSPACE, 0o700).unwrap();
             fs::write(directory.path().join("before"), vec![1; 1 << 20]).unwrap();
@@ -229,11 +248,11 @@ mod tests {
             });
             fs::write(directory.path().join("less"), vec![1; 1 << 20]).unwrap();
             meter.next_sure_walk = Instant::now();
-            assert_eq!(meter.check(), None);
+            assert_eq!(meter.check(&none), None);
             fs::write(directory.path().join("more"), vec![1; 3 << 20]).unwrap();
             meter.most_free = Some(Free { bytes: 0, files: 0 }); // as if others had freed a lot
             (meter.next_walk, meter.next_sure_walk) = (Instant::now(), Instant::now());
-            assert!(meter.check().is_some(), "{what:?}");
+            assert!(meter.check(&none).is_some(), "{what:?}");
         }
     }
 }

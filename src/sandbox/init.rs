@@ -277,11 +277,13 @@ fn terminal(task: &Task, mut stdio: Vec<OwnedFd>) -> Result<(Option<OwnedFd>, Ve
 
 /// Counts that the kernel keeps for each user namespace: watches, and namespaces within.
 fn lower_counts(base: &Base) -> io::Result<()> {
-    const INOTIFY_INSTANCES: &str = "100";
     if !base.namespaces.mount {
         return Ok(()); // without one this is the host's /proc, which is not ours to write
     }
-    std::fs::write("/proc/sys/user/max_inotify_instances", INOTIFY_INSTANCES)?;
+    // They count against those of the user who started us as well (inotify(7)): an eighth leaves some for everybody.
+    let all = std::fs::read_to_string("/proc/sys/fs/inotify/max_user_instances")?;
+    let all: u32 = all.trim().parse().unwrap_or_default();
+    std::fs::write("/proc/sys/user/max_inotify_instances", (all / 8).max(1).to_string())?;
     std::fs::write("/proc/sys/user/max_user_namespaces", "0")
 }
 

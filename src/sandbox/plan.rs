@@ -151,7 +151,7 @@ impl Plan {
     ) -> Result<Self, Refusal> {
         let request = grant.request();
         let modes = modes(request, support, run_as, mark)?;
-        floor(&modes, support)?;
+        floor(&modes, support, run_as, mark)?;
         required(request, &modes, support)?;
         let conditions = conditions(request, &modes, support.processors);
         let places = Places::find(grant.caller(), request, &modes, &mark.name)?;
@@ -279,11 +279,14 @@ fn modes(request: &LaunchRequest, support: &Support, run_as: Option<u32>, mark: 
 }
 
 /// What nothing is run without.
-fn floor(modes: &Modes, support: &Support) -> Result<(), Refusal> {
+fn floor(modes: &Modes, support: &Support, run_as: Option<u32>, mark: &Mark) -> Result<(), Refusal> {
     let why = |found: &Result<(), String>| found.clone().err().unwrap_or_else(|| "not usable here".to_owned());
-    let other_user = modes.identity.change && modes.identity.outside.0 != rustix::process::geteuid().as_raw();
+    // The owner of a workspace has processes elsewhere. Of a user that the operator names it is said that he has none.
+    let (uid, _) = modes.identity.outside;
+    let other_user =
+        modes.identity.change && uid != rustix::process::geteuid().as_raw() && (uid == mark.uid || run_as == Some(uid));
     if !modes.namespaces.pid && modes.landlock < 6 && !other_user {
-        let what = "process namespaces, another user to run as, and Landlock 6";
+        let what = "process namespaces, a user that runs nothing else (--run-as UID), and Landlock 6";
         return Err(Refusal::Floor {
             what,
             why: why(&support.pid_namespace),
@@ -345,6 +348,7 @@ fn conditions(request: &LaunchRequest, modes: &Modes, processors: u32) -> Condit
         host_processes: !modes.namespaces.pid,
         host_ipc: !modes.namespaces.others,
         host_files: !modes.namespaces.mount,
+        truncation_unchecked: !modes.namespaces.mount && modes.landlock < 3,
         memory_enforced: modes.cgroup,
         affinity_fixed: affinity_fixed(&profile.limits, modes, processors),
         write_and_execute: profile.filesystem.write_and_execute,

@@ -6,6 +6,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -78,11 +79,12 @@ pub(super) fn sweep(base: &Path) -> usize {
     let mut removed = 0;
     for entry in fs::read_dir(base).into_iter().flatten().flatten() {
         let ours = entry.file_name().to_str().is_some_and(is_name);
-        let Some(file) = ours.then(|| open(&entry.path()).ok()).flatten() else {
-            continue;
-        };
         // Root gives private workspaces to users that nobody else is.
         let of_us = |uid| uid == me || (me == 0 && resources::is_session_uid(uid));
+        let look = || open(&entry.path()).or_else(|_| open_closed(&entry.path(), me)).ok();
+        let Some(file) = ours.then(look).flatten() else {
+            continue;
+        };
         let mine = file.metadata().is_ok_and(|found| of_us(found.uid()));
         let free = mine && rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok();
         if free && is(&file, &entry.path()) {
@@ -113,6 +115,19 @@ fn is(file: &File, path: &Path) -> bool {
 fn open(path: &Path) -> io::Result<File> {
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
     Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
+}
+
+/// Opens a directory of `owner`'s whose command has closed it to everybody.
+fn open_closed(path: &Path, owner: u32) -> io::Result<File> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let found = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    if found.metadata()?.uid() != owner {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    let by_handle = PathBuf::from(format!("/proc/self/fd/{}", found.as_raw_fd()));
+    fs::set_permissions(&by_handle, fs::Permissions::from_mode(0o700))?;
+    let flags = OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::RDONLY;
+    Ok(rustix::fs::open(&by_handle, flags, Mode::empty())?.into())
 }
 
 /// Removes a directory with all in it. Follows no link. Nothing may run in it any more.
@@ -179,8 +194,11 @@ mod tests {
         fs::create_dir_all(closed.join("inner")).unwrap();
         fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
         std::os::unix::fs::symlink("/etc", base.path().join("terrarium-workspace-0123456789abcdef")).unwrap();
-        assert_eq!(sweep(base.path()), 1);
-        assert!(!left.exists() && held.path().exists() && foreign.exists());
+        let itself = base.path().join("terrarium-workspace-fedcba9876543210");
+        fs::create_dir(&itself).unwrap();
+        fs::set_permissions(&itself, fs::Permissions::from_mode(0o000)).unwrap();
+        assert_eq!(sweep(base.path()), 2);
+        assert!(!left.exists() && !itself.exists() && held.path().exists() && foreign.exists());
         assert!(
             base.path()
                 .join("terrarium-workspace-0123456789abcdef")

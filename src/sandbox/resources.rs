@@ -6,6 +6,7 @@ use super::Limit;
 use super::filesystem::TMPFS_FILES;
 use super::places::Places;
 use super::plan::Modes;
+use super::protect::Depth;
 use super::spec::{Grows, Growth, Resource, Watch};
 use crate::kernel::proctree;
 use crate::policy::LaunchRequest;
@@ -100,6 +101,11 @@ pub(super) fn watch(request: &LaunchRequest, modes: &Modes, places: &Places) -> 
         processes: (!modes.cgroup && !own_count(modes)).then(|| limits.processes.saturating_add(1)),
         growth,
         protect: request.profile.filesystem.protect.clone(),
+        depth: if modes.namespaces.mount {
+            Depth::Itself
+        } else {
+            Depth::Whole
+        },
         workspace: request.workspace.path().to_owned(),
     }
 }

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::protect::Depth;
 use super::syscalls::Filter;
 use crate::kernel::cgroup::{GroupLimits, Parent};
 
@@ -300,6 +301,8 @@ pub(crate) struct Watch {
     pub(crate) growth: Vec<Growth>,
     /// Paths of the workspace to compare before and after.
     pub(crate) protect: Vec<PathBuf>,
+    /// How closely.
+    pub(crate) depth: Depth,
     /// The workspace that these are relative to.
     pub(crate) workspace: PathBuf,
 }

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use rustix::process::{Signal, WaitOptions};
+use rustix::net::SendFlags;
+use rustix::process::{Pid, Signal, WaitOptions};
 
 use super::growth::Meter;
 use super::init::{InitOrder, Report};
@@ -18,7 +19,7 @@ use super::survivors;
 use super::{Cause, Ending, Limit, Status, Target, Usage, Used, handle::Order};
 use crate::kernel::cgroup::Group;
 use crate::kernel::fdpass;
-use crate::kernel::proctree::{self, Sample};
+use crate::kernel::proctree::{self, Sample, Times};
 
 /// How often a working sandbox is looked at, and an idle one.
 const BUSY: Duration = Duration::from_millis(20);
@@ -41,6 +42,7 @@ pub(super) struct Watcher<'a> {
     last_work: Instant,
     last_cpu: Duration,
     last_cpu_at: Instant,
+    times: Times,
     peak: u64,
     meters: Vec<Meter>,
     protected: Vec<(PathBuf, protect::Fingerprint)>,
@@ -57,7 +59,7 @@ impl Before {
     pub(super) fn look(watch: &Watch) -> Self {
         Self {
             meters: watch.growth.iter().map(Meter::start).collect(),
-            protected: protect::look(&watch.workspace, &watch.protect),
+            protected: protect::look(&watch.workspace, &watch.protect, watch.depth),
         }
     }
 }
@@ -84,6 +86,7 @@ impl<'a> Watcher<'a> {
             last_work: now,
             last_cpu: Duration::ZERO,
             last_cpu_at: now,
+            times: Times::default(),
             peak: 0,
             meters: before.meters,
             protected: before.protected,
@@ -176,7 +179,6 @@ impl<'a> Watcher<'a> {
     }
 
     fn signal(&self, number: i32, to: Target) {
-        use std::io::Write as _;
         if to == Target::All && !self.base.namespaces.pid {
             // To pid 1 "all" would mean every process that this user has on the host.
             let signal = Signal::from_named_raw(number);
@@ -187,8 +189,9 @@ impl<'a> Watcher<'a> {
             return;
         }
         if let Ok(signal) = u8::try_from(number) {
-            let mut line = &self.running.line;
-            line.write_all(&InitOrder { signal, to }.bytes()).ok(); // it has ended: nobody to signal
+            // It has ended and there is nobody to signal, or it is kept from reading and must not hold us back.
+            let order = InitOrder { signal, to }.bytes();
+            rustix::net::send(&self.running.line, &order, SendFlags::DONTWAIT | SendFlags::NOSIGNAL).ok();
         }
     }
 
@@ -214,7 +217,13 @@ impl<'a> Watcher<'a> {
     /// Looks at every limit; says when to look again.
     fn check(&mut self) -> Duration {
         let now = Instant::now();
-        let sample = self.sample();
+        if !self.base.namespaces.pid {
+            // The command may have stopped it, who tells of its end.
+            rustix::process::pidfd_send_signal(&self.running.pidfd, Signal::CONT).ok(); // it has ended
+        }
+        let pids = self.pids();
+        let sample = self.sample(pids.as_deref());
+        let cost = now.elapsed(); // a walk has a bound of its own, and must not keep us from the other limits
         let working = sample.cpu > self.last_cpu + Duration::from_millis(1);
         if working {
             self.last_cpu = sample.cpu;
@@ -239,13 +248,12 @@ impl<'a> Watcher<'a> {
             hit = Some(Limit::Memory);
         } else if watch.processes.is_some_and(|limit| sample.processes > limit) {
             hit = Some(Limit::Processes);
-        } else if let Some(limit) = self.meters.iter_mut().find_map(Meter::check) {
+        } else if let Some(limit) = self.grown() {
             hit = Some(limit);
         }
         if let Some(limit) = hit {
             self.stop(Cause::Limit(limit), Duration::ZERO);
         }
-        let cost = now.elapsed();
         let next = if now - self.last_cpu_at < IDLE {
             BUSY.max(cost * 20)
         } else {
@@ -257,14 +265,31 @@ impl<'a> Watcher<'a> {
         next.min(wall)
     }
 
-    fn sample(&self) -> Sample {
-        if let Some(group) = self.group {
-            return Sample {
-                cpu: group.usage().cpu,
+    /// What has grown too far.
+    fn grown(&mut self) -> Option<Limit> {
+        let init = self.running.init;
+        let unlinked = |device| proctree::unlinked(&proctree::descendants(init), device);
+        self.meters.iter_mut().find_map(|meter| meter.check(&unlinked))
+    }
+
+    /// What is below pid 1, where no group counts it.
+    fn pids(&self) -> Option<Vec<Pid>> {
+        let count = || proctree::descendants(self.running.init);
+        self.group.is_none().then(count)
+    }
+
+    fn sample(&mut self, pids: Option<&[Pid]>) -> Sample {
+        match (self.group, pids) {
+            (None, Some(pids)) => {
+                let mut sample = proctree::sample(pids);
+                sample.cpu = self.times.used(pids, &sample);
+                sample
+            }
+            (group, _) => Sample {
+                cpu: group.map_or(Duration::ZERO, |group| group.usage().cpu),
                 ..Sample::default()
-            };
+            },
         }
-        proctree::sample(&proctree::descendants(self.running.init))
     }
 
     /// Whether the command has a child: then it waits for that, and is not idle. Looked at when it matters.
@@ -312,7 +337,7 @@ impl<'a> Watcher<'a> {
             usage,
             duration,
             killed: report.map_or(0, |r| r.killed),
-            touched: protect::changed(&self.watch.workspace, &self.protected),
+            touched: protect::changed(&self.watch.workspace, &self.protected, self.watch.depth),
         }
     }
 

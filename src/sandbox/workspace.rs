@@ -11,12 +11,50 @@ use crate::model::Workspace;
 use crate::model::workspace::{Keep, Owner};
 
 /// Directories of the system: a workspace neither is one, nor contains one.
-const SYSTEM: [&str; 14] = [
-    "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib64", "/opt", "/proc", "/root", "/run", "/sys", "/usr",
+const SYSTEM: [&str; 23] = [
+    "/bin",
+    "/boot",
+    "/dev",
+    "/etc",
+    "/home",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+    "/opt",
+    "/proc",
+    "/root",
+    "/run",
+    "/sbin",
+    "/sys",
+    "/usr",
+    "/usr/bin",
+    "/usr/lib",
+    "/usr/lib64",
+    "/usr/libexec",
+    "/usr/sbin",
+    "/usr/share",
     "/var",
 ];
 /// Directories in which no workspace lies at all.
-const CLOSED: [&str; 6] = ["/etc", "/proc", "/sys", "/dev", "/run", "/boot"];
+const CLOSED: [&str; 16] = [
+    "/bin",
+    "/boot",
+    "/dev",
+    "/etc",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+    "/proc",
+    "/run",
+    "/sbin",
+    "/sys",
+    "/usr/bin",
+    "/usr/lib",
+    "/usr/libexec",
+    "/usr/sbin",
+];
 /// Directories of HOME in which no workspace lies, and which none contains.
 const PRIVATE: [&str; 5] = [".ssh", ".gnupg", ".config", ".local", ".terrarium"];
 
@@ -85,8 +123,8 @@ pub fn named(directory: &Path) -> Result<Workspace, WorkspaceError> {
         return Err(WorkspaceError::NotADirectory { path });
     }
     let home = home();
-    let mut kept: Vec<PathBuf> = SYSTEM.iter().map(PathBuf::from).collect();
-    let mut closed: Vec<PathBuf> = CLOSED.iter().map(PathBuf::from).collect();
+    let mut kept: Vec<PathBuf> = SYSTEM.iter().map(|path| as_it_is(Path::new(path))).collect();
+    let mut closed: Vec<PathBuf> = CLOSED.iter().map(|path| as_it_is(Path::new(path))).collect();
     if let Some(home) = &home {
         kept.push(home.clone());
         for name in PRIVATE {

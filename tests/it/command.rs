@@ -17,8 +17,13 @@ pub(crate) struct Run {
 impl Run {
     /// With these limits, as in `memory: 128MiB, processes: 20`, and all else as in `default`.
     pub(crate) fn limited(limits: &str) -> Self {
+        Self::settings(&format!("limits: {{{limits}}}"))
+    }
+
+    /// With these settings of a profile, and all else as in `default`.
+    pub(crate) fn settings(settings: &str) -> Self {
         let profiles = fresh_directory();
-        let text = format!("name: test\nsummary: of a test\nextends: default\nlimits: {{{limits}}}\n");
+        let text = format!("name: test\nsummary: of a test\nextends: default\n{settings}\n");
         std::fs::write(profiles.join("test.yaml"), text).unwrap();
         let mut run = Self::profile("test");
         run.options(&["--profiles", profiles.to_str().unwrap()]);

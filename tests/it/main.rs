@@ -42,6 +42,7 @@ mod run;
 mod run_terminal;
 mod secrets;
 mod sessions;
+mod side_doors;
 mod spoilt;
 mod style;
 mod survivors;

@@ -17,6 +17,10 @@ pub(super) fn checks(conditions: &Conditions) -> Checks {
     for request in [0x5412, 0x541C, 0x5423, 0x541D] {
         rules.refuse("ioctl", &[(1, Test::Is(request))]); // TIOCSTI, TIOCLINUX, TIOCSETD, TIOCCONS
     }
+    // FS_IOC_RESVSP, FS_IOC_RESVSP64, FS_IOC_ZERO_RANGE: fallocate by another name, past the limit on file sizes.
+    for request in [0x4030_5828, 0x4030_582a, 0x4030_5839] {
+        rules.refuse("ioctl", &[(1, Test::Is(request))]);
+    }
     for namespace in [
         0x1000_0000,
         0x0002_0000,
@@ -40,6 +44,13 @@ pub(super) fn checks(conditions: &Conditions) -> Checks {
     if conditions.host_processes {
         rules.refuse("prlimit64", &[(0, Test::IsNot(0))]);
         rules.refuse("sched_setaffinity", &[(0, Test::IsNot(0))]);
+    }
+    if conditions.truncation_unchecked {
+        // To open for reading and to truncate at once; 3 stands for neither reading nor writing (open(2)).
+        for access in [0, 3] {
+            rules.refuse("open", &[bits(1, 0o1003, 0o1000 | access)]);
+            rules.refuse("openat", &[bits(2, 0o1003, 0o1000 | access)]);
+        }
     }
     if conditions.write_and_execute == WriteAndExecute::Denied {
         rules.refuse("mmap", &[bit(2, 6)]);

@@ -31,6 +31,8 @@ pub(super) struct Conditions {
     pub(super) host_ipc: bool,
     /// Whether files of the host can be reached by name: then their attributes stay.
     pub(super) host_files: bool,
+    /// Whether they can be emptied without the right to write: Landlock knows of it from its third version on.
+    pub(super) truncation_unchecked: bool,
     /// Whether memory is limited by the kernel.
     pub(super) memory_enforced: bool,
     /// Whether the processors are limited by affinity, which must then stay.
@@ -136,7 +138,7 @@ pub(super) fn load(filter: &Filter) -> std::io::Result<()> {
 }
 
 fn action(syscalls: &Syscalls, conditions: &Conditions, name: &str) -> u32 {
-    let hidden_memory = ["memfd_create", "shmget", "msgget"];
+    let hidden_memory = ["memfd_create", "shmget", "msgget", "semget"];
     let attributes = [
         "chmod",
         "fchmod",
@@ -167,6 +169,11 @@ fn action(syscalls: &Syscalls, conditions: &Conditions, name: &str) -> u32 {
         "setpriority",
         "ioprio_set",
         "ptrace",
+        "process_vm_readv",
+        "process_vm_writev",
+        "process_madvise",
+        "pidfd_getfd",
+        "kcmp",
     ];
     let ipc = ["shm", "sem", "msg", "mq_"];
     let is_ipc = ipc.iter().any(|kind| name.starts_with(kind));
@@ -178,6 +185,9 @@ fn action(syscalls: &Syscalls, conditions: &Conditions, name: &str) -> u32 {
         // Its instances are counted for the whole user; who has none looks again and again instead.
         Some(SyscallAction::Allow) if conditions.host_ipc && name.starts_with("inotify_init") => errno(libc::ENOSYS),
         Some(SyscallAction::Allow) if conditions.host_files && attributes.contains(&name) => errno(libc::EPERM),
+        Some(SyscallAction::Allow) if conditions.truncation_unchecked && name == "truncate" => errno(libc::EPERM),
+        // Its flags are in memory, out of a filter's sight.
+        Some(SyscallAction::Allow) if conditions.truncation_unchecked && name == "openat2" => errno(libc::ENOSYS),
         Some(SyscallAction::Allow) if conditions.host_processes && others.contains(&name) => errno(libc::EPERM),
         Some(SyscallAction::Allow) if conditions.affinity_fixed && name == "sched_setaffinity" => errno(libc::EPERM),
         Some(SyscallAction::Allow) => ALLOW,

@@ -134,6 +134,7 @@ mod tests {
         host_processes: false,
         host_ipc: false,
         host_files: false,
+        truncation_unchecked: false,
         memory_enforced: true,
         affinity_fixed: false,
         write_and_execute: WriteAndExecute::Allowed,

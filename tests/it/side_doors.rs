@@ -1,0 +1,315 @@
+//! Ways around a limit or a protection that go past the obvious one, each shut.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
+use std::path::Path;
+
+use crate::command::{Run, text, until};
+use crate::harness::{fresh_directory, host_program, not_tested};
+
+/// A user that runs nothing else.
+const NOBODY_ELSE: u32 = 54_321;
+
+/// As on a machine that lacks something. Without a view the ids of root's files cannot be mapped: then they are another user's.
+fn without(mut run: Run, missing: &[&str]) -> Run {
+    for missing in missing {
+        run.options(&["--pretend", missing]);
+    }
+    if rustix::process::geteuid().is_root() {
+        chown(&run.workspace, Some(NOBODY_ELSE), Some(NOBODY_ELSE)).unwrap();
+    }
+    run
+}
+
+#[test]
+fn space_is_not_reserved_past_the_limit_on_file_sizes() {
+    // FS_IOC_RESVSP, FS_IOC_RESVSP64, FS_IOC_ZERO_RANGE with a struct space_resv (linux/falloc.h).
+    let reserve = "import fcntl, struct, sys
+f = open(sys.argv[1] if len(sys.argv) > 1 else 'f', 'wb')
+for request in (0x40305828, 0x4030582a, 0x40305839):
+    try:
+        fcntl.ioctl(f, request, struct.pack('hhxxxxqqiI16x', 0, 0, 0, 64 << 20, 0, 0))
+        print('reserved')
+    except OSError as error:
+        print(error.errno)
+";
+    let run = Run::limited("file_size: 4MiB");
+    let output = run.python(reserve);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "1\n1\n1\n", "{output:?}");
+}
+
+#[test]
+fn files_without_a_name_are_growth() {
+    let held = "import os, time
+held = []
+for n in range(12):
+    f = os.open('f', os.O_CREAT | os.O_RDWR)
+    os.unlink('f')
+    os.write(f, b'x' * (8 << 20))
+    held.append(f)
+    time.sleep(0.2)
+time.sleep(30)
+print('had')
+";
+    let passed = "import array, os, socket, time
+a, b = socket.socketpair()
+for n in range(12):
+    f = os.open('f', os.O_CREAT | os.O_RDWR)
+    os.unlink('f')
+    os.write(f, b'x' * (8 << 20))
+    a.sendmsg([b'x'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [f]))])
+    os.close(f)
+    time.sleep(0.2)
+time.sleep(30)
+print('had')
+";
+    for mode in [&[][..], &["cgroup"]] {
+        for program in [held, passed] {
+            let mut run = Run::limited("workspace_growth: 20MiB");
+            for missing in mode {
+                run.options(&["--pretend", missing]);
+            }
+            let shown = text(&run.python(program));
+            assert!(
+                shown.contains("limit: workspace_growth") && !shown.contains("had"),
+                "{mode:?}: {shown}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_a_protected_link_leads_to_is_protected_too() {
+    let run = Run::profile("default");
+    run.write("tools/pre-commit", "true\n");
+    run.write("shared/deep/settings.json", "{}\n");
+    fs::create_dir(run.workspace.join(".git")).unwrap();
+    symlink("../tools", run.workspace.join(".git/hooks")).unwrap();
+    symlink("shared/deep", run.workspace.join(".claude")).unwrap();
+    symlink("/etc", run.workspace.join(".vscode")).unwrap();
+    let output = run.bash(
+        "echo evil >> tools/pre-commit; echo evil > .git/hooks/post-commit; echo evil > .claude/settings.json; \
+         mv shared other; mv tools others; touch shared/fine && echo done",
+    );
+    let shown = text(&output);
+    assert!(shown.contains("done") && !shown.contains("appeared"), "{shown}");
+    let read = |path: &str| fs::read_to_string(run.workspace.join(path)).unwrap();
+    assert_eq!(
+        (read("tools/pre-commit"), read("shared/deep/settings.json")),
+        ("true\n".to_owned(), "{}\n".to_owned())
+    );
+    assert!(!run.workspace.join("tools/post-commit").exists());
+    let shown = text(&run.bash("rm .git/hooks && mkdir .git/hooks && rm .vscode"));
+    for path in [".git/hooks", ".vscode"] {
+        assert!(shown.contains(&format!("\"{path}\" appeared or changed")), "{shown}");
+    }
+}
+
+#[test]
+fn what_makes_git_and_cargo_run_something_is_reported() {
+    let run = Run::profile("default");
+    let paths = [
+        ".git/commondir",
+        ".git/config.worktree",
+        ".git/modules",
+        ".cargo/config",
+        "rust-toolchain.toml",
+    ];
+    let shown = text(&run.bash(
+        "mkdir .git .cargo; echo x | tee .git/{commondir,config.worktree,modules} .cargo/config rust-toolchain.toml",
+    ));
+    for path in paths {
+        assert!(
+            shown.contains(&format!("\"{path}\" appeared or changed")),
+            "{path}: {shown}"
+        );
+    }
+}
+
+#[test]
+fn without_a_view_changes_inside_of_protected_directories_are_reported() {
+    let run = without(Run::profile("default"), &["mount"]);
+    run.write(".git/hooks/pre-commit", "true\n");
+    fs::set_permissions(
+        run.workspace.join(".git/hooks/pre-commit"),
+        fs::Permissions::from_mode(0o666),
+    )
+    .unwrap();
+    let shown = text(&run.bash("echo evil >> .git/hooks/pre-commit"));
+    assert!(shown.contains("\".git/hooks\" appeared or changed"), "{shown}");
+    let shown = text(&run.bash("cat .git/hooks/pre-commit"));
+    assert!(!shown.contains("appeared"), "{shown}");
+}
+
+#[test]
+fn what_is_executed_is_not_written_through_proc() {
+    let write =
+        "try:\n  open('/proc/self/mem', 'r+b').close(); print('opened')\nexcept OSError as error: print(error.errno)";
+    let free = Run::profile("default").python(write);
+    assert_eq!(String::from_utf8_lossy(&free.stdout), "opened\n", "{free:?}");
+    let denied = Run::settings("filesystem: {write_and_execute: denied}").python(write);
+    assert_eq!(String::from_utf8_lossy(&denied.stdout), "13\n", "{denied:?}");
+}
+
+#[test]
+fn one_sandbox_leaves_inotify_instances_to_others() {
+    let all = fs::read_to_string("/proc/sys/fs/inotify/max_user_instances").unwrap();
+    let all: u32 = all.trim().parse().unwrap();
+    let take = "import ctypes
+libc = ctypes.CDLL(None)
+n = 0
+while libc.inotify_init() >= 0: n += 1
+print(n)";
+    let output = Run::profile("default").python(take);
+    let had: u32 = String::from_utf8_lossy(&output.stdout).trim().parse().unwrap();
+    assert!((1..=all / 8).contains(&had), "{had} of {all}");
+}
+
+/// Before its third version Landlock does not know of truncation.
+#[test]
+fn files_outside_are_not_emptied_where_landlock_is_old() {
+    let outside = fresh_directory();
+    let key = outside.join("key");
+    fs::write(&key, "secret").unwrap();
+    fs::set_permissions(&outside, fs::Permissions::from_mode(0o777)).unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o666)).unwrap();
+    let empty = format!(
+        "import os
+for way in (lambda p: os.truncate(p, 0), lambda p: os.open(p, os.O_RDONLY | os.O_TRUNC), lambda p: os.open(p, 3 | os.O_TRUNC)):
+    try: way({key:?}); print('emptied')
+    except OSError as error: print(error.errno)
+open('own', 'w').write('x' * 9); os.truncate(os.open('own', os.O_RDWR), 3); open('own', 'w').close()
+print('worked')"
+    );
+    for abi in ["landlock=1", "landlock=2"] {
+        let run = without(Run::profile("default"), &["mount", abi]);
+        let shown = text(&run.python(&empty));
+        assert!(
+            shown.ends_with("worked\n") && !shown.contains("emptied"),
+            "{abi}: {shown}"
+        );
+        assert_eq!(fs::read_to_string(&key).unwrap(), "secret", "{abi}");
+    }
+    fs::remove_dir_all(&outside).unwrap();
+}
+
+/// Where signals reach every process of the user, it must be one that runs nothing else.
+#[test]
+fn the_owner_of_a_workspace_is_nobody_to_run_as_where_processes_are_in_reach() {
+    if !rustix::process::geteuid().is_root() {
+        return not_tested("only root runs commands as another user");
+    }
+    let owners = without(Run::profile("default"), &["pid", "landlock=5"]);
+    let shown = text(&owners.bash("echo ran"));
+    assert!(shown.contains("--run-as UID") && !shown.contains("ran\n"), "{shown}");
+    let mut named = without(Run::profile("default"), &["pid", "landlock=5"]);
+    named.options(&["--run-as", &NOBODY_ELSE.to_string()]);
+    // Its pid 1 is one of that user's: who stops it does not hide the end.
+    let output = named.bash("kill -STOP $PPID; exit 3");
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+}
+
+#[test]
+fn the_memory_of_other_processes_is_out_of_reach_where_they_are_seen() {
+    let read = "import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+for call in (310, 311, 312, 438, 440):
+    libc.syscall(call, os.getpid(), 0, 0, 0, 0, 0); print(ctypes.get_errno())";
+    if !cfg!(target_arch = "x86_64") {
+        return not_tested("the numbers are those of x86-64");
+    }
+    let output = without(Run::profile("build"), &["pid"]).python(read);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        said.lines().count() == 5 && said.lines().all(|line| ["1", "38"].contains(&line)),
+        "{output:?}"
+    );
+}
+
+#[test]
+fn processor_time_of_children_that_nobody_waits_for_counts() {
+    let burn = "import os, signal, time
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+for n in range(20):
+    if os.fork() == 0:
+        end = time.process_time() + 0.4
+        while time.process_time() < end: pass
+        os._exit(0)
+    try: os.wait()
+    except ChildProcessError: pass
+print('had')";
+    for mode in [&[][..], &["cgroup"]] {
+        let mut run = Run::limited("cpu_time: 2s, cpu: 100%");
+        for missing in mode {
+            run.options(&["--pretend", missing]);
+        }
+        let shown = text(&run.python(burn));
+        assert!(
+            shown.contains("limit: cpu_time") && !shown.contains("had"),
+            "{mode:?}: {shown}"
+        );
+    }
+}
+
+#[test]
+fn page_tables_are_memory_and_semaphores_cannot_be_had_uncounted() {
+    let tables = "import mmap
+m = mmap.mmap(-1, 96 << 30, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000, prot=mmap.PROT_READ)
+m.madvise(15)
+for n in range(0, 96 << 30, 2 << 20): m[n]
+print('had')";
+    let semaphores = "import ctypes\nlibc = ctypes.CDLL(None)\nprint(libc.semget(0, 32000, 0o1600))";
+    let mut run = Run::limited("memory: 100MiB, tmp: 8MiB, home: 8MiB");
+    run.options(&["--pretend", "cgroup"]);
+    let shown = text(&run.python(tables));
+    assert!(
+        shown.contains("limit: memory (100MiB)") && !shown.contains("had"),
+        "{shown}"
+    );
+    assert_eq!(String::from_utf8_lossy(&run.python(semaphores).stdout), "-1\n");
+}
+
+/// The kernel counts the descriptors on their way through sockets for each user, and refuses to send one when there are too many.
+#[test]
+fn descriptors_on_their_way_in_one_sandbox_do_not_stop_the_next_launch() {
+    if rustix::process::geteuid().is_root() {
+        return not_tested("the kernel does not count root's");
+    }
+    let hold = "import array, socket, time
+a, b = socket.socketpair()
+for n in range(5): a.sendmsg([b'x'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [0] * 253))])
+open('ready', 'w').close()
+time.sleep(60)";
+    let (holder, next) = (Run::profile("default"), Run::profile("default"));
+    let mut held = holder.command(&["/usr/bin/python3", "-c", hold]).spawn().unwrap();
+    until("descriptors are on their way", || {
+        holder.workspace.join("ready").exists()
+    });
+    let inner = next.command(&["echo", "ran"]);
+    let mut command = host_program("sh");
+    command.args(["-c", r#"ulimit -Sn 1024; exec "$0" "$@""#]);
+    command.arg(inner.get_program()).args(inner.get_args());
+    command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let output = command.output().unwrap();
+    rustix::process::kill_process(rustix::process::Pid::from_child(&held), rustix::process::Signal::TERM).unwrap();
+    held.wait().unwrap();
+    assert_eq!(text(&output), "ran\n");
+}
+
+#[test]
+fn directories_of_the_system_are_no_workspace_by_any_name() {
+    for path in ["/bin", "/lib", "/sbin", "/usr/bin", "/usr/lib", "/usr/share"] {
+        if !Path::new(path).is_dir() {
+            continue;
+        }
+        let output = crate::harness::program()
+            .args(["run", "--workspace", path, "--", "true"])
+            .output()
+            .unwrap();
+        let shown = text(&output);
+        assert!(
+            output.status.code() == Some(125) && shown.contains("cannot be the workspace"),
+            "{path}: {shown}"
+        );
+    }
+}
