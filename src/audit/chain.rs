@@ -7,6 +7,7 @@
 use sha2::{Digest as _, Sha256};
 
 use super::record::{Line, VERSION};
+use crate::model::plain::write_json;
 
 /// No line is longer, in bytes with its line end: texts are cut long before.
 pub(super) const LINE: usize = 16 << 10;
@@ -80,7 +81,7 @@ impl std::fmt::Display for Hash {
 /// Appends a line, with its hash and line end; says what its hash is.
 pub(super) fn seal(line: &Line<'_>, into: &mut Vec<u8>) -> Result<Hash, serde_json::Error> {
     let start = into.len();
-    serde_json::to_writer(&mut *into, line)?;
+    write_json(into, line)?;
     into.pop(); // the closing brace comes after the hash
     let hash = Hash::of(into.get(start..).unwrap_or_default());
     into.extend_from_slice(BEFORE);

@@ -2,7 +2,7 @@
 //!
 //! It reads only. What it prints was checked line by line; texts that callers wrote are escaped.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -15,6 +15,7 @@ use crate::audit::Line;
 use crate::audit::follow::{self, Follow};
 use crate::audit::read::{self, Anchored};
 use crate::config::{Config, ConfigError};
+use crate::model::plain::plain_json;
 
 /// Looks at the record of what was asked, decided and done.
 #[derive(Debug, Args)]
@@ -143,7 +144,7 @@ fn verify(directory: &Path, anchors: Option<&Path>, json: bool) -> Result<ExitCo
             "intact": wrong.is_empty(), "files": report.files, "lines": report.lines, "anchors": anchors.len(),
             "anchors_found": report.anchors, "torn": torn, "wrong": wrong,
         });
-        writeln!(out, "{report}")?;
+        writeln!(out, "{}", plain_json(&report.to_string()))?;
         return Ok(code);
     }
     for torn in &torn {
@@ -244,7 +245,11 @@ fn unreadable(directory: &Path, source: io::Error) -> Error {
 
 fn print(out: &mut impl Write, bytes: &[u8], line: &Line<'_>, json: bool) -> io::Result<()> {
     if json {
-        out.write_all(bytes)?;
+        // To the byte, for `verify`; but on a terminal also what an older version wrote acts as nothing.
+        match std::str::from_utf8(bytes) {
+            Ok(text) if io::stdout().is_terminal() => out.write_all(plain_json(text).as_bytes())?,
+            _ => out.write_all(bytes)?,
+        }
         return out.write_all(b"\n");
     }
     writeln!(out, "{}", follow::describe(line))

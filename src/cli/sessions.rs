@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::servers;
 use crate::confirm::quoted;
+use crate::model::plain::plain_json;
 use crate::server::control::{About, Running};
 
 /// Lists the sessions of every server of yours.
@@ -33,7 +34,7 @@ async fn list(json: bool) -> Result<(), servers::Error> {
     for mut server in servers::all().await? {
         for running in server.sessions().await? {
             let text = match json {
-                true => serde_json::json!({"server": server.about, "session": running}).to_string(),
+                true => plain_json(&serde_json::json!({"server": server.about, "session": running}).to_string()),
                 false => line(&server.about, &running),
             };
             servers::line(&text)?;

@@ -6,6 +6,7 @@
 use serde_json::Value;
 
 use crate::model::QuestionId;
+use crate::model::plain::is_plain;
 use crate::policy::{Channel, Digest, Effect, Question, Request};
 
 /// Characters of one argument that are shown.
@@ -105,18 +106,6 @@ pub fn quoted(text: &str, most: usize) -> String {
         ));
     }
     quoted
-}
-
-/// Whether a character shows as itself: no control, no mark of direction, nothing invisible or combining. What
-/// `char::escape_debug` lets through is printable; what stays invisible even so is listed.
-fn is_plain(character: char) -> bool {
-    let listed = matches!(character,
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
-        | '\u{180b}'..='\u{180f}' | '\u{2000}'..='\u{200f}' | '\u{2028}'..='\u{202f}' | '\u{205f}'..='\u{206f}'
-        | '\u{2800}' | '\u{3000}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
-        | '\u{fff0}'..='\u{fffb}' | '\u{a0}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}');
-    let mut escaped = character.escape_debug();
-    !listed && (character == '\'' || (escaped.next() == Some(character) && escaped.next().is_none()))
 }
 
 #[cfg(test)]

@@ -114,9 +114,17 @@ pub(crate) fn check_directory(path: &Path) -> Result<(), FileError> {
     own(path, &metadata, true)
 }
 
+/// The directory that a file is in: of a name alone, the current one.
+pub(crate) fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
 /// Puts a file in its place, as a whole or not at all, on disk before this returns.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    let directory = path.parent().unwrap_or(Path::new("."));
+    let directory = directory_of(path);
     let mut name = std::ffi::OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
     name.push(format!(".{}.new", std::process::id()));

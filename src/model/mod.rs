@@ -5,6 +5,7 @@
 pub mod command;
 pub mod env;
 pub mod id;
+pub mod plain;
 pub mod size;
 pub mod workspace;
 

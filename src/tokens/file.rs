@@ -286,7 +286,7 @@ impl TokensFile {
     }
 
     fn directory(&self) -> &Path {
-        self.path.parent().unwrap_or(Path::new("."))
+        own_file::directory_of(&self.path)
     }
 }
 

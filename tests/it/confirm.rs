@@ -1,6 +1,7 @@
 //! A person's yes, through the real server: exactly one execution of exactly what was shown.
 
 mod changes;
+mod plain;
 
 use std::fs;
 use std::path::{Path, PathBuf};
