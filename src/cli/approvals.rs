@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 
 use super::passphrase;
 use super::servers::{self, ENOUGH};
+use crate::model::plain::plain_json;
 use crate::server::control::reach::{ReachError, Reached};
 use crate::server::control::{About, Asked};
 
@@ -88,10 +89,15 @@ pub(super) fn run(command: ApprovalsCommand) -> Result<ExitCode, Error> {
 }
 
 async fn list(json: bool) -> Result<ExitCode, Error> {
+    let mut any = false;
     for mut server in servers::all().await? {
         for asked in server.questions().await? {
             line(&server.about, &asked, json)?;
+            any = true;
         }
+    }
+    if any && !json {
+        writeln!(io::stdout(), "What each asks for: terrarium approvals show NUMBER")?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -125,7 +131,8 @@ async fn watch(json: bool) -> Result<ExitCode, Error> {
 }
 
 async fn show(id: &str, json: bool) -> Result<ExitCode, Error> {
-    let (server, asked) = find(id).await?;
+    let (mut server, mut asked) = find(id).await?;
+    complete(&mut server, &mut asked).await?;
     line(&server.about, &asked, json)?;
     if !json {
         writeln!(io::stdout(), "{}", asked.preview)?;
@@ -134,7 +141,10 @@ async fn show(id: &str, json: bool) -> Result<ExitCode, Error> {
 }
 
 async fn answer(id: &str, yes: bool) -> Result<ExitCode, Error> {
-    let (mut server, asked) = find(id).await?;
+    let (mut server, mut asked) = find(id).await?;
+    if yes {
+        complete(&mut server, &mut asked).await?;
+    }
     writeln!(io::stdout(), "{}", asked.preview)?;
     let passphrase = if yes && server.about.passphrase {
         Some(passphrase::operators()?)
@@ -146,28 +156,39 @@ async fn answer(id: &str, yes: bool) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Fetches the rest of what is asked for, if that is not all.
+async fn complete(server: &mut Reached, asked: &mut Asked) -> Result<(), Error> {
+    if !asked.whole {
+        asked.preview = server.whole(asked).await?;
+        asked.whole = true;
+    }
+    Ok(())
+}
+
 /// The one question whose number begins so.
 async fn find(id: &str) -> Result<(Reached, Asked), Error> {
+    let mut servers = servers::all().await?;
+    let mut all = Vec::new();
+    for server in &mut servers {
+        all.push(server.questions().await?);
+    }
+    let (at, asked) = choose(all, id)?;
+    Ok((servers.swap_remove(at), asked))
+}
+
+/// The one question whose number begins so, of those of each server, and whose server that is.
+fn choose(of_servers: Vec<Vec<Asked>>, id: &str) -> Result<(usize, Asked), Error> {
     if id.len() < ENOUGH {
         return Err(Error::Short);
     }
-    let mut found = Vec::new();
-    for mut server in servers::all().await? {
-        let asked = server
-            .questions()
-            .await?
-            .into_iter()
-            .find(|asked| asked.id.starts_with(id));
-        found.extend(asked.map(|asked| (server, asked)));
-    }
-    let count = found.len();
-    match (found.pop(), count) {
-        (Some(found), 1) => Ok(found),
-        (None, _) => Err(Error::Unknown { id: id.to_owned() }),
-        (Some(_), count) => Err(Error::Several {
-            id: id.to_owned(),
-            count,
-        }),
+    let all = of_servers.into_iter().enumerate();
+    let all = all.flat_map(|(at, questions)| questions.into_iter().map(move |asked| (at, asked)));
+    let mut found: Vec<(usize, Asked)> = all.filter(|(_, asked)| asked.id.starts_with(id)).collect();
+    let (count, id) = (found.len(), id.to_owned());
+    match found.pop() {
+        Some(found) if count == 1 => Ok(found),
+        Some(_) => Err(Error::Several { id, count }),
+        None => Err(Error::Unknown { id }),
     }
 }
 
@@ -175,7 +196,7 @@ fn line(about: &About, asked: &Asked, json: bool) -> Result<(), Error> {
     let mut out = io::stdout().lock();
     if json {
         let line = serde_json::json!({"server": about, "question": asked});
-        writeln!(out, "{line}")?;
+        writeln!(out, "{}", plain_json(&line.to_string()))?;
         return Ok(());
     }
     let state = match asked.answered.as_deref() {
@@ -193,4 +214,53 @@ fn line(about: &About, asked: &Asked, json: bool) -> Result<(), Error> {
         crate::confirm::quoted(&about.workspace, 200),
     )?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(id: &str) -> Asked {
+        Asked {
+            id: id.to_owned(),
+            action: String::new(),
+            caller: String::new(),
+            tool: String::new(),
+            rule: String::new(),
+            by: Vec::new(),
+            left_ms: 0,
+            answered: None,
+            preview: String::new(),
+            whole: true,
+        }
+    }
+
+    #[test]
+    fn a_beginning_that_two_questions_share_answers_neither() {
+        let questions = || {
+            vec![
+                vec![asked("aaaa11"), asked("aaaa22")],
+                vec![asked("bbbb11"), asked("aaab11")],
+            ]
+        };
+        for (id, count) in [
+            ("aaaa", 2),
+            ("aaaa1", 1),
+            ("aaaa2", 1),
+            ("bbbb", 1),
+            ("aaab", 1),
+            ("cccc", 0),
+        ] {
+            match choose(questions(), id) {
+                Ok((at, found)) => {
+                    assert!(count == 1 && found.id.starts_with(id), "{id}");
+                    assert!(questions()[at].contains(&found), "{id}");
+                }
+                Err(Error::Several { count: found, .. }) => assert_eq!((found, count), (2, 2), "{id}"),
+                Err(Error::Unknown { .. }) => assert_eq!(count, 0, "{id}"),
+                Err(other) => panic!("{id}: {other}"),
+            }
+        }
+        assert!(matches!(choose(questions(), "aaa"), Err(Error::Short)));
+    }
 }

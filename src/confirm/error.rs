@@ -1,6 +1,7 @@
 //! Why there is no yes, and why an answer does not count.
 
 use super::Shown;
+use super::preview::FORM;
 use crate::audit::AuditError;
 use crate::model::QuestionId;
 use crate::policy::{Channel, RuleId};
@@ -19,6 +20,16 @@ pub enum Unapproved {
         rule: RuleId,
         /// Whom it names.
         by: Vec<Channel>,
+    },
+    /// The client's form cannot show it.
+    #[error(
+        "rule {:?} needs the yes of the client's user, and what they would have to read is longer than the {FORM} \
+         characters that a form is trusted to show; hint: ask for less at a time, or let the operator answer, who can \
+         read all of it (`confirm: {{by: [operator]}}`)", rule.as_str()
+    )]
+    TooLong {
+        /// The rule that asks for it.
+        rule: RuleId,
     },
     /// Too many wait.
     #[error(

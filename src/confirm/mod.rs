@@ -80,8 +80,10 @@ pub struct Shown {
     pub by: Vec<Channel>,
     /// How long an answer is worth something.
     pub left: Duration,
-    /// Everything that a person must know, with what the caller wrote quoted below.
+    /// What a person must know, with what the caller wrote quoted below.
     pub preview: String,
+    /// Whether that is all of it. If not, [`Confirm::whole`] has the rest, and the text says so.
+    pub whole: bool,
     /// Whether somebody has answered, and what.
     pub answered: Option<Answer>,
 }
@@ -135,11 +137,17 @@ impl Confirm {
         user: Option<&dyn AskUser>,
         cancelled: &CancellationToken,
     ) -> Result<Approval, Unapproved> {
-        let user = user.filter(|user| question.by().contains(&Channel::User) && user.can());
+        let able = user.filter(|user| question.by().contains(&Channel::User) && user.can());
+        // Nobody agrees to what they cannot see.
+        let user = able.filter(|_| preview::fits_a_form(question));
         let operator = question.by().contains(&Channel::Operator) && self.0.operator.load(Ordering::Relaxed);
         if user.is_none() && !operator {
+            let rule = question.rule().clone();
+            if able.is_some() {
+                return Err(Unapproved::TooLong { rule });
+            }
             return Err(Unapproved::NoChannel {
-                rule: question.rule().clone(),
+                rule,
                 by: question.by().to_vec(),
             });
         }
@@ -183,7 +191,7 @@ impl Confirm {
 
     /// Asks the user of the client while the operator may answer too.
     async fn with_user(&self, waiting: &Arc<Waiting>, user: &dyn AskUser, operator: bool) -> Result<State, Unapproved> {
-        let shown = waiting.shown();
+        let shown = waiting.shown_whole(&self.0.redactor);
         tokio::select! {
             biased;
             ended = waiting.ended() => Ok(ended),
@@ -281,6 +289,13 @@ impl Confirm {
     /// All that are not expired, oldest first.
     pub fn list(&self) -> Vec<Shown> {
         self.questions().iter().map(|waiting| waiting.shown()).collect()
+    }
+
+    /// All of what a question asks for, as it is shown to whoever decides. As long as tools accept: some hundred MiB where
+    /// a caller does its worst.
+    pub fn whole(&self, id: QuestionId) -> Option<String> {
+        let waiting = self.questions().iter().find(|waiting| waiting.id == id).cloned();
+        waiting.map(|waiting| waiting.whole(&self.0.redactor))
     }
 
     /// Changes whenever [`Self::list`] does, other than by time.

@@ -1,7 +1,8 @@
 //! What a person is shown: first what Terrarium states, then what the caller wrote, quoted.
 //!
 //! Nothing that a caller wrote can look like a statement of ours: it stands on lines that begin with `|`, between
-//! quotes, with every control, direction mark and invisible character escaped, and is cut.
+//! quotes, with every control, direction mark and invisible character escaped. Lists show the beginning of what is long
+//! and say so; whoever decides can have the whole, which is as long as tools accept.
 
 use serde_json::Value;
 
@@ -9,13 +10,39 @@ use crate::model::QuestionId;
 use crate::model::plain::is_plain;
 use crate::policy::{Channel, Digest, Effect, Question, Request};
 
-/// Characters of one argument that are shown.
+/// Characters of one argument where the beginning is shown.
 const ARGUMENT: usize = 2_000;
-/// Arguments that are shown.
+/// Arguments where the beginning is shown.
 const ARGUMENTS: usize = 32;
+/// Characters that a client's form may have to show of what the caller wrote: clients have windows of a few pages, and
+/// what one cuts off nobody reads.
+pub(super) const FORM: usize = 16_000;
 
-pub(super) fn of(question: &Question, id: QuestionId, action: Digest) -> String {
+/// How much is shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// The beginning of what is long.
+    Brief,
+    /// All of it.
+    Whole,
+}
+
+/// What a person is shown of a question.
+pub(super) struct Preview {
+    pub(super) text: String,
+    /// Whether it is all there is.
+    pub(super) whole: bool,
+}
+
+/// Quotes, and remembers whether something was left out.
+struct Quoting {
+    extent: Extent,
+    cut: bool,
+}
+
+pub(super) fn of(question: &Question, id: QuestionId, action: Digest, extent: Extent) -> Preview {
     let asked = question.asked();
+    let mut quoting = Quoting { extent, cut: false };
     let by: Vec<&str> = question.by().iter().map(|channel: &Channel| channel.name()).collect();
     let mut text = format!(
         "Question {id}\nAsked by:  {}\nTool:      {}\nRule:      {} (asks: {})\n",
@@ -24,15 +51,45 @@ pub(super) fn of(question: &Question, id: QuestionId, action: Digest) -> String 
         question.rule(),
         by.join(", "),
     );
-    state(&asked.request, &mut text);
+    state(&asked.request, &mut quoting, &mut text);
+    let written = written(question, &mut quoting);
+    if quoting.cut {
+        text.push_str(&format!(
+            "Shown:     NOT ALL of what is asked; `terrarium approvals show {id}` shows all of it.\n"
+        ));
+    }
     text.push_str(&format!("Digest:    {action}\nYes means: exactly this, once.\n"));
     text.push_str("\nThe caller wrote, quoted:\n");
-    let values = asked.arguments.values();
-    for (name, value) in values.iter().take(ARGUMENTS) {
-        text.push_str(&format!("| {}: {}\n", quoted(name, 64), of_value(value)));
+    text.push_str(&written);
+    Preview {
+        text,
+        whole: !quoting.cut,
     }
-    if values.len() > ARGUMENTS {
-        text.push_str(&format!("| [{} more arguments]\n", values.len() - ARGUMENTS));
+}
+
+/// Whether a form can show all of it.
+pub(super) fn fits_a_form(question: &Question) -> bool {
+    let mut quoting = Quoting {
+        extent: Extent::Whole,
+        cut: false,
+    };
+    written(question, &mut quoting).chars().nth(FORM).is_none()
+}
+
+/// The lines that quote what the caller wrote.
+fn written(question: &Question, quoting: &mut Quoting) -> String {
+    let values = question.asked().arguments.values();
+    let shown = match quoting.extent {
+        Extent::Brief => ARGUMENTS,
+        Extent::Whole => usize::MAX,
+    };
+    let mut text = String::new();
+    for (name, value) in values.iter().take(shown) {
+        text.push_str(&format!("| {}: {}\n", quoting.quoted(name, 64), quoting.value(value)));
+    }
+    if values.len() > shown {
+        quoting.cut = true;
+        text.push_str(&format!("| [{} more arguments]\n", values.len() - shown));
     }
     if values.is_empty() {
         text.push_str("| nothing\n");
@@ -41,14 +98,14 @@ pub(super) fn of(question: &Question, id: QuestionId, action: Digest) -> String 
 }
 
 /// What Terrarium itself knows of the request.
-fn state(request: &Request, text: &mut String) {
+fn state(request: &Request, quoting: &mut Quoting, text: &mut String) {
     match request {
         Request::Launch(launch) => {
             let profile = &launch.profile;
             text.push_str(&format!(
                 "Profile:   {}\nWorkspace: {}\n",
                 profile.name,
-                quoted(&launch.workspace.path.to_string_lossy(), 300)
+                quoting.quoted(&launch.workspace.path.to_string_lossy(), 300)
             ));
             if request.tool() == "terminal_open" {
                 text.push_str(
@@ -67,7 +124,7 @@ fn state(request: &Request, text: &mut String) {
             };
             text.push_str(&format!("Operation: {} ({effect})\n", hf.operation));
             if let Some(target) = &hf.target {
-                text.push_str(&format!("Target:    {}\n", quoted(target, 300)));
+                text.push_str(&format!("Target:    {}\n", quoting.quoted(target, 300)));
             }
             text.push_str(&format!(
                 "Body:      {} bytes, SHA-256 {}\n",
@@ -78,10 +135,22 @@ fn state(request: &Request, text: &mut String) {
     }
 }
 
-fn of_value(value: &Value) -> String {
-    match value {
-        Value::String(text) => quoted(text, ARGUMENT),
-        other => quoted(&other.to_string(), ARGUMENT),
+impl Quoting {
+    fn value(&mut self, value: &Value) -> String {
+        match value {
+            Value::String(text) => self.quoted(text, ARGUMENT),
+            other => self.quoted(&other.to_string(), ARGUMENT),
+        }
+    }
+
+    /// All of it, or the first `most` characters.
+    fn quoted(&mut self, text: &str, most: usize) -> String {
+        let most = match self.extent {
+            Extent::Brief => most,
+            Extent::Whole => usize::MAX,
+        };
+        self.cut |= text.chars().nth(most).is_some();
+        quoted(text, most)
     }
 }
 

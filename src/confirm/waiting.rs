@@ -4,19 +4,19 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::watch;
 
-use super::{Answer, Shown, Unapproved, preview};
+use super::preview::{self, Extent, Preview};
+use super::{Answer, Shown, Unapproved};
 use crate::audit::Redactor;
 use crate::model::{InstanceId, QuestionId};
 use crate::policy::{Approval, Binding, Channel, Digest, Question};
 
 /// One question.
-#[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) id: QuestionId,
     pub(super) question: Question,
     pub(super) binding: Binding,
     pub(super) action: Digest,
-    preview: String,
+    preview: Preview,
     /// By the clock that nobody can set.
     pub(super) expires: Instant,
     pub(super) answer: watch::Sender<State>,
@@ -42,6 +42,13 @@ pub(super) enum State {
     Used,
 }
 
+/// Says nothing of what the caller wrote.
+impl std::fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "[question {}]", self.id)
+    }
+}
+
 impl Waiting {
     pub(super) fn new(
         instance: InstanceId,
@@ -57,12 +64,13 @@ impl Waiting {
             expires_unix_ms: u64::try_from(since_1970.as_millis()).unwrap_or_default(),
         };
         let action = question.action(&binding);
-        let preview = preview::of(question, id, action);
+        let mut preview = preview::of(question, id, action, Extent::Brief);
+        preview.text = redactor.clean(&preview.text).into_owned();
         Ok(Self {
             id,
             binding,
             action,
-            preview: redactor.clean(&preview).into_owned(),
+            preview,
             expires: Instant::now() + question.within(),
             answer: watch::Sender::new(State::Open),
             question: question.clone(),
@@ -105,6 +113,24 @@ impl Waiting {
         self.answer.send_replace(State::No { by });
     }
 
+    /// Everything that would be approved, however long.
+    pub(super) fn whole(&self, redactor: &Redactor) -> String {
+        if self.preview.whole {
+            return self.preview.text.clone();
+        }
+        let whole = preview::of(&self.question, self.id, self.action, Extent::Whole);
+        redactor.clean(&whole.text).into_owned()
+    }
+
+    /// As [`Self::shown`], with everything that would be approved.
+    pub(super) fn shown_whole(&self, redactor: &Redactor) -> Shown {
+        Shown {
+            preview: self.whole(redactor),
+            whole: true,
+            ..self.shown()
+        }
+    }
+
     pub(super) fn shown(&self) -> Shown {
         Shown {
             id: self.id,
@@ -114,7 +140,8 @@ impl Waiting {
             rule: self.question.rule().clone(),
             by: self.question.by().to_vec(),
             left: self.left(),
-            preview: self.preview.clone(),
+            preview: self.preview.text.clone(),
+            whole: self.preview.whole,
             answered: match *self.answer.borrow() {
                 State::Open => None,
                 State::Yes { .. } | State::Claimed { .. } | State::Used => Some(Answer::Yes),

@@ -2,6 +2,7 @@
 
 mod changes;
 mod plain;
+mod seen;
 
 use std::fs;
 use std::path::{Path, PathBuf};

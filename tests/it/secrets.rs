@@ -29,7 +29,7 @@ def talk(secret):
     s = socket.socket(socket.AF_UNIX)
     s.settimeout(5)
     s.connect(sock)
-    hello = json.dumps({"version": 1, "secret": secret}).encode()
+    hello = json.dumps({"version": 2, "secret": secret}).encode()
     s.sendall(struct.pack("<I", len(hello)) + hello)
     size = s.recv(4)
     assert len(size) == 4

@@ -8,7 +8,7 @@ use super::Console;
 use super::answer::{Refusal, done, found};
 use crate::audit::{Event, read};
 use crate::confirm::lockdown::{REASON, State};
-use crate::confirm::{Answer, quoted};
+use crate::confirm::{Answer, Unanswerable, quoted};
 use crate::model::QuestionId;
 use crate::policy::Channel;
 use crate::server::web::body::Body;
@@ -25,6 +25,12 @@ pub(super) struct Decision {
     approve: bool,
     reason: String,
     passphrase: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    id: String,
 }
 
 #[derive(Deserialize)]
@@ -51,6 +57,16 @@ impl Console {
         let counted = confirm.answer(id, &given.action, answer, Channel::Operator, &by);
         counted.map_err(conflict)?;
         Ok(done())
+    }
+
+    /// All of what a question asks for.
+    pub(super) async fn whole(&self, given: Wanted) -> Result<Response<Body>, Refusal> {
+        let confirm = self.desk.services.confirm.clone();
+        let id = QuestionId::parse(&given.id);
+        let whole = tokio::task::spawn_blocking(move || id.and_then(|id| confirm.whole(id))).await;
+        let whole = whole.map_err(unavailable)?;
+        let whole = whole.ok_or_else(|| conflict(Unanswerable::Unknown))?;
+        Ok(found(&json!({"preview": whole})))
     }
 
     /// Begins a lockdown, or lifts it, which needs the passphrase, where there is one.

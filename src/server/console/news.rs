@@ -118,5 +118,6 @@ fn question(shown: &Shown) -> Value {
         "left_ms": u64::try_from(shown.left.as_millis()).unwrap_or(u64::MAX),
         "operator": shown.by.contains(&Channel::Operator),
         "preview": shown.preview,
+        "whole": shown.whole,
     })
 }

@@ -14,9 +14,9 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 
-use super::{About, Files, Hello, REQUEST, RESPONSE, Request, Response, SECRET, VERSION, receive, send};
-use crate::confirm::Answer;
+use super::{About, Files, Hello, PART, REQUEST, RESPONSE, Request, Response, SECRET, VERSION, receive, send};
 use crate::confirm::passphrase::Checker;
+use crate::confirm::{Answer, Unanswerable};
 use crate::kernel::own_file;
 use crate::model::QuestionId;
 use crate::policy::{Channel, Digest};
@@ -189,6 +189,7 @@ impl Desk {
             let response = match request {
                 Request::Questions => self.questions(),
                 Request::Watch => return self.watch(stream).await,
+                Request::Whole { question } => self.whole(stream, &question).await?,
                 Request::Answer {
                     question,
                     action,
@@ -218,6 +219,31 @@ impl Desk {
 
     fn questions(&self) -> Response {
         Response::Questions(self.services.confirm.list().into_iter().map(Into::into).collect())
+    }
+
+    /// All of what a question asks for: sends all parts but the last, which it gives.
+    async fn whole(&self, stream: &mut UnixStream, question: &str) -> io::Result<Response> {
+        let confirm = self.services.confirm.clone();
+        let id = QuestionId::parse(question);
+        let whole = tokio::task::spawn_blocking(move || id.and_then(|id| confirm.whole(id))).await;
+        let Some(whole) = whole.map_err(io::Error::other)? else {
+            return Ok(Response::Refused(Unanswerable::Unknown.to_string()));
+        };
+        let mut rest = whole.as_str();
+        loop {
+            let mut end = PART.min(rest.len());
+            while !rest.is_char_boundary(end) {
+                end -= 1;
+            }
+            let (part, after) = rest.split_at(end);
+            let (text, more) = (part.to_owned(), !after.is_empty());
+            let response = Response::Part { text, more };
+            if !more {
+                return Ok(response);
+            }
+            send(stream, &response, RESPONSE).await?;
+            rest = after;
+        }
     }
 
     /// Tells of every change until the peer goes.

@@ -24,11 +24,13 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use crate::confirm::{Answer, Shown};
 
 /// The version of the messages.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Bytes of a message to the server.
 const REQUEST: usize = 16 << 10;
-/// Bytes of a message from the server: all questions with what callers wrote, cut.
+/// Bytes of a message from the server: all questions with the beginning of what callers wrote.
 const RESPONSE: usize = 16 << 20;
+/// Bytes of one part of a longer text. In JSON each may take six.
+const PART: usize = 1 << 20;
 /// Bytes of the secret.
 const SECRET: usize = 32;
 
@@ -64,6 +66,8 @@ enum Request {
     Questions,
     /// The questions there are when that changes.
     Watch,
+    /// All of what one asks for, in parts.
+    Whole { question: String },
     /// An answer to one.
     Answer {
         question: String,
@@ -106,6 +110,11 @@ struct Typed(Vec<u8>);
 enum Response {
     Welcome(About),
     Questions(Vec<Asked>),
+    /// A part of a text, and whether another comes.
+    Part {
+        text: String,
+        more: bool,
+    },
     Sessions(Vec<Running>),
     Picture(Picture),
     Link(String),
@@ -133,8 +142,10 @@ pub struct Asked {
     pub left_ms: u64,
     /// `yes` or `no` if it was answered.
     pub answered: Option<String>,
-    /// Everything that a person must know.
+    /// What a person must know.
     pub preview: String,
+    /// Whether that is all of what is asked for, and not the beginning.
+    pub whole: bool,
 }
 
 /// A session as it is told to the operator.
@@ -198,6 +209,7 @@ impl From<Shown> for Asked {
             left_ms: u64::try_from(shown.left.as_millis()).unwrap_or(u64::MAX),
             answered: answered.map(str::to_owned),
             preview: shown.preview,
+            whole: shown.whole,
         }
     }
 }

@@ -100,6 +100,25 @@ impl Reached {
         }
     }
 
+    /// All of what a question asks for.
+    pub async fn whole(&mut self, asked: &Asked) -> Result<String, ReachError> {
+        let question = asked.id.clone();
+        self.ask(&Request::Whole { question }).await?;
+        let mut whole = String::new();
+        loop {
+            match self.answer().await? {
+                Response::Part { text, more } => {
+                    whole.push_str(&text);
+                    if !more {
+                        return Ok(whole);
+                    }
+                }
+                Response::Refused(why) => return Err(ReachError::Refused(why)),
+                _ => return Err(ReachError::Answer),
+            }
+        }
+    }
+
     /// Its sessions.
     pub async fn sessions(&mut self) -> Result<Vec<Running>, ReachError> {
         self.ask(&Request::Sessions).await?;

@@ -75,17 +75,20 @@ async fn a_peer_without_the_secret_hears_nothing() {
     let _control = place.listen(None);
     let secret = fs::read_to_string(place.file("key")).unwrap();
     for (secret, version, heard) in [
-        ("", 1, false),
-        (&*"0".repeat(64), 1, false),
-        (&secret, 2, true),
-        (&secret, 1, true),
+        ("", VERSION, false),
+        (&*"0".repeat(64), VERSION, false),
+        (&secret, VERSION + 1, true),
+        (&secret, VERSION, true),
     ] {
         let mut stream = UnixStream::connect(place.file("sock")).await.unwrap();
         let secret = secret.to_owned();
         send(&mut stream, &Hello { version, secret }, REQUEST).await.unwrap();
         let response = receive::<Response>(&mut stream, RESPONSE).await.ok().flatten();
         assert_eq!(response.is_some(), heard, "{response:?}");
-        assert_eq!(matches!(response, Some(Response::Welcome(_))), heard && version == 1);
+        assert_eq!(
+            matches!(response, Some(Response::Welcome(_))),
+            heard && version == VERSION
+        );
     }
     // A length that no message has.
     let mut stream = UnixStream::connect(place.file("sock")).await.unwrap();
@@ -125,6 +128,7 @@ async fn a_yes_needs_the_passphrase_that_was_set_when_the_server_started() {
         by: Vec::new(),
         left_ms: 0,
         answered: None,
+        whole: true,
         preview: String::new(),
     };
     let wanted = [

@@ -153,6 +153,26 @@ fn questions_are_answered_as_they_are_shown_and_the_reason_is_told() {
 }
 
 #[test]
+fn a_long_question_is_there_to_its_last_character() {
+    let (place, mut server) = Place::start(ASKS);
+    let browser = place.login();
+    let mut feed = browser.watch();
+    let line = format!("echo {}; echo hidden-payload", "a".repeat(2_500));
+    let call = server.send_call("terminal_run", json!({"command": line}));
+    let asked = question(&mut feed);
+    let brief = asked["preview"].as_str().unwrap();
+    assert!(asked["whole"] == false && !brief.contains("hidden-payload"), "{asked}");
+    let whole = browser.ask("/api/whole", &json!({"id": asked["id"]}));
+    assert_eq!(whole.status, 200, "{whole:?}");
+    let whole = whole.message()["preview"].as_str().unwrap().to_owned();
+    assert!(whole.contains(&format!("| \"command\": \"{line}\"\n")), "{whole}");
+    let nothing = browser.ask("/api/whole", &json!({"id": "0".repeat(32)}));
+    assert_eq!(nothing.status, 409, "{nothing:?}");
+    assert_eq!(browser.ask("/api/decide", &decision(&asked, false, "")).status, 200);
+    assert!(server.reply(call).is_error);
+}
+
+#[test]
 fn a_lockdown_begins_and_ends_in_the_console() {
     let (place, mut server) = Place::start(TERMINALS);
     let browser = place.login();

@@ -21,12 +21,13 @@ const FILES: [&str; 7] = [
     "/icon.svg",
 ];
 /// What only the operator may ask for.
-const ASKS: [&str; 8] = [
+const ASKS: [&str; 9] = [
     "/api/events",
     "/api/take",
     "/api/type",
     "/api/release",
     "/api/leave",
+    "/api/whole",
     "/api/decide",
     "/api/lockdown",
     "/api/verify",
@@ -115,7 +116,7 @@ fn nobody_but_the_operator_is_told_or_does_anything() {
     }
     assert_eq!(place.get("/api/nothing").status, 404);
     assert_eq!(place.get("/../etc/passwd").status, 404);
-    assert_eq!(turned_away(&browser), 8 * 8 + 2);
+    assert_eq!(turned_away(&browser), 9 * 8 + 2);
 }
 
 #[test]

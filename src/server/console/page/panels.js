@@ -19,8 +19,9 @@ export const bytes = (n) => {
 export class Questions {
   #shown = new Map();
 
-  constructor(decide) {
+  constructor(decide, whole) {
     this.decide = decide;
+    this.whole = whole;
     setInterval(() => this.#count(), 1000);
   }
 
@@ -42,12 +43,17 @@ export class Questions {
     title.id = `question-${question.id}`;
     card.setAttribute("aria-labelledby", title.id);
     const left = element("p", "", "quiet");
-    card.append(title, left, element("pre", question.preview));
+    const text = element("pre", question.preview);
+    text.tabIndex = 0; // so that the keyboard scrolls it
+    text.setAttribute("aria-label", "What is asked");
+    card.append(title, left, text);
     const bar = element("div", undefined, "bar");
+    if (!question.whole) bar.append(this.#rest(question, card, text));
     if (!question.operator) bar.append(element("p", "The rule lets only the caller's own user answer.", "quiet"));
     else for (const [word, classes, approve] of [["Approve", "yes", true], ["Deny", "no", false]]) {
       const button = element("button", word, classes);
       button.type = "button";
+      button.disabled = approve && !question.whole;
       button.addEventListener("click", () => this.decide(question, approve));
       bar.append(button);
     }
@@ -55,6 +61,26 @@ export class Questions {
     by("question-list").append(card);
     this.#shown.set(question.id, { card, left, until: performance.now() + question.left_ms });
     this.#count();
+  }
+
+  // What is long is shown by its beginning at first. Nobody approves what they could not see.
+  #rest(question, card, text) {
+    const more = element("button", "Show all of it");
+    more.type = "button";
+    more.addEventListener("click", async () => {
+      more.disabled = true;
+      try {
+        text.textContent = await this.whole(question);
+      } catch (error) {
+        more.textContent = `Show all of it (failed: ${error.message})`;
+        more.disabled = false;
+        return;
+      }
+      more.remove();
+      for (const button of card.querySelectorAll("button.yes")) button.disabled = false;
+      text.focus();
+    });
+    return more;
   }
 
   #count() {
