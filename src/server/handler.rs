@@ -19,6 +19,7 @@ use super::resources::{self, Subscriptions};
 use super::user::{Client, Seal};
 use super::{convert, instructions};
 use crate::confirm::Unapproved;
+use crate::model::QuestionId;
 use crate::policy::Caller;
 use crate::tools::{self, Compat, Reply, Services, ToolCall, ToolError, compat_ht};
 
@@ -71,8 +72,9 @@ impl Handler {
         call: ToolCall,
         context: &RequestContext<RoleServer>,
         token: Option<ProgressToken>,
+        closed: Option<QuestionId>,
     ) -> Result<Reply, ToolError> {
-        let client = Client::of(context);
+        let client = Client::of(context, closed);
         // What rmcp cancels with it comes later, when the caller may have been taken leave of already.
         let cancelled = self.over.child_token();
         let call = async {
@@ -160,11 +162,9 @@ impl ServerHandler for Handler {
     ) -> Result<CallToolResponse, ErrorData> {
         let token = context.meta.get_progress_token();
         let seal = Seal::of_process();
-        if let Some(seal) = seal {
-            seal.brought(&self.caller, &request, &self.services.confirm);
-        }
+        let closed = seal.and_then(|seal| seal.brought(&self.caller, &request, &self.services.confirm));
         let (name, since) = (request.name.clone(), Instant::now());
-        let reply = self.run(convert::call(request), &context, token).await;
+        let reply = self.run(convert::call(request), &context, token, closed).await;
         self.count(&name, &reply, since);
         if let Err(ToolError::Unapproved(Unapproved::Later(shown))) = &reply
             && let Some(later) = seal.and_then(|seal| seal.later(&self.caller, &name, shown))

@@ -29,14 +29,16 @@ const SEAL: usize = 32;
 /// The client of one call.
 pub(super) struct Client<'a> {
     context: &'a RequestContext<RoleServer>,
+    /// The question that its user has closed, which this call says.
+    closed: Option<QuestionId>,
 }
 
 /// Seals what a client carries from one call to the next. (rmcp has a codec for that, which brings a second base64.)
 pub(super) struct Seal(Hmac<Sha256>);
 
 impl<'a> Client<'a> {
-    pub(super) fn of(context: &'a RequestContext<RoleServer>) -> Self {
-        Self { context }
+    pub(super) fn of(context: &'a RequestContext<RoleServer>, closed: Option<QuestionId>) -> Self {
+        Self { context, closed }
     }
 
     /// Whether requests of ours reach it while a call waits.
@@ -55,6 +57,9 @@ impl AskUser for Client<'_> {
 
     fn ask<'a>(&'a self, shown: &'a Shown) -> Pin<Box<dyn Future<Output = Said> + Send + 'a>> {
         Box::pin(async move {
+            if self.closed == Some(shown.id) {
+                return Said::Nothing;
+            }
             if !self.is_legacy() {
                 return Said::Later;
             }
@@ -123,27 +128,29 @@ impl Seal {
     }
 
     /// What a client brings back counts if it is our state, of this caller and this tool. What does not count is as
-    /// if it had not been brought: the question is asked again.
-    pub(super) fn brought(&self, caller: &Caller, call: &CallToolRequestParams, confirm: &Confirm) {
-        let (Some(state), Some(responses)) = (&call.request_state, &call.input_responses) else {
-            return;
-        };
+    /// if it had not been brought: the question is asked again. Gives the question that the user only closed, which is
+    /// no answer: another may still come.
+    pub(super) fn brought(
+        &self,
+        caller: &Caller,
+        call: &CallToolRequestParams,
+        confirm: &Confirm,
+    ) -> Option<QuestionId> {
+        let (state, responses) = (call.request_state.as_ref()?, call.input_responses.as_ref()?);
         let Some((question, action)) = self.open(caller, &call.name, state) else {
             tracing::warn!("a client brought a state that is not ours");
-            return;
+            return None;
         };
-        let result = responses.get(KEY).cloned().map(serde_json::from_value::<ElicitResult>);
-        let Some(Ok(result)) = result else { return };
+        let question = QuestionId::parse(question)?;
+        let result = serde_json::from_value::<ElicitResult>(responses.get(KEY)?.clone()).ok()?;
         let answer = match said(&result) {
             Said::Answer(answer) => answer,
-            Said::Nothing | Said::Later => Answer::No, // they closed it, and there is nobody else to wait for
-        };
-        let Some(question) = QuestionId::parse(question) else {
-            return;
+            Said::Nothing | Said::Later => return Some(question),
         };
         if let Err(error) = confirm.answer(question, action, answer, Channel::User, "the user") {
             tracing::warn!(%error, "an answer of a client's user does not count");
         }
+        None
     }
 }
 

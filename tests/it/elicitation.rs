@@ -140,3 +140,47 @@ fn with_both_channels_the_first_answer_counts() {
     assert!(!server.call("terminal_list", json!({})).is_error);
     assert_eq!(runs(&workspace), 1);
 }
+
+#[test]
+fn closing_the_form_is_no_answer_in_either_era() {
+    for era in [Era::Legacy, Era::Modern] {
+        let place = Place::new("operator, user", "5min");
+        let mut server = place.server_for_a_person(era);
+        let workspace = server.workspace().to_owned();
+        let closed = json!({"action": "cancel"});
+        // The operator is asked on, as if the user had not been.
+        let waits = match era {
+            Era::Legacy => {
+                let call = server.send_call("terminal_run", json!({"command": LINE}));
+                let form = server.wait_for(|message| message["method"] == "elicitation/create");
+                server.respond(&form, closed);
+                call
+            }
+            Era::Modern => {
+                let sealed = state(&call(&mut server, LINE, None));
+                let mut params = json!({"name": "terminal_run", "arguments": {"command": LINE}});
+                params["requestState"] = sealed;
+                params["inputResponses"] = json!({"approval": closed});
+                server.send("tools/call", params)
+            }
+        };
+        assert!(place.approve().status.success(), "{era:?}");
+        let reply = server.reply(waits);
+        assert!(!reply.is_error, "{era:?}: {}", reply.text);
+        assert_eq!(runs(&workspace), 1, "{era:?}");
+    }
+}
+
+#[test]
+fn a_form_that_was_closed_may_be_asked_again() {
+    let place = Place::new("user", "5min");
+    let mut server = place.server_for_a_person(Era::Modern);
+    let workspace = server.workspace().to_owned();
+    let sealed = state(&call(&mut server, LINE, None));
+    let closed = call(&mut server, LINE, Some((&sealed, json!({"action": "cancel"}))));
+    assert_eq!(closed["isError"], true, "{closed}");
+    assert!(closed.to_string().contains("closed the question"), "{closed}");
+    let again = state(&call(&mut server, LINE, None));
+    let done = call(&mut server, LINE, Some((&again, answer(&json!(true)))));
+    assert_eq!((&done["isError"], runs(&workspace)), (&json!(false), 1), "{done}");
+}
