@@ -75,6 +75,16 @@ impl Access {
         found.map(|token| token.browser)
     }
 
+    /// Whether the browser's token is good still.
+    pub(super) fn is_in(&self, browser: Browser) -> bool {
+        let now = Instant::now();
+        let known = self.known();
+        known
+            .tokens
+            .iter()
+            .any(|token| token.browser == browser && token.until > now)
+    }
+
     /// The browser's token is good no more.
     pub(super) fn leave(&self, browser: Browser) {
         self.known().tokens.retain(|token| token.browser != browser);
@@ -115,7 +125,9 @@ mod tests {
 
         let other = access.exchange(&access.code().unwrap()).unwrap().unwrap();
         assert_ne!(access.holder(&other), Some(browser));
+        assert!(access.is_in(browser));
         access.leave(browser);
+        assert!(!access.is_in(browser));
         assert_eq!(access.holder(&token), None);
         assert!(access.holder(&other).is_some());
     }
@@ -128,8 +140,9 @@ mod tests {
         assert_eq!(access.exchange(&old).unwrap(), None);
 
         let token = access.exchange(&access.code().unwrap()).unwrap().unwrap();
+        let browser = access.holder(&token).unwrap();
         access.known().tokens[0].until = Instant::now();
-        assert_eq!(access.holder(&token), None);
+        assert_eq!((access.holder(&token), access.is_in(browser)), (None, false));
 
         let codes: Vec<String> = (0..=MOST).map(|_| access.code().unwrap()).collect();
         assert_eq!(access.known().codes.len(), MOST);

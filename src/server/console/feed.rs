@@ -37,7 +37,7 @@ const LISTS: u32 = 20;
 const WAITING: usize = 64;
 
 impl Console {
-    /// Follows everything until the browser is gone or the server ends.
+    /// Follows everything until the browser is gone, its token is good no more, or the server ends.
     pub(super) fn events(self: &Arc<Self>, browser: Browser) -> Result<Response<Body>, Refusal> {
         let watcher = Arc::clone(&self.watchers)
             .try_acquire_owned()
@@ -107,6 +107,9 @@ impl<'a> Feed<'a> {
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         for count in (0..LISTS).cycle() {
             looks.tick().await;
+            if !self.console.access.is_in(self.browser) {
+                return Ok(()); // logged out, or logged in for too long
+            }
             let sessions = self.console.desk.services.sessions.everyone();
             self.sessions(&sessions, count == 0).await?;
             for event in self.news.look(self.console, count == 0).await {

@@ -70,6 +70,23 @@ fn a_terminal_is_read_only_until_it_is_taken_over_and_that_is_on_record() {
 }
 
 #[test]
+fn whoever_has_logged_out_is_told_nothing_more() {
+    let (place, mut server) = Place::start(TERMINALS);
+    let browser = place.login();
+    let mut feed = browser.watch();
+    let mut other = place.login().watch();
+    feed.until("hello", |_| true);
+    assert_eq!(browser.ask("/api/leave", &json!({})).status, 200);
+    server.call("terminal_run", json!({"command": "true"}));
+    let tells = |event: &Value| event["lines"].to_string().contains("terminal_run");
+    other.until("audit", tells);
+    // What was on its way, and then the end.
+    while let Some(event) = feed.next() {
+        assert!(!tells(&event), "{event}");
+    }
+}
+
+#[test]
 fn whoever_does_not_watch_any_more_has_nothing_taken() {
     let (place, mut server) = Place::start(TERMINALS);
     let browser = place.login();
