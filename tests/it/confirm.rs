@@ -217,6 +217,30 @@ fn another_server_knows_nothing_of_a_question() {
 }
 
 #[test]
+fn a_server_that_is_stopped_keeps_nobody_from_the_others() {
+    struct Stopped(u32);
+    impl Drop for Stopped {
+        fn drop(&mut self) {
+            signal(self.0, "CONT");
+        }
+    }
+    let place = Place::new("operator", "5min");
+    let (mut one, two) = (place.server(Era::Modern), place.server(Era::Modern));
+    let call = one.send_call("terminal_run", json!({"command": LINE}));
+    place.questions(1);
+    let stopped = Stopped(two.pid());
+    signal(two.pid(), "STOP");
+    let list = place.approvals(&["list", "--json"]);
+    let said = String::from_utf8_lossy(&list.stderr).into_owned();
+    assert!(said.contains("does not answer within 2 s"), "{said}");
+    assert!(place.approve().status.success());
+    assert!(!one.reply(call).is_error);
+    let sessions = place.terrarium(&["sessions"]).output().unwrap();
+    assert!(sessions.status.success(), "{sessions:?}");
+    drop(stopped);
+}
+
+#[test]
 fn a_caller_that_asks_too_much_is_told_to_wait_and_the_queue_stays_bounded() {
     const MOST: usize = 16;
     let place = Place::new("operator", "5min");

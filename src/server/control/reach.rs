@@ -3,12 +3,17 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::FlockOperation;
 use tokio::net::UnixStream;
 
 use super::attached::{self, Attached, Manner};
 use super::{About, Asked, Hello, REQUEST, RESPONSE, Request, Response, Running, VERSION, receive, send};
+
+/// How long a server may take to answer when it is spoken to. One that is stopped never does, and must not keep the
+/// operator from the others.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A server that was reached.
 #[derive(Debug)]
@@ -29,6 +34,14 @@ pub enum ReachError {
         /// Why.
         #[source]
         source: io::Error,
+    },
+    /// It does not answer.
+    #[error(
+        "the server at {} does not answer within {} s; hint: is its process stopped?", socket.display(), PATIENCE.as_secs()
+    )]
+    Silent {
+        /// Its socket.
+        socket: PathBuf,
     },
     /// It says no.
     #[error("{0}")]
@@ -55,7 +68,11 @@ pub async fn all(directory: &Path) -> Vec<Result<Reached, ReachError>> {
     secrets.sort();
     let mut reached = Vec::new();
     for secret in secrets {
-        reached.push(reach(&secret).await);
+        let silent = || ReachError::Silent {
+            socket: secret.with_extension("sock"),
+        };
+        let answered = tokio::time::timeout(PATIENCE, reach(&secret)).await;
+        reached.push(answered.unwrap_or_else(|_| Err(silent())));
     }
     reached
 }
