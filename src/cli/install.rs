@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -79,6 +79,11 @@ pub(super) enum Error {
     NotRoot,
     #[error("{} is there and is not what would be written; hint: compare, and move it away", path.display())]
     Differs { path: PathBuf },
+    #[error(
+        "{} is there as it would be written, but with mode {mode:o} and owner {owner}, so that others may change it; hint: \
+         move it away, and find out who did that", path.display()
+    )]
+    Loose { path: PathBuf, mode: u32, owner: u32 },
     #[error("{} is not what was written; hint: remove it yourself if nothing in it is yours", path.display())]
     Changed { path: PathBuf },
     #[error("{} is larger than any program", path.display())]
@@ -104,8 +109,10 @@ struct Piece {
     path: PathBuf,
     content: Vec<u8>,
     mode: u32,
-    /// Whether it is there already, as it should be.
+    /// Whether it is there already, byte for byte.
     there: bool,
+    /// Mode and owner of what is there, where they are others than would be written.
+    loose: Option<(u32, u32)>,
 }
 
 impl Install {
@@ -117,6 +124,10 @@ impl Install {
             return Err(Error::Differs {
                 path: other.path.clone(),
             });
+        }
+        if let Some((piece, (mode, owner))) = pieces.iter().find_map(|piece| Some((piece, piece.loose?))) {
+            let path = piece.path.clone();
+            return Err(Error::Loose { path, mode, owner });
         }
         for piece in &pieces {
             let word = if piece.there { "there" } else { "write" };
@@ -219,8 +230,13 @@ impl Install {
 
 impl Piece {
     fn new(path: PathBuf, content: Vec<u8>, mode: u32) -> Result<Self, Error> {
+        let mut loose = None;
         let there = match fs::symlink_metadata(&path) {
             Ok(found) if found.is_file() && found.len() == content.len() as u64 => {
+                let (is, owner) = (found.mode() & 0o7777, found.uid());
+                // Who writes it may be an ordinary user, where it is for an image.
+                let ours = owner == 0 || owner == rustix::process::geteuid().as_raw();
+                loose = (is != mode || !ours).then_some((is, owner));
                 fs::read(&path).map_err(|source| unread(&path, source))? == content
             }
             Ok(_) => false,
@@ -232,6 +248,7 @@ impl Piece {
             content,
             mode,
             there,
+            loose,
         })
     }
 

@@ -167,6 +167,36 @@ fn an_installation_is_what_the_dry_run_says_and_goes_again() {
 }
 
 #[test]
+fn a_program_that_others_may_change_is_not_taken_for_the_one_that_was_installed() {
+    use std::os::unix::fs::{PermissionsExt as _, chown};
+    let root = fresh_directory();
+    let install = || {
+        let mut command = program();
+        let output = command.args(["install", "--system", "--root"]).arg(&root).output();
+        let output = output.unwrap();
+        (output.status.code().unwrap(), text(&output))
+    };
+    assert_eq!(install().0, 0);
+    let program = root.join("usr/local/bin/terrarium");
+    let mode = |mode| fs::set_permissions(&program, fs::Permissions::from_mode(mode)).unwrap();
+    for loose in [0o777, 0o775, 0o4755] {
+        mode(loose);
+        let (code, refused) = install();
+        let said = format!("with mode {loose:o} and owner");
+        assert!(code == 125 && refused.contains(&said), "{refused}");
+    }
+    mode(0o755);
+    if rustix::process::geteuid().is_root() {
+        chown(&program, Some(4321), None).unwrap();
+        let (code, refused) = install();
+        assert!(code == 125 && refused.contains("mode 755 and owner 4321"), "{refused}");
+        chown(&program, Some(0), None).unwrap();
+    }
+    assert_eq!(install().0, 0);
+    fs::remove_dir_all(&root).unwrap();
+}
+
+#[test]
 fn what_the_units_start_is_a_command_line_of_this_program() {
     let unit = include_str!("../../packaging/systemd/terrarium@.service");
     let line = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();
