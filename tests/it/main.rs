@@ -25,6 +25,7 @@ mod harness;
 mod hf;
 mod hf_fake;
 mod hf_operator;
+mod hf_spared;
 mod hostile_client;
 mod http;
 mod interactive;

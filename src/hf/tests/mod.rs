@@ -70,7 +70,7 @@ impl Pair {
 
     /// Forgets a back-off.
     fn call_again(&self) {
-        std::fs::remove_file(self.scratch.path().join("state/rate.json")).ok(); // there is none
+        self.hf.rate.forget();
     }
 
     /// What a call asked for.
