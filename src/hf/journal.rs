@@ -96,6 +96,15 @@ impl Journal {
         })
     }
 
+    /// Whether a write could begin.
+    pub fn check(&self, operation: &'static str, target: &str) -> Result<(), HfError> {
+        let id = name(operation, target);
+        match fs::symlink_metadata(self.path(&id)) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            _ => Err(self.blocked(operation, target, id)),
+        }
+    }
+
     /// All entries, and for each whether its write is under way now.
     pub fn list(&self) -> Result<Vec<(Entry, bool)>, FileError> {
         let entries = match fs::read_dir(&self.directory) {

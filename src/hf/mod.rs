@@ -116,8 +116,21 @@ impl Hf {
         request::understand(operation, &self.settings, &self.drafts, given)
     }
 
+    /// Whether a call would be sent now, as far as that is known here: before a person is asked, and before anything is
+    /// counted as used. A read of what is local always would.
+    pub fn ready(&self, asked: &Asked) -> Result<(), HfError> {
+        let Work::Send(ask) = &asked.work else {
+            return Ok(());
+        };
+        self.may_send(asked, ask, &self.tokens.token()?)?;
+        match &ask.target {
+            Some(target) => self.journal.check(asked.operation.tool, target),
+            None => Ok(()),
+        }
+    }
+
     /// Does what a grant allows: exactly the bytes that were judged. Dropping the future ends a request; a write that
-    /// was under way then has no known outcome and stays in the journal.
+    /// was under way then has no known outcome and stays in the journal; what is done to drafts is done to its end.
     pub async fn apply(&self, grant: &HfGrant, asked: &Asked) -> Result<Reply, HfError> {
         let granted = grant.request();
         let wanted = asked.to_request();
@@ -141,14 +154,19 @@ impl Hf {
         }
     }
 
-    async fn send(&self, asked: &Asked, ask: &Ask, token: &Token) -> Result<(Answer, Vec<Row>), HfError> {
+    fn may_send(&self, asked: &Asked, ask: &Ask, token: &Token) -> Result<(), HfError> {
         let missing = token.lacks(asked.operation, &ask.fields);
         if !missing.is_empty() {
             return Err(HfError::MissingScope { missing });
         }
-        if let Some(left) = self.rate.back_off() {
-            return Err(HfError::BackOff { left });
+        match self.rate.back_off() {
+            Some(left) => Err(HfError::BackOff { left }),
+            None => Ok(()),
         }
+    }
+
+    async fn send(&self, asked: &Asked, ask: &Ask, token: &Token) -> Result<(Answer, Vec<Row>), HfError> {
+        self.may_send(asked, ask, token)?;
         match &ask.target {
             None => self
                 .exchange(asked, ask, token)

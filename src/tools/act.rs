@@ -93,6 +93,14 @@ pub(super) struct Turn {
 }
 
 impl Act {
+    /// Whether it could be done now: asked before a person is, and before it is counted.
+    pub(super) fn ready(&self, services: &Services) -> Result<(), ToolError> {
+        match (self, &services.hf) {
+            (Self::Hf(asked), Some(hf)) => Ok(hf.ready(asked)?),
+            _ => Ok(()),
+        }
+    }
+
     /// Waits until it may begin, where that needs waiting for: what was decided before may hold no more by then.
     /// Cancel-safe.
     pub(super) async fn turn(&self, services: &Services, caller: &Caller) -> Result<Option<Turn>, ToolError> {

@@ -268,6 +268,7 @@ async fn decide(
         services.unlocked(&asked.request)?;
         let mut judgement = services.policy.get().judge(caller, asked, None);
         if let (Judgement::Confirm(question), None) = (&judgement, &approval) {
+            act.ready(services)?; // nobody is asked about what would not be done
             drop(permit); // a person may think for minutes
             services.budget.has_room(question.quotas()).await?;
             tally::asked(asked.request.tool());
@@ -290,6 +291,7 @@ async fn decide(
         }
         match judgement {
             Judgement::Allowed(grant) => {
+                act.ready(services)?; // what is refused here is not counted
                 services.budget.reserve(&grant.basis().quotas).await?;
                 return Ok((grant, permit, turn));
             }

@@ -1,6 +1,6 @@
 //! The Hack Forums tools over real pipes, against a server of our own on the loopback.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use serde_json::{Value, json};
@@ -49,17 +49,20 @@ impl Setting {
     }
 
     pub(crate) fn server_with(&self, more: &[&str]) -> Server {
+        self.started(more, &[("TERRARIUM_HF_TOKEN", TOKEN.as_ref())])
+    }
+
+    /// A server that has no token.
+    pub(crate) fn server_without_token(&self) -> Server {
+        self.started(&[], &[])
+    }
+
+    fn started(&self, more: &[&str], environment: &[(&str, &Path)]) -> Server {
         let config = self.config();
         let options = [&["--config", config.to_str().unwrap()], more].concat();
-        Server::start_in(
-            Era::Modern,
-            &options,
-            &[
-                ("TERRARIUM_HF_TOKEN", TOKEN.as_ref()),
-                ("XDG_STATE_HOME", self.directory.as_path()),
-                ("XDG_RUNTIME_DIR", self.directory.as_path()),
-            ],
-        )
+        let here = self.directory.as_path();
+        let own = [("XDG_STATE_HOME", here), ("XDG_RUNTIME_DIR", here)];
+        Server::start_in(Era::Modern, &options, &[&own, environment].concat())
     }
 
     /// `terrarium approvals` for the servers here.
@@ -331,7 +334,7 @@ fn a_huge_answer_costs_no_memory() {
 }
 
 /// The highest memory of a process so far, in kB.
-fn peak(pid: u32) -> i64 {
+pub(crate) fn peak(pid: u32) -> i64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()

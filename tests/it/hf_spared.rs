@@ -1,8 +1,16 @@
 //! What a refused call must not cost: what a rule bounds, a person's yes, Hack Forums' patience, our memory.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::hf::{ALL, Setting};
+
+/// A rule under which one reply a day is allowed.
+const ONE: &str = "{id: one, effect: allow, callers: [local], tools: [hf_posts_reply], at_most: {times: 1, per: day}}";
+const READS: &str = "{id: reads, effect: allow, callers: [local], tools: [hf_me_read]}";
+
+fn reply(tid: u32) -> Value {
+    json!({"tid": tid, "message": "A message", "confirm_live": true})
+}
 
 #[test]
 fn a_back_off_is_kept_also_where_nothing_was_kept_before() {
@@ -24,4 +32,70 @@ fn a_back_off_is_kept_also_where_nothing_was_kept_before() {
         }
         assert_eq!(setting.fake.requests().len(), 1, "{mode}");
     }
+}
+
+#[test]
+fn what_is_not_sent_is_not_counted() {
+    let setting = Setting::new(&[ONE, READS]);
+    let mut server = setting.server_without_token();
+    for _ in 0..2 {
+        let said = server.call("hf_posts_reply", reply(7)).text;
+        assert!(said.starts_with("auth: there is no token"), "{said}");
+    }
+    drop(server);
+    setting.fake.be("429");
+    let mut server = setting.server();
+    assert!(server.call("hf_me_read", json!({})).text.starts_with("rate: "));
+    for _ in 0..2 {
+        let said = server.call("hf_posts_reply", reply(7)).text;
+        assert!(said.contains("nothing was sent"), "{said}");
+    }
+    drop(server);
+    std::fs::remove_file(setting.directory.join("terrarium/hf/rate.json")).unwrap();
+    setting.fake.be("ok");
+    let mut server = setting.server();
+    let sent = server.call("hf_posts_reply", reply(7));
+    assert!(!sent.is_error, "{}", sent.text);
+    let said = server.call("hf_posts_reply", reply(7)).text;
+    assert!(said.contains("denied") && said.contains("0 are left"), "{said}");
+    assert_eq!(setting.fake.requests().len(), 2);
+}
+
+#[test]
+fn a_write_that_the_journal_refuses_is_not_counted() {
+    let setting = Setting::new(&[&ONE.replace("times: 1", "times: 2")]);
+    let mut server = setting.server();
+    setting.fake.be("close");
+    assert!(
+        server
+            .call("hf_posts_reply", reply(7))
+            .text
+            .starts_with("unknown outcome")
+    );
+    setting.fake.be("ok");
+    for _ in 0..2 {
+        let said = server.call("hf_posts_reply", reply(7)).text;
+        assert!(said.contains("so no other is sent"), "{said}");
+    }
+    let sent = server.call("hf_posts_reply", reply(8));
+    assert!(!sent.is_error, "{}", sent.text);
+    let said = server.call("hf_posts_reply", reply(9)).text;
+    assert!(said.contains("0 are left"), "{said}");
+}
+
+#[test]
+fn nobody_is_asked_about_what_would_not_be_sent() {
+    let rule = "{id: write, effect: confirm, callers: [local], tools: [hf_posts_reply], confirm: {by: [operator], \
+                within: 10s}}";
+    let setting = Setting::new(&[rule]);
+    let mut server = setting.server_without_token();
+    let said = server.call("hf_posts_reply", reply(7)).text;
+    assert!(said.starts_with("auth: there is no token"), "{said}");
+    assert!(setting.questions().is_empty());
+    // The policy comes first: who may not ask learns nothing of the token.
+    let said = server.call(
+        "hf_threads_create",
+        json!({"fid": 7, "subject": "abc", "message": "abc", "confirm_live": true}),
+    );
+    assert!(said.text.contains("denied"), "{}", said.text);
 }
