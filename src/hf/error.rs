@@ -56,9 +56,9 @@ pub enum HfError {
     },
     /// The request went out and its outcome is not known.
     #[error(
-        "unknown outcome: {failure}; the write may or may not have happened and is not tried again; hint: look at Hack \
+        "unknown outcome: {}; the write may or may not have happened and is not tried again; hint: look at Hack \
          Forums whether it did, then the operator runs `terrarium hf journal clear {id}`; until then the same write is \
-         refused"
+         refused", .failure.said()
     )]
     Unknown {
         /// What went wrong.
@@ -167,12 +167,9 @@ impl Failure {
     /// Whether Hack Forums certainly did nothing: it said no itself, or never heard of it.
     pub fn is_a_no(&self) -> bool {
         match self {
-            Self::Connect(_)
-            | Self::Auth(..)
-            | Self::Scope(..)
-            | Self::Rate(..)
-            | Self::Missing(_)
-            | Self::Refused(..) => true,
+            Self::Connect(_) | Self::Auth(..) | Self::Scope(..) | Self::Rate(..) | Self::Missing(_) => true,
+            // Others say that it took too long, that something was there already, or nothing that is known.
+            Self::Refused(status, _) => matches!(status, 200..=299 | 400..=407 | 410..=499),
             // A front end that asks for a browser did not let the request through.
             Self::Challenge(status) => *status == 403,
             Self::Broken(_)
@@ -185,48 +182,58 @@ impl Failure {
     }
 }
 
-impl fmt::Display for Failure {
+/// A failure without advice: what to do is another matter where something may have happened.
+struct Said<'f>(&'f Failure);
+
+impl fmt::Display for Said<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.class())?;
-        match self {
-            Self::Connect(why) => write!(f, "no connection to Hack Forums ({why}); nothing was sent")?,
-            Self::Broken(when) => write!(f, "the connection broke {when}")?,
-            Self::Timeout(what) => write!(f, "Hack Forums took too long: {what}")?,
-            Self::TooLarge => write!(
+        write!(f, "{}: ", self.0.class())?;
+        match self.0 {
+            Failure::Connect(why) => write!(f, "no connection to Hack Forums ({why}); nothing was sent"),
+            Failure::Broken(when) => write!(f, "the connection broke {when}"),
+            Failure::Timeout(what) => write!(f, "Hack Forums took too long: {what}"),
+            Failure::TooLarge => write!(
                 f,
                 "the answer is larger than {} bytes or {} values",
                 super::transport::MAX_BODY,
                 super::transport::MAX_VALUES
-            )?,
-            Self::Redirect(status) => write!(
+            ),
+            Failure::Redirect(status) => write!(
                 f,
                 "Hack Forums answered {status} with another address, which is never followed"
-            )?,
-            Self::Challenge(status) => write!(f, "Hack Forums answered {status} with a page for browsers")?,
-            Self::Malformed(status, what) => write!(f, "the answer ({status}) {what}")?,
-            Self::Auth(status, message) => write!(f, "Hack Forums does not take the token ({status}{message})")?,
-            Self::Scope(status, message) => write!(f, "the token is not allowed this ({status}{message})")?,
-            Self::Rate(status, message, left) => {
+            ),
+            Failure::Challenge(status) => write!(f, "Hack Forums answered {status} with a page for browsers"),
+            Failure::Malformed(status, what) => write!(f, "the answer ({status}) {what}"),
+            Failure::Auth(status, message) => write!(f, "Hack Forums does not take the token ({status}{message})"),
+            Failure::Scope(status, message) => write!(f, "the token is not allowed this ({status}{message})"),
+            Failure::Rate(status, message, left) => {
                 write!(
                     f,
                     "too many calls ({status}{message}); none is sent for {} s",
                     left.as_secs()
-                )?;
+                )
             }
-            Self::Missing(message) => write!(f, "Hack Forums knows no such thing (404{message})")?,
-            Self::Refused(status, message) => write!(f, "Hack Forums refused ({status}{message})")?,
-            Self::Server(status, message) => write!(f, "Hack Forums is out of order ({status}{message})")?,
+            Failure::Missing(message) => write!(f, "Hack Forums knows no such thing (404{message})"),
+            Failure::Refused(status, message) => write!(f, "Hack Forums refused ({status}{message})"),
+            Failure::Server(status, message) => write!(f, "Hack Forums is out of order ({status}{message})"),
         }
-        let hint = self.hint();
-        if hint.is_empty() {
-            Ok(())
-        } else {
-            write!(f, "; hint: {hint}")
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.hint() {
+            "" => write!(f, "{}", self.said()),
+            hint => write!(f, "{}; hint: {hint}", self.said()),
         }
     }
 }
 
 impl Failure {
+    fn said(&self) -> Said<'_> {
+        Said(self)
+    }
+
     fn hint(&self) -> &'static str {
         match self {
             Self::Connect(_) => "check the network and hf.api_base, then call again",

@@ -74,7 +74,7 @@ pub(super) fn without(document: &mut Value, hidden: &[&'static str]) {
 }
 
 /// One record, a list of them, or a record of them by number.
-fn records(value: &Value) -> Option<Vec<&Row>> {
+pub(super) fn records(value: &Value) -> Option<Vec<&Row>> {
     match value {
         Value::Null | Value::Bool(false) => Some(Vec::new()),
         Value::Array(items) => items.iter().map(Value::as_object).collect(),

@@ -9,13 +9,14 @@ use std::time::Duration;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::{Client, Response, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use super::address::ApiBase;
 use super::content;
 use super::error::{Failure, HfError, Message};
+use super::normalise::records;
 use super::rate::BACK_OFF;
 use super::redact;
 use super::request::Ask;
@@ -29,6 +30,8 @@ pub(super) const MAX_VALUES: usize = 10_000;
 const MAX_DEPTH: usize = 128;
 /// Connections that are kept for reads.
 const IDLE: usize = 4;
+/// What Hack Forums says when an hour's calls are used up.
+const HOURLY: &str = "MAX_HOURLY_CALLS";
 /// How long they are kept: less than servers do.
 const IDLE_TIME: Duration = Duration::from_secs(20);
 
@@ -239,6 +242,9 @@ fn understand(
     } else {
         message(&text, secrets)
     };
+    if message.as_str().starts_with(HOURLY) {
+        return Err(Failure::Rate(code, message, retry_after(headers).unwrap_or(BACK_OFF)));
+    }
     Err(match code {
         401 => Failure::Auth(code, message),
         403 => Failure::Scope(code, message),
@@ -270,13 +276,38 @@ fn document(code: u16, text: String, ask: Option<&Ask>, secrets: &[&SecretString
         return Err(no(code, said, secrets));
     }
     if let Some(ask) = ask {
-        let said = fields.contains_key(ask.endpoint);
-        let yes = ask.target.is_some() && fields.contains_key("success");
-        if !said && !yes {
-            return Err(Failure::Malformed(code, "does not hold what was asked for"));
-        }
+        answers(code, fields, ask, secrets)?;
     }
     Ok(Answer { document, text })
+}
+
+/// Whether a document holds what was asked for, and for a write a yes.
+fn answers(code: u16, fields: &Map<String, Value>, ask: &Ask, secrets: &[&SecretString]) -> Result<(), Failure> {
+    let yes = ask.target.is_some() && fields.contains_key("success");
+    let Some(said) = fields.get(ask.endpoint) else {
+        return match yes {
+            true => Ok(()),
+            false => Err(Failure::Malformed(code, "does not hold what was asked for")),
+        };
+    };
+    let rows = records(said).unwrap_or_default();
+    let mut refused = rows.iter().filter(|row| row.get("success").is_some_and(is_false));
+    if let Some(first) = refused.next() {
+        let alone = refused.count() + 1 == rows.len();
+        if yes || !alone {
+            return Err(Failure::Malformed(code, "says yes and no"));
+        }
+        let said = first.get("message").and_then(Value::as_str).unwrap_or_default();
+        return Err(no(code, said, secrets));
+    }
+    let nothing = match said {
+        Value::Array(items) => !items.is_empty() && items.iter().all(is_false),
+        said => is_false(said),
+    };
+    match nothing && !yes && ask.target.is_some() {
+        true => Err(Failure::Malformed(code, "says neither yes nor no")),
+        false => Ok(()),
+    }
 }
 
 fn is_false(value: &Value) -> bool {
@@ -293,7 +324,7 @@ fn is_false(value: &Value) -> bool {
 fn no(code: u16, said: &str, secrets: &[&SecretString]) -> Failure {
     let message = shown(said, secrets);
     let word = said.to_ascii_uppercase();
-    if word.contains("MAX_HOURLY_CALLS") {
+    if word.contains(HOURLY) {
         Failure::Rate(code, message, BACK_OFF)
     } else if word.contains("SCOPE") {
         Failure::Scope(code, message)

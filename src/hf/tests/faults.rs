@@ -233,3 +233,98 @@ async fn the_kind_of_an_answer_is_that_of_its_bytes() {
     let error = pair.call("hf_posts_read", json!({"tid": 7})).await.unwrap_err();
     assert!(error.starts_with("challenge: "), "{error}");
 }
+
+#[tokio::test]
+async fn a_write_is_accepted_only_where_that_was_said() {
+    let pair = Pair::new();
+    let given = json!({"tid": 7, "message": "A message", "confirm_live": true});
+    let table = [
+        (r#"{"posts": {"success": false, "message": "NO"}}"#, "refused: "),
+        (r#"{"posts": [{"success": "0", "message": "NO"}]}"#, "refused: "),
+        (r#"{"posts": {"0": {"success": 0, "message": "KEY_SCOPE"}}}"#, "scope: "),
+        (
+            r#"{"posts": {"success": false, "message": "MAX_HOURLY_CALLS_EXCEEDED"}}"#,
+            "rate: ",
+        ),
+        (r#"{"posts": null}"#, "unknown outcome: malformed: "),
+        (r#"{"posts": false}"#, "unknown outcome: malformed: "),
+        (r#"{"posts": "0"}"#, "unknown outcome: malformed: "),
+        (r#"{"posts": [null]}"#, "unknown outcome: malformed: "),
+        (
+            r#"{"posts": [{"success": false}, {"pid": 1}]}"#,
+            "unknown outcome: malformed: ",
+        ),
+        (
+            r#"{"posts": {"success": false}, "success": true}"#,
+            "unknown outcome: malformed: ",
+        ),
+    ];
+    for (body, class) in table {
+        pair.fake.be(body);
+        let error = pair.call("hf_posts_reply", given.clone()).await.unwrap_err();
+        assert!(error.starts_with(class), "{body}: {error}");
+        let entries = pair.hf.journal.list().unwrap();
+        assert_eq!(entries.len(), usize::from(class.starts_with("unknown")), "{body}");
+        for (entry, _) in entries {
+            pair.hf.journal.clear(&entry.id).unwrap();
+        }
+        pair.call_again();
+    }
+    for body in [
+        r#"{"posts": {"pid": 9}}"#,
+        r#"{"posts": {"success": true}}"#,
+        r#"{"success": true, "posts": null}"#,
+        r#"{"success": 1}"#,
+        r#"{"posts": []}"#,
+        r#"{"posts": "tx-9"}"#,
+    ] {
+        pair.fake.be(body);
+        let reply = pair.call("hf_posts_reply", given.clone()).await.unwrap();
+        assert!(reply.text.contains("sent and accepted"), "{body}: {}", reply.text);
+    }
+    // A read that holds a no is no row.
+    pair.fake.be(r#"{"posts": {"success": false, "message": "NO"}}"#);
+    let error = pair.call("hf_posts_read", json!({"tid": 7})).await.unwrap_err();
+    assert!(error.starts_with("refused: "), "{error}");
+}
+
+#[tokio::test]
+async fn the_hourly_limit_is_known_under_any_status() {
+    let body = r#"{"success": false, "message": "MAX_HOURLY_CALLS_EXCEEDED"}"#;
+    for status in ["400 Bad", "403 Forbidden", "500 Error", "503 Unavailable"] {
+        for body in [body, "MAX_HOURLY_CALLS_EXCEEDED"] {
+            for (tool, given) in [&calls()[4], &calls()[13]] {
+                let pair = Pair::new();
+                pair.fake.be(&format!("status {status}\n{body}"));
+                let error = pair.call(tool, given.clone()).await.unwrap_err();
+                assert!(error.starts_with("rate: "), "{tool} {status}: {error}");
+                assert!(pair.hf.rate.back_off().is_some() && pair.hf.journal.list().unwrap().is_empty());
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_status_that_is_no_refusal_leaves_a_write_open() {
+    for status in ["408 Timeout", "409 Conflict", "600 Odd", "999 Odd"] {
+        let pair = Pair::new();
+        pair.fake.be(&format!("status {status}\n{{}}"));
+        let (tool, given) = calls().swap_remove(13);
+        let error = pair.call(tool, given).await.unwrap_err();
+        assert!(error.starts_with("unknown outcome: "), "{status}: {error}");
+        assert_eq!(pair.hf.journal.list().unwrap().len(), 1, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_told_to_send_a_write_of_unknown_outcome_again() {
+    for mode in ["slow", "500", "many", "redirect", "html", "badjson", "close"] {
+        let pair = Pair::new();
+        pair.fake.be(mode);
+        let (tool, given) = calls().swap_remove(13);
+        let error = pair.call(tool, given).await.unwrap_err();
+        assert!(error.starts_with("unknown outcome: "), "{mode}: {error}");
+        assert_eq!(error.matches("hint:").count(), 1, "{mode}: {error}");
+        assert!(error.contains("; hint: look at Hack Forums whether it did"), "{error}");
+    }
+}

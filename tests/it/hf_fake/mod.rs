@@ -217,6 +217,10 @@ impl Shared {
                 send(stream, "200 OK", "", answer(request, "ok").to_string().as_bytes())?;
                 json(stream, "200 OK", r#"{"posts": [{"pid": 666}]}"#)
             }
+            _ if mode.starts_with("status ") => {
+                let (status, body) = mode.split_at(7).1.split_once('\n')?;
+                json(stream, status, body)
+            }
             _ if mode.starts_with("header ") => with_header(stream, mode, request),
             // Anything else is the body itself.
             body => json(stream, "200 OK", body),
