@@ -51,6 +51,9 @@ pub enum RequestError {
     /// The draft cannot be used.
     #[error(transparent)]
     Draft(#[from] DraftError),
+    /// A digest of a draft, and no draft.
+    #[error("is that of a draft; hint: give the draft with draft_id or draft_path in the place of message")]
+    NoDraft,
     /// The draft is not the one that is meant.
     #[error("the draft's digest is {found}; hint: read the draft again and send what you mean")]
     Digest {
@@ -62,7 +65,7 @@ pub enum RequestError {
 /// What is wrong with a text that is to be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TextFault {
-    /// Nothing but spaces.
+    /// Nothing but spaces and what is not seen.
     #[error("holds nothing but white space")]
     Blank,
     /// Characters that no post has.
@@ -71,12 +74,28 @@ pub enum TextFault {
     /// `[code]` or `[php]` without their ends, or the other way round.
     #[error("has an unbalanced [code] or [php]; hint: hf_formatting_preflight shows what is wrong")]
     Unbalanced,
+    /// More than one line.
+    #[error("holds a line end, a tab or a control character; hint: a subject is one line")]
+    Line,
     /// Less than the API takes.
     #[error("is shorter than 3 characters, which Hack Forums refuses")]
     Short,
     /// Longer than is taken after Markdown became MyCode.
     #[error("is longer than {} characters as MyCode", super::operations::MAX_MESSAGE)]
     Long,
+}
+
+impl TextFault {
+    /// Its name among the issues of a draft.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Blank => "blank_message",
+            Self::Control | Self::Line => "control_character",
+            Self::Unbalanced => "invalid_mycode",
+            Self::Short => "short_message",
+            Self::Long => "long_message",
+        }
+    }
 }
 
 impl RequestError {
@@ -87,7 +106,7 @@ impl RequestError {
             Self::Missing { field } | Self::Both { field, .. } | Self::Text { field, .. } => field,
             Self::OneOf { names } => names.first().copied().unwrap_or_default(),
             Self::Draft(_) => "draft_id",
-            Self::Digest { .. } => "draft_digest",
+            Self::Digest { .. } | Self::NoDraft => "draft_digest",
         }
     }
 }

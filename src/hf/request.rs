@@ -255,6 +255,12 @@ fn insert_path(into: &mut Map<String, Value>, path: &str) {
 /// Puts the message that goes out in the place of what it comes from.
 fn settle_texts(drafts: &Drafts, arguments: &mut Map<String, Value>) -> Result<(), RequestError> {
     if let Some(subject) = arguments.get("subject").and_then(Value::as_str) {
+        if subject.contains(char::is_control) {
+            return Err(RequestError::Text {
+                field: "subject",
+                reason: TextFault::Line,
+            });
+        }
         sendable("subject", subject)?;
     }
     if let Some(reason) = arguments.get("reason").and_then(Value::as_str) {
@@ -271,6 +277,9 @@ fn settle_texts(drafts: &Drafts, arguments: &mut Map<String, Value>) -> Result<(
         (None, Some(path)) => Some(drafts.by_path(&path)?),
         (None, None) => None,
     };
+    if draft.is_none() && digest.is_some() {
+        return Err(RequestError::NoDraft);
+    }
     let message = match (draft, take(arguments, "message")) {
         (Some(draft), _) => {
             draft.check_sendable()?;
@@ -295,24 +304,34 @@ fn settle_texts(drafts: &Drafts, arguments: &mut Map<String, Value>) -> Result<(
 }
 
 fn sendable(field: &'static str, text: &str) -> Result<(), RequestError> {
-    sendable_line(field, text)?;
-    let reason = match text.trim().chars().count() {
-        0..3 => TextFault::Short,
-        _ if text.chars().count() > super::operations::MAX_MESSAGE => TextFault::Long,
-        _ => return Ok(()),
-    };
-    Err(RequestError::Text { field, reason })
+    match fault(text) {
+        Some(reason) => Err(RequestError::Text { field, reason }),
+        None => Ok(()),
+    }
 }
 
+/// Why a message or a subject cannot be sent, if it cannot.
+pub(super) fn fault(text: &str) -> Option<TextFault> {
+    // What is seen counts, and joiners are seen only by what they join.
+    let seen: String = content::visible(text)
+        .chars()
+        .filter(|c| !matches!(c, '\u{200C}' | '\u{200D}'))
+        .collect();
+    match seen.trim().chars().count() {
+        _ if text.chars().any(content::is_control) => Some(TextFault::Control),
+        0 => Some(TextFault::Blank),
+        1..3 => Some(TextFault::Short),
+        _ if text.chars().count() > super::operations::MAX_MESSAGE => Some(TextFault::Long),
+        _ => None,
+    }
+}
+
+/// A text that may be short.
 fn sendable_line(field: &'static str, text: &str) -> Result<(), RequestError> {
-    let reason = if text.trim().is_empty() {
-        TextFault::Blank
-    } else if text.chars().any(content::is_control) {
-        TextFault::Control
-    } else {
-        return Ok(());
-    };
-    Err(RequestError::Text { field, reason })
+    match fault(text) {
+        Some(reason) if reason != TextFault::Short => Err(RequestError::Text { field, reason }),
+        _ => Ok(()),
+    }
 }
 
 impl Ask {

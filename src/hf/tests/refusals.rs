@@ -44,7 +44,7 @@ async fn amounts_are_whole_and_within_bounds() {
 }
 
 /// Calls that cannot be meant.
-const WRONG: [(&str, &str); 19] = [
+const WRONG: [(&str, &str); 24] = [
     ("hf_users_read", "{}"),
     ("hf_users_read", r#"{"uid":-1}"#),
     ("hf_users_read", r#"{"uid":[]}"#),
@@ -73,6 +73,26 @@ const WRONG: [(&str, &str); 19] = [
     (
         "hf_posts_reply",
         r#"{"tid":7,"message":"abc","draft_path":"x.json","confirm_live":true}"#,
+    ),
+    (
+        "hf_posts_reply",
+        r#"{"tid":7,"message":"abc","draft_digest":"0000000000000000000000000000000000000000000000000000000000000000","confirm_live":true}"#,
+    ),
+    (
+        "hf_posts_reply",
+        r#"{"tid":7,"message":"\u200b\u200b\u200b","confirm_live":true}"#,
+    ),
+    (
+        "hf_posts_reply",
+        r#"{"tid":7,"message":"ab\u200d\u200c","confirm_live":true}"#,
+    ),
+    (
+        "hf_threads_create",
+        r#"{"fid":7,"subject":"one\ntwo","message":"abc","confirm_live":true}"#,
+    ),
+    (
+        "hf_threads_create",
+        r#"{"fid":7,"subject":"one\ttwo","message":"abc","confirm_live":true}"#,
     ),
     (
         "hf_bytes_transfer",
