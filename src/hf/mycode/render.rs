@@ -65,12 +65,33 @@ impl<'t> Renderer<'t> {
     }
 
     fn text(&mut self, text: &str) {
-        let text = decoded(text);
-        let text = match self.form {
-            Form::Markdown => text.replace("![", "!\\["), // no picture of a stranger's choice
-            Form::Clean => text.into_owned(),
-        };
-        self.lines(&text);
+        self.words(&shown(text));
+    }
+
+    /// What a stranger wrote, and that marks up nothing.
+    fn words(&mut self, text: &str) {
+        match self.form {
+            Form::Markdown => {
+                let text = self.escaped(text);
+                self.lines(&text);
+            }
+            Form::Clean => self.lines(text),
+        }
+    }
+
+    /// So written that no link, picture, HTML or code block begins or ends in it, alone or with what stands around it.
+    fn escaped(&self, text: &str) -> String {
+        let mut out = String::with_capacity(text.len());
+        let mut last = self.out.chars().next_back();
+        for c in text.chars() {
+            let run = matches!(c, '`' | '~') && last == Some(c);
+            if run || matches!(c, '\\' | '[' | ']' | '<') {
+                out.push('\\');
+            }
+            out.push(c);
+            last = Some(c);
+        }
+        out
     }
 
     /// Lines, each marked with the quotes that it stands in.
@@ -101,7 +122,7 @@ impl<'t> Renderer<'t> {
     }
 
     fn verbatim(&mut self, body: &str) {
-        let body = decoded(body);
+        let body = shown(body);
         let body = body.trim_matches('\n');
         if self.form == Form::Clean {
             self.lines(body);
@@ -136,17 +157,36 @@ impl<'t> Renderer<'t> {
             (Tag::Quote, _) => {
                 self.line();
                 if !value.is_empty() {
-                    let author = decoded(value);
+                    let author = shown(value);
                     let author = author.split(['"', '\'']).next().unwrap_or_default();
-                    self.lines(&format!("{author} wrote:\n"));
+                    self.words(&format!("{author} wrote:\n"));
                 }
             }
             (Tag::Spoiler, _) => self.out.push_str("spoiler: "),
             (Tag::Image, Form::Markdown) => self.out.push_str("image: "),
-            (Tag::Url, Form::Markdown) if link(value).is_some() => self.out.push('['),
-            (tag, Form::Markdown) => self.out.push_str(emphasis(tag)),
+            (Tag::Url, Form::Markdown) if link(value).is_some() => {
+                if self.out.ends_with('!') {
+                    self.out.pop();
+                    self.out.push_str("\\!"); // else it would be a picture
+                }
+                self.out.push('[');
+            }
+            (tag, Form::Markdown) => self.emphasis(tag),
             (_, Form::Clean) => {}
         }
+    }
+
+    fn emphasis(&mut self, tag: Tag) {
+        let mark = match tag {
+            Tag::Bold => "**",
+            Tag::Italic => "*",
+            Tag::Strike => "~~",
+            _ => return,
+        };
+        if tag == Tag::Strike && self.out.ends_with('~') {
+            self.out.push(' '); // three in a row begin a code block
+        }
+        self.out.push_str(mark);
     }
 
     fn close(&mut self, tag: Tag) {
@@ -179,24 +219,20 @@ impl<'t> Renderer<'t> {
                     self.out.push(')');
                 }
             }
-            (tag, Form::Markdown) => self.out.push_str(emphasis(tag)),
+            (tag, Form::Markdown) => self.emphasis(tag),
             (_, Form::Clean) => {}
         }
     }
 }
 
-fn emphasis(tag: Tag) -> &'static str {
-    match tag {
-        Tag::Bold => "**",
-        Tag::Italic => "*",
-        Tag::Strike => "~~",
-        _ => "",
-    }
+/// A text as it is seen. Before anything else looks at it: what is hidden must not keep apart what will stand together.
+fn shown(text: &str) -> String {
+    visible(&decoded(text)).into_owned()
 }
 
 /// An address of the web, so written that it cannot end its brackets.
 fn link(value: &str) -> Option<String> {
-    let value = decoded(value);
+    let value = shown(value);
     let scheme = value.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase())?;
     if !["http", "https", "mailto"].contains(&scheme.as_str()) {
         return None;
@@ -209,6 +245,7 @@ fn link(value: &str) -> Option<String> {
             ')' => link.push_str("%29"),
             '<' => link.push_str("%3C"),
             '>' => link.push_str("%3E"),
+            '\\' => link.push_str("%5C"),
             c if c.is_control() => {}
             c => link.push(c),
         }
