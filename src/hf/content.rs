@@ -106,12 +106,17 @@ pub fn cut(text: &str, most: usize) -> Cow<'_, str> {
     if text.len() <= most {
         return Cow::Borrowed(text);
     }
-    let mut end = most;
+    let (head, rest) = split(text, most);
+    Cow::Owned(format!("{head}\n[{} bytes more are not shown]", rest.len()))
+}
+
+/// The first so many bytes of a text, as far as whole characters go, and the rest.
+pub fn split(text: &str, most: usize) -> (&str, &str) {
+    let mut end = most.min(text.len());
     while !text.is_char_boundary(end) {
         end -= 1;
     }
-    let (head, rest) = text.split_at(end);
-    Cow::Owned(format!("{head}\n[{} bytes more are not shown]", rest.len()))
+    text.split_at(end)
 }
 
 /// A fence around what strangers wrote. Its name is new for each answer, so that no text can end it.

@@ -3,19 +3,23 @@
 //! One record or many, numbers or text, `1` or `true`: the API sends any of them. Here every record is a row, every
 //! value a text, a list or a record, and nothing is kept that was not asked for. Texts are cleaned and shown as asked.
 
+use std::cell::Cell;
+
 use serde_json::{Map, Value};
 
-use super::content::{cut, decoded, visible};
+use super::content::{decoded, split, visible};
 use super::mycode;
 use super::operations::Operation;
 use super::settings::BodyFormat;
 
 /// Rows that are taken from an answer; a page has at most 30.
 pub(super) const MAX_ROWS: usize = 200;
-/// Bytes of all texts of an answer together, shared among its rows.
+/// Bytes of all texts of an answer together, as they are shown.
 pub(super) const MAX_TEXT: usize = 256 * 1024;
-/// A row's text may always have so many bytes.
-const LEAST_TEXT: usize = 1024;
+/// Of these, what the longest texts of the rows may take: the rest is for the others.
+const MAX_LONG: usize = MAX_TEXT / 4 * 3;
+/// In place of a text when nothing is left for it.
+const NOT_SHOWN: &str = "[not shown]";
 /// Values of one record or list.
 const MAX_ENTRIES: usize = 256;
 /// Records within records.
@@ -38,8 +42,11 @@ pub(super) struct View<'a> {
 /// The rows of an answer; nothing when it holds none that can be understood.
 pub(super) fn rows(value: &Value, operation: &Operation, view: View<'_>) -> Option<Vec<Row>> {
     let records = records(value)?;
-    let most = (MAX_TEXT / records.len().max(1)).max(LEAST_TEXT);
-    let shape = Shape { view, most };
+    let shape = Shape {
+        view,
+        most: MAX_LONG / records.len().clamp(1, MAX_ROWS),
+        left: Cell::new(MAX_TEXT),
+    };
     let mut rows: Vec<Row> = records
         .into_iter()
         .take(MAX_ROWS)
@@ -97,7 +104,10 @@ pub(super) fn records(value: &Value) -> Option<Vec<&Row>> {
 
 struct Shape<'a> {
     view: View<'a>,
+    /// Bytes of one text.
     most: usize,
+    /// Bytes that are left for all that follow.
+    left: Cell<usize>,
 }
 
 impl Shape<'_> {
@@ -135,15 +145,28 @@ impl Shape<'_> {
         }
     }
 
+    /// A text as it is shown, within what is left. Markup can make it longer than it came, so that is what counts.
     fn text(&self, text: &str, key: &str) -> String {
-        // Cut first: work on what is not shown is wasted. Tags and references take more room than what they mean.
-        let text = cut(text, self.most);
-        match (self.view.body, key) {
-            (BodyFormat::Raw, _) => visible(&text).into_owned(),
-            (BodyFormat::Clean, "message") => mycode::clean(&text),
-            (BodyFormat::Markdown, "message") => mycode::markdown(&text),
-            (_, _) => visible(&decoded(&text)).into_owned(),
+        let most = self.most.min(self.left.get());
+        if most == 0 && !text.is_empty() {
+            return NOT_SHOWN.to_owned();
         }
+        // Work on what is not shown is wasted.
+        let (text, beyond) = split(text, most);
+        let mut shown = match (self.view.body, key) {
+            (BodyFormat::Raw, _) => visible(text).into_owned(),
+            (BodyFormat::Clean, "message") => mycode::clean(text),
+            (BodyFormat::Markdown, "message") => mycode::markdown(text),
+            (_, _) => visible(&decoded(text)).into_owned(),
+        };
+        let end = split(&shown, most).0.len();
+        let beyond = beyond.len() + shown.len() - end;
+        shown.truncate(end);
+        self.left.set(self.left.get() - end);
+        if beyond > 0 {
+            shown.push_str(&format!("\n[{beyond} bytes more are not shown]"));
+        }
+        shown
     }
 
     /// Whether a field was asked for: it, a record that it is in, or something in it.
@@ -265,6 +288,44 @@ mod tests {
         };
         let kept = rows(&value, operation("hf_contracts_read").unwrap(), view);
         assert_eq!(json!(kept), json!([{"cid": "10"}, {"cid": "9"}, {"cid": "2"}]));
+    }
+
+    fn bytes(value: &Value) -> usize {
+        match value {
+            Value::String(text) => text.len(),
+            Value::Array(items) => items.iter().map(bytes).sum(),
+            Value::Object(fields) => fields.values().map(bytes).sum(),
+            _ => 0,
+        }
+    }
+
+    #[test]
+    fn the_texts_of_an_answer_are_bounded_together_as_they_are_shown() {
+        let quotes = "[quote]".repeat(6) + &"\n".repeat(500_000);
+        let many: Row = (0..200).map(|n| (format!("t{n}"), "x".repeat(9000).into())).collect();
+        let all = View { fields: &[], ..VIEW };
+        for (value, view) in [
+            (
+                json!([{"message": quotes}, {"message": quotes}, {"message": quotes}, {"message": quotes}]),
+                VIEW,
+            ),
+            (json!(many), all),
+            (json!([{"message": vec![quotes; 4]}]), VIEW),
+            (json!({"message": vec!["y".repeat(2000); 900]}), VIEW),
+        ] {
+            let kept = rows(&value, operation("hf_posts_read").unwrap(), view);
+            let shown = bytes(&json!(kept));
+            // Texts, and for each value at most a note on what is not shown.
+            assert!(shown <= MAX_TEXT + 40 * 1000, "{shown}");
+        }
+        // Who comes last is not left out.
+        let mut posts = vec![json!({"message": "x".repeat(60_000), "subject": "s"}); 30];
+        posts.push(json!({"message": "last", "subject": "short"}));
+        let kept = of(json!(posts));
+        assert_eq!(kept[30], json!({"message": "last", "subject": "short"}));
+        assert!(kept[0]["message"].as_str().unwrap().len() > 6000);
+        let one = of(json!({"message": "x".repeat(60_000)}));
+        assert_eq!(bytes(&one), 60_000);
     }
 
     proptest! {
