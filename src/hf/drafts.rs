@@ -50,6 +50,19 @@ pub struct Draft {
     pub digest: String,
 }
 
+/// A draft as lists have it: without its texts, which 500 of would not fit into memory at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name.
+    pub draft_id: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// What was noted about it.
+    pub metadata: Notes,
+    /// SHA-256 of what would be sent.
+    pub digest: String,
+}
+
 /// What is noted about a draft. It permits nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -103,6 +116,9 @@ pub enum DraftError {
     /// As many as there may be.
     #[error("{MAX_DRAFTS} drafts are kept, which is the limit; hint: delete some with hf_drafts_delete")]
     Full,
+    /// Its file could not be read again.
+    #[error("the draft would be larger than {MAX_FILE} bytes in its file; hint: shorten its source")]
+    Large,
     /// Not a text file of a known kind.
     #[error("a draft's source is a text file named .md, .mycode or .txt of at most {MAX_SOURCE} bytes")]
     Source,
@@ -147,10 +163,26 @@ impl Draft {
         }
     }
 
+    /// What lists have of it.
+    pub fn listed(self) -> Listed {
+        Listed {
+            draft_id: self.draft_id,
+            created_at: self.created_at,
+            metadata: self.metadata,
+            digest: self.digest,
+        }
+    }
+}
+
+impl Listed {
     /// Its file's name.
     pub fn file_name(&self) -> String {
-        format!("{}.json", self.draft_id)
+        file_name(&self.draft_id)
     }
+}
+
+fn file_name(id: &str) -> String {
+    format!("{id}.json")
 }
 
 impl Drafts {
@@ -176,10 +208,7 @@ impl Drafts {
 
     /// The draft with this name.
     pub fn by_id(&self, id: &str) -> Result<Draft, DraftError> {
-        if id.len() != ID_DIGITS || !id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
-            return Err(DraftError::Missing);
-        }
-        let path = self.directory.join(format!("{id}.json"));
+        let path = self.path(id)?;
         let bytes = match own_file::read(&path, MAX_FILE) {
             Err(error) if error.is_missing() => return Err(DraftError::Missing),
             other => other?,
@@ -193,9 +222,12 @@ impl Drafts {
 
     /// The draft in this file.
     pub fn by_path(&self, path: &str) -> Result<Draft, DraftError> {
-        let name = self.name_of(path)?;
-        let id = name.strip_suffix(".json").ok_or(DraftError::Path)?;
-        self.by_id(id)
+        self.by_id(self.id_of(path)?)
+    }
+
+    /// The name of the draft in this file, which is not looked at.
+    pub fn id_of<'p>(&self, path: &'p str) -> Result<&'p str, DraftError> {
+        self.name_of(path)?.strip_suffix(".json").ok_or(DraftError::Path)
     }
 
     /// The text of a file in the drafts' directory, and whether its name says that it is MyCode.
@@ -217,7 +249,7 @@ impl Drafts {
     }
 
     /// Those that fit, the newest first, and how many could not be read.
-    pub fn list(&self, filter: &Filter) -> Result<(Vec<Draft>, usize), DraftError> {
+    pub fn list(&self, filter: &Filter) -> Result<(Vec<Listed>, usize), DraftError> {
         if let (Some(before), Some(after)) = (filter.before, filter.after)
             && before <= after
         {
@@ -226,7 +258,7 @@ impl Drafts {
         let (mut found, mut broken) = (Vec::new(), 0);
         for id in self.names()? {
             match self.by_id(&id) {
-                Ok(draft) if filter.fits(&draft.metadata) => found.push(draft),
+                Ok(draft) if filter.fits(&draft.metadata) => found.push(draft.listed()),
                 Ok(_) | Err(DraftError::Missing) => {}
                 Err(_) => broken += 1,
             }
@@ -236,18 +268,22 @@ impl Drafts {
     }
 
     /// Changes what is noted about a draft.
-    pub fn update(&self, id: &str, change: impl FnOnce(&mut Notes)) -> Result<Draft, DraftError> {
+    pub fn update(
+        &self,
+        id: &str,
+        change: impl FnOnce(&mut Notes) -> Result<(), DraftError>,
+    ) -> Result<Draft, DraftError> {
         own_file::make_directory(&self.directory)?;
         let _lock = self.lock()?;
         let mut draft = self.by_id(id)?;
-        change(&mut draft.metadata);
+        change(&mut draft.metadata)?;
         self.write(&draft)?;
         Ok(draft)
     }
 
-    /// Deletes a draft.
+    /// Deletes a draft, whatever its file holds.
     pub fn delete(&self, id: &str) -> Result<(), DraftError> {
-        let path = self.directory.join(format!("{id}.json"));
+        let path = self.path(id)?;
         match fs::remove_file(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(DraftError::Missing),
             other => Ok(other.map_err(FileError::io("delete", &path))?),
@@ -255,12 +291,22 @@ impl Drafts {
     }
 
     fn write(&self, draft: &Draft) -> Result<(), DraftError> {
-        let path = self.directory.join(draft.file_name());
+        let path = self.path(&draft.draft_id)?;
         let json = serde_json::to_vec_pretty(draft).map_err(|source| FileError::Content {
             path: path.clone(),
             source,
         })?;
+        if json.len() as u64 > MAX_FILE {
+            return Err(DraftError::Large);
+        }
         Ok(own_file::replace(&path, &json)?)
+    }
+
+    fn path(&self, id: &str) -> Result<PathBuf, DraftError> {
+        let known = id.len() == ID_DIGITS && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        known
+            .then(|| self.directory.join(file_name(id)))
+            .ok_or(DraftError::Missing)
     }
 
     /// Keeps other processes from changing drafts until it is dropped.
@@ -369,10 +415,13 @@ mod tests {
         let one = draft("One", None);
         drafts.save(&one).unwrap();
         assert_eq!(drafts.by_id(&one.draft_id).unwrap(), one);
-        assert_eq!(drafts.by_path(&one.file_name()).unwrap(), one);
-        let whole = drafts.directory().join(one.file_name());
+        assert_eq!(drafts.by_path(&file_name(&one.draft_id)).unwrap(), one);
+        let whole = drafts.directory().join(file_name(&one.draft_id));
         assert_eq!(drafts.by_path(whole.to_str().unwrap()).unwrap(), one);
-        let changed = drafts.update(&one.draft_id, |notes| notes.status = Some("archived".to_owned()));
+        let changed = drafts.update(&one.draft_id, |notes| {
+            notes.status = Some("archived".to_owned());
+            Ok(())
+        });
         assert!(matches!(changed.unwrap().check_sendable(), Err(DraftError::Archived)));
         drafts.delete(&one.draft_id).unwrap();
         assert!(matches!(drafts.delete(&one.draft_id), Err(DraftError::Missing)));
@@ -384,7 +433,7 @@ mod tests {
         let drafts = drafts(&scratch);
         let one = draft("One", None);
         drafts.save(&one).unwrap();
-        let path = drafts.directory().join(one.file_name());
+        let path = drafts.directory().join(file_name(&one.draft_id));
         let text = fs::read_to_string(&path).unwrap().replace("[b]x", "[b]y");
         fs::write(&path, text).unwrap();
         assert!(matches!(drafts.by_id(&one.draft_id), Err(DraftError::Changed)));

@@ -84,6 +84,9 @@ pub enum HfError {
     /// No random numbers.
     #[error("the kernel gives no random numbers")]
     Random(#[source] getrandom::Error),
+    /// The server ends.
+    #[error("the call ended before it was done")]
+    Stopped,
     /// A grant for something else: our mistake.
     #[error("the grant does not fit the tool; this is a bug in terrarium")]
     WrongGrant,

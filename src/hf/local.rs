@@ -7,10 +7,11 @@ use serde_json::{Map, Value, json};
 
 use super::catalogue;
 use super::content::{cut, visible};
-use super::drafts::{self, Draft, DraftError, Drafts, Filter, Notes};
-use super::mycode;
+use super::drafts::{self, Draft, DraftError, Drafts, Filter, Listed, Notes};
+use super::fault::TextFault;
+use super::mycode::{self, Issue, Severity};
 use super::operations::Local;
-use super::request::Asked;
+use super::request::{self, Asked};
 use super::shape::Reply;
 
 /// Characters of a text in a preview.
@@ -28,14 +29,14 @@ pub(super) fn apply(drafts: &Drafts, asked: &Asked, local: Local) -> Result<Repl
         Local::Forums => Ok(forums(tool, arguments)),
         Local::Preflight => preflight(tool, drafts, arguments),
         Local::DraftsList => list(tool, drafts, arguments),
-        Local::DraftsRead => Ok(show(tool, &named(drafts, arguments)?)),
+        Local::DraftsRead => Ok(show(tool, drafts.by_id(name(drafts, arguments)?)?)),
         Local::DraftsUpdate => update(tool, drafts, arguments),
         Local::DraftsDelete => {
-            let draft = named(drafts, arguments)?;
-            drafts.delete(&draft.draft_id)?;
+            let id = name(drafts, arguments)?;
+            drafts.delete(id)?;
             Ok(Reply {
-                text: format!("draft {} is deleted\n", draft.draft_id),
-                structured: json!({"tool": tool, "draft": {"draft_id": draft.draft_id, "deleted": true}}),
+                text: format!("draft {id} is deleted\n"),
+                structured: json!({"tool": tool, "draft": {"draft_id": id, "deleted": true}}),
             })
         }
     }
@@ -54,10 +55,11 @@ fn number(arguments: &Arguments, name: &str) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
-fn named(drafts: &Drafts, arguments: &Arguments) -> Result<Draft, DraftError> {
+/// The name of the draft that is meant.
+fn name<'a>(drafts: &Drafts, arguments: &'a Arguments) -> Result<&'a str, DraftError> {
     match (text(arguments, "draft_id"), text(arguments, "draft_path")) {
-        (Some(id), _) => drafts.by_id(id),
-        (None, Some(path)) => drafts.by_path(path),
+        (Some(id), _) => Ok(id),
+        (None, Some(path)) => drafts.id_of(path),
         (None, None) => Err(DraftError::Missing),
     }
 }
@@ -100,7 +102,8 @@ fn preflight(tool: &'static str, drafts: &Drafts, arguments: &Arguments) -> Resu
     } else {
         source.clone()
     };
-    let issues = mycode::check(&mycode);
+    let mut issues = mycode::check(&mycode);
+    issues.extend(request::fault(&mycode).map(unsendable));
     let draft = Draft::new(&format, source, mycode, notes)?;
     let (errors, warnings) = (issues.iter().filter(|i| i.is_error()).count(), issues.len());
     let keep = flag(arguments, "save") && errors == 0;
@@ -123,7 +126,7 @@ fn preflight(tool: &'static str, drafts: &Drafts, arguments: &Arguments) -> Resu
     let issues: Vec<Value> = issues.into_iter().map(mycode::Issue::to_json).collect();
     let mut facts = json!({"tool": tool, "digest": draft.digest, "issues": issues});
     if let (true, Value::Object(facts)) = (keep, &mut facts) {
-        facts.insert("draft".to_owned(), summary(&draft));
+        facts.insert("draft".to_owned(), summary(&draft.listed()));
     }
     if warnings == 0 {
         shown.push_str("nothing is wrong with it\n");
@@ -132,6 +135,22 @@ fn preflight(tool: &'static str, drafts: &Drafts, arguments: &Arguments) -> Resu
         text: shown,
         structured: facts,
     })
+}
+
+/// What a message that would be refused is told of it.
+fn unsendable(fault: TextFault) -> Issue {
+    let about = match fault {
+        TextFault::Blank => "it holds nothing that is seen",
+        TextFault::Control | TextFault::Line => "it holds a control character other than line ends and tabs",
+        TextFault::Unbalanced => "[code] or [php] without its end, or an end without its start",
+        TextFault::Short => "it is shorter than 3 characters, which Hack Forums refuses",
+        TextFault::Long => "it is longer as MyCode than a message may be",
+    };
+    Issue {
+        code: fault.code(),
+        severity: Severity::Error,
+        about,
+    }
 }
 
 /// As Hack Forums keeps it.
@@ -151,7 +170,7 @@ fn list(tool: &'static str, drafts: &Drafts, arguments: &Arguments) -> Result<Re
     };
     let (found, broken) = drafts.list(&filter)?;
     let (offset, limit) = (number(arguments, "offset"), number(arguments, "limit"));
-    let shown: Vec<&Draft> = found.iter().skip(offset).take(limit).collect();
+    let shown: Vec<&Listed> = found.iter().skip(offset).take(limit).collect();
     let mut lines = format!("{tool}: {} of {} drafts\n", shown.len(), found.len());
     for draft in &shown {
         writeln!(lines, "{}", line(draft)).ok(); // to a string
@@ -170,26 +189,23 @@ fn list(tool: &'static str, drafts: &Drafts, arguments: &Arguments) -> Result<Re
     })
 }
 
-fn show(tool: &'static str, draft: &Draft) -> Reply {
-    let text = format!(
-        "{}\nSHA-256 {}\n--- MyCode\n{}\n--- source ({})\n{}\n",
-        line(draft),
-        draft.digest,
+fn show(tool: &'static str, draft: Draft) -> Reply {
+    let texts = format!(
+        "--- MyCode\n{}\n--- source ({})\n{}\n",
         cut(&visible(&draft.mycode), MAX_SHOWN),
         draft.source_format,
         cut(&visible(&draft.source_text), MAX_SHOWN),
     );
+    let draft = draft.listed();
     Reply {
-        text,
-        structured: json!({"tool": tool, "digest": draft.digest, "draft": summary(draft)}),
+        text: format!("{}\nSHA-256 {}\n{texts}", line(&draft), draft.digest),
+        structured: json!({"tool": tool, "digest": draft.digest, "draft": summary(&draft)}),
     }
 }
 
 fn update(tool: &'static str, drafts: &Drafts, arguments: &Arguments) -> Result<Reply, DraftError> {
-    let draft = named(drafts, arguments)?;
-    let mut changed = draft.metadata.clone();
-    note(&mut changed, arguments)?;
-    let draft = drafts.update(&draft.draft_id, |notes| *notes = changed)?;
+    let id = name(drafts, arguments)?;
+    let draft = drafts.update(id, |notes| note(notes, arguments))?.listed();
     Ok(Reply {
         text: format!("{}\n", line(&draft)),
         structured: json!({"tool": tool, "digest": draft.digest, "draft": summary(&draft)}),
@@ -216,7 +232,7 @@ fn note(notes: &mut Notes, arguments: &Arguments) -> Result<(), DraftError> {
     Ok(())
 }
 
-fn line(draft: &Draft) -> String {
+fn line(draft: &Listed) -> String {
     let notes = &draft.metadata;
     let or = |text: &Option<String>, other: &str| text.clone().unwrap_or_else(|| other.to_owned());
     let scheduled = notes.scheduled_at.map_or_else(String::new, |at| format!(" for {at}"));
@@ -230,7 +246,7 @@ fn line(draft: &Draft) -> String {
     )
 }
 
-fn summary(draft: &Draft) -> Value {
+fn summary(draft: &Listed) -> Value {
     let notes = serde_json::to_value(&draft.metadata).unwrap_or_default(); // plain strings: cannot fail
     json!({
         "draft_id": draft.draft_id, "draft_path": draft.file_name(), "created_at": draft.created_at.to_string(),

@@ -138,7 +138,14 @@ impl Hf {
             return Err(HfError::WrongGrant);
         }
         match &asked.work {
-            Work::Local(local) => Ok(local::apply(&self.drafts, asked, *local)?),
+            Work::Local(local) => {
+                // Hundreds of files may be read, and a lock waited for.
+                let (drafts, asked, local) = (self.drafts.clone(), asked.clone(), *local);
+                match tokio::task::spawn_blocking(move || local::apply(&drafts, &asked, local)).await {
+                    Ok(reply) => Ok(reply?),
+                    Err(_) => Err(HfError::Stopped),
+                }
+            }
             Work::Show(ask) => Ok(shape::preview(asked, ask, &self.settings.base)),
             Work::Send(ask) => {
                 let token = self.tokens.token()?;

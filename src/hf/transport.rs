@@ -175,7 +175,7 @@ impl Transport {
             let client = tokio::task::spawn_blocking(move || builder.build()).await;
             match client {
                 Ok(client) => client.map_err(HfError::Client),
-                Err(_) => Err(HfError::WrongGrant),
+                Err(_) => Err(HfError::Stopped),
             }
         })
         .await

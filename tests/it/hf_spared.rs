@@ -1,8 +1,10 @@
 //! What a refused call must not cost: what a rule bounds, a person's yes, Hack Forums' patience, our memory.
 
+use std::path::PathBuf;
+
 use serde_json::{Value, json};
 
-use crate::hf::{ALL, Setting};
+use crate::hf::{ALL, Setting, peak};
 
 /// A rule under which one reply a day is allowed.
 const ONE: &str = "{id: one, effect: allow, callers: [local], tools: [hf_posts_reply], at_most: {times: 1, per: day}}";
@@ -98,4 +100,26 @@ fn nobody_is_asked_about_what_would_not_be_sent() {
         json!({"fid": 7, "subject": "abc", "message": "abc", "confirm_live": true}),
     );
     assert!(said.text.contains("denied"), "{}", said.text);
+}
+
+#[test]
+fn many_long_drafts_are_listed_without_their_texts() {
+    const MANY: usize = 60;
+    let setting = Setting::new(&[ALL]);
+    let mut server = setting.server();
+    let long = json!({"message": "\u{1f600}".repeat(60_000), "message_format": "mycode"});
+    let kept = server.call("hf_formatting_preflight", long);
+    let id = kept.facts["draft"]["draft_id"].as_str().unwrap().to_owned();
+    let path = |id: &str| -> PathBuf { setting.directory.join(format!("terrarium/hf/drafts/{id}.json")) };
+    for number in 1..MANY {
+        let other = format!("{number:032x}");
+        let text = std::fs::read_to_string(path(&id)).unwrap().replace(&id, &other);
+        std::fs::copy(path(&id), path(&other)).unwrap();
+        std::fs::write(path(&other), text).unwrap();
+    }
+    let before = peak(server.pid());
+    let list = server.call("hf_drafts_list", json!({"limit": 500}));
+    assert_eq!((list.is_error, list.facts["rows"].as_u64()), (false, Some(MANY as u64)));
+    let grown = peak(server.pid()) - before;
+    assert!(grown < 10 * 1024, "{grown} kB");
 }

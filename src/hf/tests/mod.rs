@@ -2,6 +2,7 @@
 
 mod answers;
 mod asks;
+mod drafts;
 mod faults;
 mod logins;
 mod refusals;
