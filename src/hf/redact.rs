@@ -24,33 +24,18 @@ pub(super) fn text(mut text: String, secrets: &[&SecretString]) -> String {
     text
 }
 
-/// A document without secrets; says whether there were any.
-pub(super) fn value(value: &mut Value, secrets: &[&SecretString]) -> bool {
+/// A document without secrets.
+pub(super) fn value(value: &mut Value, secrets: &[&SecretString]) {
     match value {
-        Value::String(old) => {
-            let new = text(old.clone(), secrets);
-            let found = new != *old;
-            *old = new;
-            found
-        }
-        Value::Array(items) => {
-            let mut found = false;
-            for item in items {
-                found |= self::value(item, secrets);
-            }
-            found
-        }
+        Value::String(old) => *old = text(std::mem::take(old), secrets),
+        Value::Array(items) => items.iter_mut().for_each(|item| self::value(item, secrets)),
         Value::Object(fields) => {
-            let mut found = false;
             for (key, mut inner) in std::mem::take(fields) {
-                let name = text(key.clone(), secrets);
-                found |= name != key;
-                found |= self::value(&mut inner, secrets);
-                fields.insert(name, inner);
+                self::value(&mut inner, secrets);
+                fields.insert(text(key, secrets), inner);
             }
-            found
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 

@@ -180,8 +180,9 @@ pub(super) fn note_rate(reply: &mut Reply, remaining: Option<u64>) {
 }
 
 fn raw(ask: &Ask, answer: &Answer) -> String {
+    // Written anew from what was read: what came as text may hold a secret of ours in a value that another one replaced.
     if ask.hidden.is_empty() {
-        return visible_json(&answer.text);
+        return visible_json(&answer.document.to_string());
     }
     let mut document = answer.document.clone();
     super::normalise::without(&mut document, &ask.hidden);

@@ -48,10 +48,8 @@ pub(super) struct Transport {
 /// What came back, understood as JSON that says yes.
 #[derive(Clone, Debug)]
 pub(super) struct Answer {
-    /// The document.
+    /// The document, without secrets of ours.
     pub(super) document: Value,
-    /// Its text as it came, without secrets of ours.
-    pub(super) text: String,
 }
 
 /// An answer, or why there is none, and what was said about calls that are left.
@@ -264,10 +262,7 @@ fn document(code: u16, text: String, ask: Option<&Ask>, secrets: &[&SecretString
     }
     let mut document: Value =
         serde_json::from_str(&text).map_err(|_| Failure::Malformed(code, "is no JSON that can be read"))?;
-    let text = match redact::value(&mut document, secrets) {
-        true => document.to_string(), // it was spelt in another way
-        false => text,
-    };
+    redact::value(&mut document, secrets);
     let Value::Object(fields) = &document else {
         return Err(Failure::Malformed(code, "is no JSON object"));
     };
@@ -278,7 +273,7 @@ fn document(code: u16, text: String, ask: Option<&Ask>, secrets: &[&SecretString
     if let Some(ask) = ask {
         answers(code, fields, ask, secrets)?;
     }
-    Ok(Answer { document, text })
+    Ok(Answer { document })
 }
 
 /// Whether a document holds what was asked for, and for a write a yes.
@@ -406,7 +401,7 @@ mod tests {
         let status = StatusCode::from_u16(status).unwrap();
         match understand(status, &headers, body.as_bytes().to_vec(), Some(&ask), &[&secret]) {
             Ok(answer) => {
-                assert!(!answer.text.contains("FAKE"));
+                assert!(!answer.document.to_string().contains("FAKE"));
                 "ok"
             }
             Err(failure) => {
