@@ -24,8 +24,8 @@ pub(super) struct Typed {
     pub(super) lines: u64,
 }
 
-/// What a shell prints of itself between a command and its prompt is no longer than this.
-const TRACE: u64 = 512;
+/// bash asks for pastes in brackets (DECSET 2004) before it shows the prompt with the mark.
+const PASTES: &[u8] = b"\x1b[?2004h";
 /// Typed before a command where the shell cannot tell by itself that it begins one.
 const BEGIN: &[u8] = b"_t; ";
 /// What a terminal takes as one line when no editor reads it (N_TTY_BUF_SIZE, less a little).
@@ -48,15 +48,13 @@ impl Integration {
 
     /// Where the output of a command that started at `start` ends, if that is now: what the shell itself
     /// printed last is not part of it.
-    pub(super) fn end_of_output(&self, output: &Output, start: Place) -> Place {
+    pub(super) fn end_of_output(output: &Output, start: Place) -> Place {
         let end = output.place();
-        let from = start.bytes.max(end.bytes.saturating_sub(TRACE));
-        let last = output.read(from, usize::try_from(TRACE).unwrap_or(usize::MAX)).bytes;
-        let kept = self.kind.without_trace(&last).len();
-        let (_, ours) = last.split_at_checked(kept).unwrap_or_default();
+        let from = end.bytes.saturating_sub(PASTES.len() as u64);
+        let ours = from >= start.bytes && output.read(from, PASTES.len()).bytes == PASTES;
         Place {
-            bytes: end.bytes - ours.len() as u64,
-            lines: end.lines - memchr::memchr_iter(b'\n', ours).count() as u64,
+            bytes: if ours { from } else { end.bytes },
+            lines: end.lines,
         }
     }
 

@@ -177,7 +177,7 @@ impl Terminal {
                         }
                         Piece::Mark(mark) => {
                             let start = shell.commands.prompt().start;
-                            shell.commands.on(mark, shell.integration.end_of_output(output, start));
+                            shell.commands.on(mark, Integration::end_of_output(output, start));
                             if shell.arguments.is_none() {
                                 shell.arguments = self.device.as_ref().and_then(Device::leader);
                             }

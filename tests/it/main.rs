@@ -36,6 +36,7 @@ mod outside;
 mod packaging;
 mod policy;
 mod programs;
+mod prompts;
 mod protocol;
 mod quiet;
 mod resources;

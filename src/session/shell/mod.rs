@@ -58,9 +58,6 @@ pub const MAX_COMMAND: usize = MAX_BYTES - 64;
 /// What a terminal takes as one line when no editor reads it (N_TTY_BUF_SIZE, less a little).
 const MAX_PLAIN_LINE: usize = 4000;
 
-/// How the functions in the start files begin.
-const OURS: &[u8] = b"__terrarium_";
-
 /// A command for a shell: not empty, of a bounded length, no controls but line ends and tabs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandText(String);
@@ -143,22 +140,6 @@ impl ShellKind {
             Self::Sh if !command.has_lines() && command.0.len() <= MAX_PLAIN_LINE => line("", &command.0, ""),
             Self::Bash | Self::Zsh | Self::Fish if !command.0.contains(['\n', '\t']) => line("", &command.0, ""),
             _ => Typing::Lines(format!("{}\n", command.0)),
-        }
-    }
-
-    /// A command's output without the lines at its end in which a shell that traces (`set -x`) shows
-    /// that it runs our function before the prompt.
-    pub fn without_trace(self, output: &[u8]) -> &[u8] {
-        // bash asks for bracketed pastes before it shows the prompt with the mark.
-        let mut kept = output.strip_suffix(b"\x1b[?2004h").unwrap_or(output);
-        loop {
-            let line_end = kept.strip_suffix(b"\n").unwrap_or(kept);
-            let start = memchr::memrchr(b'\n', line_end).map_or(0, |at| at + 1);
-            let (before, line) = kept.split_at(start);
-            if line.is_empty() || memchr::memmem::find(line, OURS).is_none() {
-                return kept;
-            }
-            kept = before;
         }
     }
 }

@@ -179,7 +179,7 @@ impl Running {
             };
         }
         let mut plain = crate::session::Plain::default();
-        plain.feed(self.kind.without_trace(&bytes));
+        plain.feed(&bytes);
         ran.output = plain.finish().0;
         ran
     }
