@@ -6,6 +6,7 @@ use super::SessionError;
 use super::marks::Key;
 use super::modes::Modes;
 use super::output::{Output, Place};
+use super::prompt::Commands;
 use super::shell::{CommandText, ShellKind, Typing};
 use super::terminal::ExecuteError;
 use crate::model::Shell;
@@ -56,6 +57,10 @@ impl Integration {
             bytes: if ours { from } else { end.bytes },
             lines: end.lines,
         }
+    }
+
+    pub(super) fn commands(&self) -> Commands {
+        Commands::of(self.kind)
     }
 
     pub(super) fn key(&self) -> Key {

@@ -1,7 +1,10 @@
 //! What a shell's commands came to: their numbers, exit codes, and where in the output each is.
 
+use std::time::{Duration, Instant};
+
 use super::marks::{Event, Follow, Mark, ShellState};
 use super::output::Place;
+use super::shell::ShellKind;
 
 /// What is known about a shell's commands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,10 +42,36 @@ pub(super) struct Commands {
     follow: Follow,
     now: Prompt,
     /// Lines that were typed for the present command and that the shell has not asked for more after.
-    typed: u64,
+    lines: u64,
+    /// Lines that were typed and that no mark has answered yet, and when that last changed.
+    ahead: u64,
+    changed: Option<Instant>,
+    /// The line at the prompt is not empty.
+    half_typed: bool,
+    /// What is typed is in a bracketed paste.
+    in_paste: bool,
+    /// The shell drops a line that is interrupted before it was read, and tells nothing of it.
+    drops_unread: bool,
 }
 
+/// A shell at its prompt has read what was typed before within this time; what it has not read by then, another
+/// program has.
+const READ_AHEAD: Duration = Duration::from_millis(500);
+const PASTE_BEGINS: &[u8] = b"\x1b[200~";
+const PASTE_ENDS: &[u8] = b"\x1b[201~";
+const INTERRUPT: u8 = 0x03;
+/// Keys that leave the line as it is: C-d, at the end of input, and C-l, which draws the screen anew.
+const HARMLESS: [u8; 2] = [0x04, 0x0C];
+
 impl Commands {
+    /// For a shell of this kind.
+    pub(super) fn of(kind: ShellKind) -> Self {
+        Self {
+            drops_unread: kind == ShellKind::Fish,
+            ..Self::default()
+        }
+    }
+
     /// What is known now.
     pub(super) fn prompt(&self) -> Prompt {
         self.now
@@ -50,19 +79,73 @@ impl Commands {
 
     /// A command of so many lines is sent, with the output at `place`. Gives its number.
     pub(super) fn sent(&mut self, place: Place, lines: u64) -> u64 {
-        self.typed = lines;
-        self.follow.sent();
-        self.now.shell = self.follow.shell();
+        (self.lines, self.ahead) = (lines, lines);
+        self.busy(place);
         self.now.started += 1;
-        self.now.start = place;
-        self.now.began = false;
         self.now.started
     }
 
+    fn busy(&mut self, place: Place) {
+        self.follow.sent();
+        self.now.shell = self.follow.shell();
+        self.now.start = place;
+        self.now.began = false;
+    }
+
+    /// Something is typed by hand, with the output at `place`. A line that is typed at the prompt is the shell's, which is
+    /// busy with it from then on; who reads one that is typed while a program runs is seen only afterwards.
+    pub(super) fn typed(&mut self, bytes: &[u8], place: Place, now: Instant) {
+        let (mut lines, mut rest, mut interrupts) = (0, false, 0);
+        let mut bytes = bytes;
+        while let Some((byte, after)) = bytes.split_first() {
+            let mark = if self.in_paste { PASTE_ENDS } else { PASTE_BEGINS };
+            if let Some(after) = bytes.strip_prefix(mark) {
+                (self.in_paste, bytes) = (!self.in_paste, after);
+                continue;
+            }
+            match byte {
+                b'\r' | b'\n' if !self.in_paste => (lines, rest) = (lines + 1, false),
+                &INTERRUPT if !self.in_paste => (interrupts, rest) = (interrupts + 1, false),
+                byte => rest |= !HARMLESS.contains(byte),
+            }
+            bytes = after;
+        }
+        self.changed = Some(now);
+        self.ahead = self.ahead.saturating_add(lines);
+        if self.now.shell != ShellState::Busy {
+            self.ahead = self.ahead.saturating_add(interrupts);
+        }
+        if self.now.shell != ShellState::Ready {
+            return;
+        }
+        self.half_typed = rest || (self.half_typed && !(self.drops_unread && interrupts > 0));
+        if lines > 0 {
+            (self.lines, self.half_typed) = (0, false);
+            self.busy(place);
+        }
+    }
+
+    /// Whether the shell is about to read a line that was typed before it asked for one.
+    pub(super) fn is_read_ahead(&self, now: Instant) -> bool {
+        let since = self.changed.map(|changed| now.saturating_duration_since(changed));
+        self.ahead > 0 && since.is_some_and(|since| since < READ_AHEAD)
+    }
+
+    /// Whether something was typed at the prompt and not ended by Enter.
+    pub(super) fn is_half_typed(&self) -> bool {
+        self.half_typed
+    }
+
     /// The shell printed a mark, with the output at `place`.
-    pub(super) fn on(&mut self, mark: Mark, place: Place) {
-        if mark == Mark::More && self.typed > 1 {
-            self.typed -= 1; // the rest of it is on its way
+    pub(super) fn on(&mut self, mark: Mark, now: Instant, place: Place) {
+        (self.changed, self.in_paste) = (Some(now), false);
+        if matches!(mark, Mark::End { .. } | Mark::More) {
+            self.ahead = self.ahead.saturating_sub(1);
+        }
+        // A prompt that is only drawn anew leaves the line as it is.
+        self.half_typed &= matches!(mark, Mark::Prompt | Mark::More);
+        if mark == Mark::More && self.lines > 1 {
+            self.lines -= 1; // the rest of it is on its way
             return;
         }
         let open = self.now.ended < self.now.started;
@@ -100,8 +183,8 @@ mod tests {
 
     fn at_prompt() -> Commands {
         let mut commands = Commands::default();
-        commands.on(Mark::End { status: 0 }, at(0));
-        commands.on(Mark::Prompt, at(2));
+        commands.on(Mark::End { status: 0 }, Instant::now(), at(0));
+        commands.on(Mark::Prompt, Instant::now(), at(2));
         commands
     }
 
@@ -109,11 +192,11 @@ mod tests {
     fn a_command_has_its_code_and_its_output() {
         let mut commands = at_prompt();
         assert_eq!(commands.sent(at(2), 1), 1);
-        commands.on(Mark::Begin, at(12));
-        commands.on(Mark::Begin, at(14)); // a second command of the same paste
+        commands.on(Mark::Begin, Instant::now(), at(12));
+        commands.on(Mark::Begin, Instant::now(), at(14)); // a second command of the same paste
         assert_eq!(commands.prompt().ended, 0);
-        commands.on(Mark::End { status: 3 }, at(20));
-        commands.on(Mark::Prompt, at(22));
+        commands.on(Mark::End { status: 3 }, Instant::now(), at(20));
+        commands.on(Mark::Prompt, Instant::now(), at(22));
         let expected = Command {
             exit_code: 3,
             start: at(12),
@@ -127,8 +210,8 @@ mod tests {
     fn an_empty_line_ran_nothing() {
         let mut commands = at_prompt();
         commands.sent(at(2), 1);
-        commands.on(Mark::End { status: 2 }, at(9));
-        commands.on(Mark::Prompt, at(11));
+        commands.on(Mark::End { status: 2 }, Instant::now(), at(9));
+        commands.on(Mark::Prompt, Instant::now(), at(11));
         let prompt = commands.prompt();
         assert_eq!((prompt.last.ran, prompt.last.exit_code, prompt.ended), (false, 2, 1));
     }
@@ -136,7 +219,7 @@ mod tests {
     #[test]
     fn what_is_typed_by_hand_counts_as_well() {
         let mut commands = at_prompt();
-        commands.on(Mark::Begin, at(5));
+        commands.on(Mark::Begin, Instant::now(), at(5));
         assert_eq!(
             (commands.prompt().shell, commands.prompt().started),
             (ShellState::Busy, 1)
@@ -147,10 +230,50 @@ mod tests {
     fn lines_that_are_on_their_way_are_no_unfinished_command() {
         let mut commands = at_prompt();
         commands.sent(at(2), 3);
-        commands.on(Mark::More, at(3));
-        commands.on(Mark::More, at(4));
+        commands.on(Mark::More, Instant::now(), at(3));
+        commands.on(Mark::More, Instant::now(), at(4));
         assert_eq!(commands.prompt().shell, ShellState::Busy);
-        commands.on(Mark::More, at(5));
+        commands.on(Mark::More, Instant::now(), at(5));
         assert_eq!(commands.prompt().shell, ShellState::Unfinished);
+    }
+
+    #[test]
+    fn a_line_that_is_typed_at_the_prompt_keeps_the_shell_busy_until_it_has_ended() {
+        let mut commands = at_prompt();
+        let now = Instant::now();
+        commands.typed(b"\x0c\x1b[200~two\rlines\x1b[201~", at(2), now);
+        assert!(commands.prompt().shell == ShellState::Ready && commands.is_half_typed());
+        commands.typed(b"\r", at(9), now);
+        assert_eq!(
+            (
+                commands.prompt().shell,
+                commands.is_half_typed(),
+                commands.prompt().started
+            ),
+            (ShellState::Busy, false, 0)
+        );
+        commands.on(Mark::End { status: 33 }, now, at(20));
+        commands.on(Mark::Prompt, now, at(22));
+        let prompt = commands.prompt();
+        assert_eq!((prompt.shell, prompt.last.exit_code), (ShellState::Ready, 33));
+        assert_eq!((prompt.last.start, prompt.last.end), (at(9), at(20)));
+        assert!(!commands.is_read_ahead(now));
+    }
+
+    #[test]
+    fn what_is_typed_while_a_command_runs_may_be_the_shells() {
+        let mut commands = at_prompt();
+        let now = Instant::now();
+        commands.sent(at(2), 1);
+        commands.on(Mark::Begin, now, at(4));
+        commands.typed(b"(exit 33)\r", at(5), now);
+        commands.on(Mark::End { status: 0 }, now, at(6));
+        commands.on(Mark::Prompt, now, at(8));
+        assert!(commands.prompt().shell == ShellState::Ready && commands.is_read_ahead(now));
+        assert!(!commands.is_read_ahead(now + READ_AHEAD), "another program has read it");
+        commands.on(Mark::Begin, now, at(9));
+        commands.on(Mark::End { status: 33 }, now, at(9));
+        commands.on(Mark::Prompt, now, at(11));
+        assert!(commands.prompt().shell == ShellState::Ready && !commands.is_read_ahead(now));
     }
 }

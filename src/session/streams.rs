@@ -116,6 +116,11 @@ impl Input {
             Err(error) if is_temporary(&error) => {}
             Ok(count) if count > 0 => {
                 self.written += count;
+                // What is written goes, but not byte by byte: that would move the rest as often.
+                if self.written >= self.bytes.len() / 2 {
+                    self.bytes.drain(..self.written);
+                    self.written = 0;
+                }
                 if self.waiting() == 0 {
                     (self.bytes, self.written) = (Vec::new(), 0);
                     if self.ends {

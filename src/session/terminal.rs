@@ -1,6 +1,7 @@
 //! A session's terminal: what the program drew, what is typed into it, and what its shell is doing.
 
 use std::io;
+use std::time::Instant;
 
 use super::input::{self, InputError, Item};
 use super::integration::Integration;
@@ -14,6 +15,8 @@ use crate::sandbox::Device;
 
 /// Bytes that may wait for a program that does not read.
 const MAX_WAITING: usize = 256 * 1024;
+/// Beyond this the program's questions are not answered: it reads no answers, and one more input is to have room.
+const MAX_ANSWERED: usize = MAX_WAITING - input::MAX_BYTES;
 /// Output that may wait to be drawn; beyond that the program waits, as it does for a slow terminal.
 const MAX_UNDRAWN: usize = 1 << 20;
 
@@ -29,6 +32,8 @@ pub struct Terminal {
     typed: Vec<u8>,
     /// What waits to be read by the program.
     waiting: usize,
+    /// Where the output is.
+    place: Place,
     /// The master, for its size and its foreground group.
     device: Option<Device>,
     /// What its screens and the rows above them may take.
@@ -102,12 +107,18 @@ pub enum ExecuteError {
         /// The program that took its place, as it calls itself.
         program: String,
     },
-    /// It wants more of an earlier line.
+    /// It wants more of an earlier line, or has one that it has not begun with.
     #[error(
-        "the shell waits for the rest of an earlier line (an unclosed quote, or `done` missing); hint: terminal_send the rest, or key \
-         C-c to drop it"
+        "the shell waits for the rest of an earlier line (an unclosed quote, or `done` missing), or has not begun with it yet; hint: \
+         terminal_send the rest, or key C-c to drop it"
     )]
     Unfinished,
+    /// Its line is not empty.
+    #[error(
+        "something was typed at the prompt without Enter, and the command would be added to it; hint: terminal_send key C-c drops \
+         it, key Enter runs it"
+    )]
+    HalfTyped,
     /// It has no prompt yet.
     #[error("the shell has not shown its first prompt yet; hint: terminal_wait with until.command")]
     Starting,
@@ -149,13 +160,14 @@ impl Terminal {
             screen: Screen::new(size),
             shell: integration.map(|integration| Marked {
                 marks: Marks::new(integration.key()),
-                commands: Commands::default(),
+                commands: integration.commands(),
                 arguments: None,
                 integration,
             }),
             undrawn: Vec::new(),
             typed: Vec::new(),
             waiting: 0,
+            place: Place::default(),
             device: Some(device),
             memory,
         }
@@ -177,7 +189,9 @@ impl Terminal {
                         }
                         Piece::Mark(mark) => {
                             let start = shell.commands.prompt().start;
-                            shell.commands.on(mark, Integration::end_of_output(output, start));
+                            shell
+                                .commands
+                                .on(mark, Instant::now(), Integration::end_of_output(output, start));
                             if shell.arguments.is_none() {
                                 shell.arguments = self.device.as_ref().and_then(Device::leader);
                             }
@@ -186,6 +200,7 @@ impl Terminal {
                 }
             }
         }
+        self.place = output.place();
         self.draw();
     }
 
@@ -196,7 +211,10 @@ impl Terminal {
         if self.undrawn.is_empty() && self.undrawn.capacity() > 2 * MAX_UNDRAWN {
             self.undrawn = Vec::new();
         }
-        self.typed.extend(self.screen.take_replies());
+        let answers = self.screen.take_replies();
+        if self.waiting + self.typed.len() + answers.len() <= MAX_ANSWERED {
+            self.typed.extend(answers);
+        }
         self.account();
     }
 
@@ -283,13 +301,23 @@ impl Terminal {
     pub fn type_in(&mut self, items: &[Item]) -> Result<usize, TypeError> {
         let size = self.screen.size();
         let bytes = input::bytes(items, &self.screen.modes(), (size.columns(), size.rows()))?;
-        self.queue(&bytes)?;
+        self.type_bytes(&bytes)?;
         Ok(bytes.len())
     }
 
     /// Types bytes as a keyboard sends them, all or nothing.
     pub fn type_bytes(&mut self, bytes: &[u8]) -> Result<(), TypeError> {
-        self.queue(bytes)
+        self.queue(bytes)?;
+        if let Some(shell) = &mut self.shell {
+            shell.commands.typed(bytes, self.place, Instant::now());
+        }
+        Ok(())
+    }
+
+    /// Whether the shell is about to read a line that was typed before it asked for one.
+    pub fn is_read_ahead(&self) -> bool {
+        let shell = self.shell.as_ref();
+        shell.is_some_and(|shell| shell.commands.is_read_ahead(Instant::now()))
     }
 
     /// Gives the shell a command line. Gives the command's number.
@@ -304,6 +332,7 @@ impl Terminal {
             return Err(ExecuteError::Replaced { program });
         }
         match prompt.shell {
+            ShellState::Ready if shell.commands.is_half_typed() => return Err(ExecuteError::HalfTyped),
             ShellState::Ready => {}
             ShellState::Busy if !prompt.began => return Err(ExecuteError::Unfinished),
             ShellState::Starting => return Err(ExecuteError::Starting),

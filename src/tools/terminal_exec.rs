@@ -123,22 +123,41 @@ pub(super) async fn apply(
     cancelled: CancellationToken,
 ) -> super::ReplyResult {
     let session = services.granted(caller, grant)?;
-    // The end of the last command is known a moment before the prompt is drawn.
-    let ready = session.until(|p| p.prompt.is_none_or(|prompt| prompt.shell == ShellState::Ready));
-    if let Ok(result) = tokio::time::timeout(PROMPT, ready).await {
+    if let Ok(result) = tokio::time::timeout(PROMPT, free(&session)).await {
         result?;
     }
     let started = Instant::now();
     let number = send(&session, &manner.command).await?;
-    tokio::select! {
-        waited = tokio::time::timeout(manner.patience, over(&session, number)) => {
-            if let Ok(result) = waited {
-                result?;
-            }
-        }
+    let over = tokio::select! {
+        waited = tokio::time::timeout(manner.patience, over(&session, number)) => waited.unwrap_or(Ok(Over::NotYet))?,
         () = cancelled.cancelled() => return Err(ToolError::Cancelled),
+    };
+    answer(&session, number, over, started.elapsed(), manner.max_output).await
+}
+
+/// Until the shell has shown its prompt, which comes a moment after the end of the last command, and has read what was
+/// typed ahead.
+async fn free(session: &Session) -> std::result::Result<(), Gone> {
+    let mut seen = session.progress();
+    while let Some(prompt) = seen.prompt {
+        let ahead = session.terminal(|terminal, _| terminal.is_read_ahead());
+        if prompt.shell == ShellState::Ready && ahead.await? != Some(true) {
+            break;
+        }
+        seen = session.changed_from(&seen).await?;
     }
-    answer(&session, number, started.elapsed(), manner.max_output).await
+    Ok(())
+}
+
+/// Why a command is not waited for any longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Over {
+    /// There is something to say about it.
+    Known,
+    /// The shell has not begun with it for so long that it must wait for more.
+    Hesitates,
+    /// The caller's time is over.
+    NotYet,
 }
 
 /// Gives the shell the command. A line editor says that it takes pastes a moment after the prompt.
@@ -162,7 +181,7 @@ async fn send(session: &Session, command: &str) -> std::result::Result<u64, Tool
 }
 
 /// Until the command with this number has ended, or the shell wants more of it.
-async fn over(session: &Session, number: u64) -> std::result::Result<(), Gone> {
+async fn over(session: &Session, number: u64) -> std::result::Result<Over, Gone> {
     let known = |progress: &Progress| {
         let over = |prompt: Prompt| prompt.ended >= number || prompt.shell == ShellState::Unfinished;
         progress.prompt.is_some_and(over) || progress.finished.is_some()
@@ -174,7 +193,7 @@ async fn over(session: &Session, number: u64) -> std::result::Result<(), Gone> {
         if began {
             match tokio::time::timeout(LOOK, next).await {
                 Ok(progress) => seen = progress?,
-                Err(_) if replaced(session).await?.is_some() => return Ok(()),
+                Err(_) if replaced(session).await?.is_some() => return Ok(Over::Known),
                 Err(_) => {}
             }
             continue;
@@ -182,10 +201,10 @@ async fn over(session: &Session, number: u64) -> std::result::Result<(), Gone> {
         match tokio::time::timeout(HESITATES, next).await {
             Ok(progress) => seen = progress?,
             // Not every shell says that it wants more: it just goes on editing.
-            Err(_) => return Ok(()),
+            Err(_) => return Ok(Over::Hesitates),
         }
     }
-    Ok(())
+    Ok(Over::Known)
 }
 
 /// The program that has taken the shell's place.
@@ -194,7 +213,7 @@ async fn replaced(session: &Session) -> std::result::Result<Option<String>, Gone
 }
 
 /// What came of the command with this number.
-async fn answer(session: &Session, command: u64, took: Duration, max: usize) -> super::ReplyResult {
+async fn answer(session: &Session, command: u64, over: Over, took: Duration, max: usize) -> super::ReplyResult {
     let progress = session.progress();
     let prompt = progress.prompt.unwrap_or_default();
     let here = session.terminal(|_, place| place).await?.unwrap_or_default();
@@ -204,7 +223,7 @@ async fn answer(session: &Session, command: u64, took: Duration, max: usize) -> 
         (outcome, Some(i64::from(last.exit_code)), last.start, last.end)
     } else if progress.finished.is_some() {
         (Outcome::ShellEnded, None, prompt.start, here)
-    } else if prompt.shell == ShellState::Unfinished || !prompt.began {
+    } else if prompt.shell == ShellState::Unfinished || (over == Over::Hesitates && !prompt.began) {
         (Outcome::Unfinished, None, prompt.start, here)
     } else if replaced(session).await?.is_some() {
         (Outcome::MarksLost, None, prompt.start, here)

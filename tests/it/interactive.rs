@@ -65,7 +65,7 @@ fn a_spinner_is_one_line_and_a_password_is_not_shown() {
     );
     terminal.send(
         json!([{"text": "read -rsp 'Password: ' p; echo; echo ${#p} characters\n"}]),
-        json!({"text": "Password: ", "scope": "screen"}),
+        json!({"regex": "^Password: ", "scope": "screen"}),
     );
     let reply = terminal.send(json!([{"text": "hunter2\n"}]), json!({"command": true}));
     assert!(

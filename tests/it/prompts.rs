@@ -33,6 +33,56 @@ fn a_program_given_the_prompt_cannot_forge_marks() {
 }
 
 #[test]
+fn the_answer_is_of_the_command_that_was_asked_for() {
+    for name in ["bash", "zsh", "fish", "dash"] {
+        if !is_there(name) {
+            continue;
+        }
+        let mut terminal = shell(name);
+        for round in 0..15 {
+            let typed = format!("sh -c 'exit 33'\n{}", if round % 3 == 0 { "\n" } else { "" });
+            terminal.call("terminal_send", json!({"input": [{"text": typed}]}));
+            let mut reply = terminal.call("terminal_exec", json!({"command": "echo mine"}));
+            while reply.is_error && reply.text.contains("has not begun with it yet") {
+                reply = terminal.call("terminal_exec", json!({"command": "echo mine"})); // a slow machine
+            }
+            assert_eq!(reply.facts["exit_code"], 0, "{name}: {}", reply.text);
+            assert_eq!(reply.section("terminal"), Some("mine"), "{name}: {}", reply.text);
+        }
+    }
+}
+
+#[test]
+fn a_line_that_is_not_empty_is_not_added_to() {
+    for name in ["bash", "zsh", "fish", "dash"] {
+        if !is_there(name) {
+            continue;
+        }
+        let mut terminal = shell(name);
+        terminal.call("terminal_send", json!({"input": [{"text": "echo left"}]}));
+        let refused = terminal.call("terminal_exec", json!({"command": "echo mine"}));
+        assert!(
+            refused.is_error && refused.text.contains("typed at the prompt without Enter"),
+            "{name}: {}",
+            refused.text
+        );
+        terminal.call("terminal_send", json!({"input": [{"key": "C-c"}]}));
+        let reply = terminal.call("terminal_exec", json!({"command": "echo mine"}));
+        assert_eq!(reply.section("terminal"), Some("mine"), "{name}: {}", reply.text);
+        assert_eq!(reply.facts["exit_code"], 0, "{name}: {}", reply.text);
+        terminal.call("terminal_send", json!({"input": [{"key": "C-l"}]}));
+        assert_eq!(terminal.exec("echo mine").facts["exit_code"], 0, "{name}");
+    }
+}
+
+#[test]
+fn a_command_that_has_just_begun_is_not_called_unfinished() {
+    let mut terminal = shell("bash");
+    let reply = terminal.call("terminal_exec", json!({"command": "sleep 1", "yield_ms": 0}));
+    assert_eq!(reply.facts["outcome"], "running", "{}", reply.text);
+}
+
+#[test]
 fn no_output_is_taken_for_the_shells_own() {
     let mut terminal = shell("bash");
     for tracing in ["true", "set -x"] {
@@ -47,4 +97,20 @@ fn no_output_is_taken_for_the_shells_own() {
             reply.text
         );
     }
+}
+
+/// Asks who the terminal is for ever, and reads no answer.
+const ASKS: &str = "python3 -c 'import os, tty\ntty.setraw(0)\nfor n in range(1000): os.write(1, b\"\\x1b[>q\" * 4000)\nos.write(1, \
+     b\"asked\"); os.read(0, 1)'";
+
+#[test]
+fn answers_that_nobody_reads_take_no_room() {
+    if !is_there("python3") {
+        return;
+    }
+    let mut terminal = shell("bash");
+    terminal.call("terminal_exec", json!({"command": ASKS, "yield_ms": 100}));
+    terminal.wait(json!({"text": "asked"}));
+    let reply = terminal.call("terminal_send", json!({"input": [{"text": "z".repeat(60_000)}]}));
+    assert!(!reply.is_error, "{}", reply.text);
 }
