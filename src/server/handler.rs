@@ -77,15 +77,15 @@ impl Handler {
         let client = Client::of(context, closed);
         // What rmcp cancels with it comes later, when the caller may have been taken leave of already.
         let cancelled = self.over.child_token();
-        let call = async {
+        // In a box: a future that is waited for inside another is in it twice, and a client may have thousands of calls.
+        let mut call = Box::pin(async {
             let (services, caller, cancelled) = (&self.services, &self.caller, cancelled.clone());
             if services.compat == Some(Compat::HtMcp) && compat_ht::is_one(&call.name) {
                 return compat_ht::run_as_ht(services, caller, call, cancelled).await;
             }
             tools::run(services, caller, call, Some(&client), cancelled).await
-        };
+        });
         let answer = async {
-            tokio::pin!(call);
             tokio::select! {
                 answer = &mut call => return answer,
                 () = context.ct.cancelled() => cancelled.cancel(),
