@@ -40,7 +40,6 @@ fn policy(by: &[Channel], revision: &str) -> Policy {
             arguments: &SCHEMA,
         }],
         profiles: vec!["default".to_owned()],
-        tokens: None,
     };
     let by: Vec<_> = by.iter().map(|channel| channel.name()).collect();
     let text = format!(

@@ -147,10 +147,26 @@ impl Book {
         let period = u64::try_from(quota.per.duration().as_millis()).unwrap_or(u64::MAX);
         // What seems to lie in the future was counted before the clock was set back, and counts.
         let counts = |at: u64| at.saturating_add(period) > now;
+        if entries.len() >= MAX_ENTRIES {
+            // A longer period of the same rule may want the younger ones: the oldest that is over makes room.
+            entries.retain(|(at, _)| at.saturating_add(FORGET_MS) > now);
+            entries.sort_unstable();
+            let over = entries.iter().take_while(|(at, _)| !counts(*at)).count();
+            let needed = (entries.len() + 1).saturating_sub(MAX_ENTRIES);
+            entries.drain(..needed.min(over));
+        }
         let used = entries.iter().filter(|(at, _)| counts(*at));
         let used = used.fold(0_u64, |sum, (_, amount)| sum.saturating_add(*amount));
         let left = quota.most.saturating_sub(used);
-        if quota.takes <= left && entries.len() < MAX_ENTRIES {
+        if quota.takes <= left && entries.len() >= MAX_ENTRIES {
+            let oldest = entries.first().map_or(now, |(at, _)| *at);
+            return Some(Reason::Uses {
+                quota: quota.clone(),
+                limit: MAX_ENTRIES,
+                wait_s: oldest.saturating_add(period).saturating_sub(now).div_ceil(1000),
+            });
+        }
+        if quota.takes <= left {
             entries.push((now, quota.takes));
             return None;
         }

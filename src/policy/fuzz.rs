@@ -34,7 +34,6 @@ pub(super) fn known() -> Known {
         profiles: ["default", "read-only", "build", "network", "strict"]
             .map(str::to_owned)
             .to_vec(),
-        tokens: None,
     }
 }
 

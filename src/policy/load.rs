@@ -28,8 +28,6 @@ pub struct Known {
     pub tools: Vec<Tool>,
     /// The sandbox profiles that there are.
     pub profiles: Vec<String>,
-    /// The bearer tokens that there are; none where that is not known here.
-    pub tokens: Option<Vec<Name>>,
 }
 
 /// A tool, as rules see it.
@@ -171,19 +169,13 @@ impl Reading<'_> {
         list("callers", at)?;
         for entry in &at.value {
             let pattern = Pattern::new(&entry.value);
-            let token = entry.value.strip_prefix("token:");
-            let exists = match (&self.known.tokens, token) {
-                (Some(tokens), Some(_)) => tokens.iter().any(|name| pattern.matches(&format!("token:{name}"))),
-                (None, Some(name)) => name.contains('*') || Name::new(name).is_ok(),
-                (_, None) => pattern.matches("local"),
+            let exists = match entry.value.strip_prefix("token:") {
+                Some(name) => could_be_a_token(name),
+                None => pattern.matches("local"),
             };
             if !exists {
-                let tokens = self.known.tokens.iter().flatten().map(|name| format!("token:{name}"));
-                let names: Vec<String> = ["local".to_owned(), "token:NAME".to_owned()]
-                    .into_iter()
-                    .chain(tokens)
-                    .collect();
-                return Err(entry.fault(unknown("caller", &entry.value, names.iter().map(String::as_str))));
+                let names = ["local", "token:NAME"].into_iter();
+                return Err(entry.fault(unknown("caller", &entry.value, names)));
             }
         }
         Ok(at.value.iter().map(|entry| Pattern::new(&entry.value)).collect())
@@ -200,8 +192,13 @@ impl Reading<'_> {
                 _ => Ok(None),
             };
         };
-        if !starts && file.effect.value != RuleEffect::Deny {
-            let why = "none of the tools starts a sandbox";
+        let denies = file.effect.value == RuleEffect::Deny;
+        let uses = denies && tools.iter().any(|tool| self.argument(tool, "session").is_some());
+        if !starts && !uses {
+            let why = match denies {
+                true => "none of the tools starts a sandbox or uses a session",
+                false => "none of the tools starts a sandbox",
+            };
             return Err(at.fault(PolicyProblem::Useless { field: "profiles", why }));
         }
         list("profiles", at)?;
@@ -345,6 +342,17 @@ impl Reading<'_> {
     fn argument(&self, tool: &str, name: &str) -> Option<&'static Value> {
         let tool = self.known.tools.iter().find(|known| known.name == tool)?;
         properties(tool.arguments).get(name)
+    }
+}
+
+/// Whether some token could have a name with these letters around any text where there is a `*`. Which tokens there are is
+/// not looked at: they come and go without the policy.
+fn could_be_a_token(pattern: &str) -> bool {
+    let letters = pattern.replace('*', "");
+    let start = if pattern.starts_with('*') { "a" } else { "" };
+    match letters.is_empty() {
+        true => !pattern.is_empty(),
+        false => Name::new(&letters).is_ok() || Name::new(&format!("{start}{letters}")).is_ok(),
     }
 }
 

@@ -52,6 +52,15 @@ pub enum Reason {
         /// Seconds until there is enough again; none where there never is.
         wait_s: Option<u64>,
     },
+    /// A rule's bound is not reached, but it was used as often as is remembered.
+    Uses {
+        /// The bound.
+        quota: Quota,
+        /// How many uses are remembered.
+        limit: usize,
+        /// Seconds until the oldest is forgotten.
+        wait_s: u64,
+    },
     /// No rule speaks of this caller and this tool.
     NoRule {
         /// Who asked.
@@ -70,7 +79,7 @@ impl Reason {
             | Self::Rule { rule }
             | Self::Channels { rule }
             | Self::Approval { rule } => rule.clone(),
-            Self::Used { quota, .. } => quota.rule.clone(),
+            Self::Used { quota, .. } | Self::Uses { quota, .. } => quota.rule.clone(),
             Self::NoRule { .. } => RuleId::none(),
         }
     }
@@ -83,7 +92,7 @@ impl Reason {
             Self::Rule { .. } => "rule",
             Self::Channels { .. } => "channels",
             Self::Approval { .. } => "approval",
-            Self::Used { .. } => "quota",
+            Self::Used { .. } | Self::Uses { .. } => "quota",
             Self::NoRule { .. } => "no rule",
         }
     }
@@ -155,6 +164,12 @@ impl fmt::Display for Reason {
                     None => write!(f, "ask for less"),
                 }
             }
+            Self::Uses { quota, limit, wait_s } => write!(
+                f,
+                "rule {:?} allows {quota}, and the {limit} uses of it that are remembered were all in that time; hint: \
+                 try again in {wait_s} s",
+                quota.rule.as_str()
+            ),
             Self::NoRule { caller, tool } => write!(
                 f,
                 "no rule lets {caller} use {tool}, and what no rule allows is denied; hint: ask the operator"

@@ -66,7 +66,6 @@ pub fn known(profiles: &Profiles) -> Known {
     Known {
         tools: definitions().into_iter().map(tool).chain(hf::known()).collect(),
         profiles: profiles.names().into_iter().map(str::to_owned).collect(),
-        tokens: None,
     }
 }
 

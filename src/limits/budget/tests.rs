@@ -151,3 +151,56 @@ async fn what_cannot_be_counted_is_refused() {
         "nothing to count needs no file"
     );
 }
+
+/// Puts a book in place that holds `entries` for the quota.
+fn write_book(at: &Directory, quota: &Quota, entries: impl Iterator<Item = (u64, u64)>) {
+    own_file::make_directory(&at.0).unwrap();
+    let mut book = Book {
+        version: VERSION,
+        ..Book::default()
+    };
+    book.rules.insert(key(quota), entries.collect());
+    write(&at.0.join("counted.json"), &book).unwrap();
+}
+
+#[test]
+fn what_is_long_over_does_not_lock_a_bound_for_ever() {
+    let at = Directory::new();
+    let now = 1_000_000_000_000;
+    let quota = Quota {
+        per: Period::Minute,
+        ..times(200)
+    };
+    let reserve = |now| count(&at.0, std::slice::from_ref(&quota), Purpose::Reserve, now).unwrap();
+    let full = u64::try_from(MAX_ENTRIES).unwrap();
+    // Of days ago, and of an hour ago: what fills the book of a rule that is used two hundred times a minute.
+    for age in [72 * HOUR, HOUR] {
+        write_book(&at, &quota, (0..full).map(|n| (now - age + n, 1)));
+        for n in 0..200 {
+            assert_eq!(reserve(now + n), None, "{age} {n}");
+        }
+        let Some(Reason::Used { left: 0, wait_s, .. }) = reserve(now + 200) else {
+            panic!("201 in a minute");
+        };
+        assert_eq!(wait_s, Some(60));
+        assert!(read(&at.0.join("counted.json")).unwrap().rules[&key(&quota)].len() <= MAX_ENTRIES);
+    }
+}
+
+#[test]
+fn more_uses_than_are_remembered_are_refused_as_that() {
+    let at = Directory::new();
+    let now = 1_000_000_000_000;
+    let quota = sum(1, 1 << 40);
+    write_book(
+        &at,
+        &quota,
+        (0..u64::try_from(MAX_ENTRIES).unwrap()).map(|n| (now - 1000 * 1000 + n, 1)),
+    );
+    let reason = count(&at.0, &[quota], Purpose::Reserve, now)
+        .unwrap()
+        .unwrap()
+        .to_string();
+    assert!(reason.contains("10000 uses"), "{reason}");
+    assert!(reason.contains("try again in 2600 s"), "{reason}");
+}

@@ -1,6 +1,7 @@
 //! What the rules decide, what is shown of it, and what the tests of this layer share.
 
 mod approvals;
+mod commands;
 mod loading;
 mod reading;
 
