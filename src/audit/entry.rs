@@ -1,7 +1,5 @@
 //! The record of one call, which goes through the call with it.
 
-use std::sync::PoisonError;
-
 use super::record::{CallId, Event, Facts, Line, Outcome};
 use super::settings::SyncMode;
 use super::{Audit, AuditError};
@@ -27,6 +25,7 @@ pub struct Entry<'a> {
     pub(super) call: CallId,
     pub(super) caller: Caller,
     pub(super) tool: String,
+    pub(super) policy: Option<String>,
     pub(super) durable: bool,
     pub(super) open: bool,
 }
@@ -45,6 +44,12 @@ impl Entry<'_> {
     /// The call's number.
     pub fn call(&self) -> CallId {
         self.call
+    }
+
+    /// The policy of this revision judges it, and is named by what is recorded of decisions from here on: another may be in
+    /// force by then.
+    pub fn judged_by(&mut self, revision: &str) {
+        self.policy = Some(revision.to_owned());
     }
 
     /// The policy allowed it. What is done comes after this returns.
@@ -121,10 +126,9 @@ impl Entry<'_> {
     }
 
     fn decided<'l>(&'l self, event: Event, decision: Decision<'l>) -> Line<'l> {
-        let policy = self.audit.policy.read().unwrap_or_else(PoisonError::into_inner);
         Line {
             event,
-            policy: policy.as_deref().map(|text| text.to_owned().into()),
+            policy: self.policy.as_deref().map(Into::into),
             rule: decision.rule.map(Into::into),
             profile: decision.profile.map(Into::into),
             session: decision.session.map(Into::into),

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use sha2::Sha256;
 
 /// Arguments that are typed into a program, by name, whichever the tool.
-const TYPED: [&str; 3] = ["input", "keys", "stdin"];
+const TYPED: [&str; 4] = ["input", "keys", "stdin", "stdin_base64"];
 /// Bytes of a key.
 pub(super) const KEY: usize = 32;
 
@@ -118,6 +118,10 @@ mod tests {
         let typed = |text: &str| digest(1, &json!({"session": "s1", "input": [{"text": text}]}));
         assert_eq!(typed("hunter2"), typed("hunter3"));
         assert_ne!(typed("hunter2").hex, typed("hunter22").hex);
+        for name in ["stdin", "stdin_base64"] {
+            let given = |text: &str| digest(1, &json!({"command": "cat", name: text}));
+            assert_eq!(given("aHVudGVyMg=="), given("aHVudGVyMw=="), "{name}");
+        }
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub use writer::{WriteError, now};
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock};
 
 use serde_json::{Map, Value};
 
@@ -49,7 +49,6 @@ use writer::Writer;
 pub struct Audit {
     instance: InstanceId,
     next: AtomicU64,
-    policy: RwLock<Option<Arc<str>>>,
     redactor: Redactor,
     files: Option<Files>,
 }
@@ -79,7 +78,6 @@ impl Audit {
         Self {
             instance,
             next: AtomicU64::new(1),
-            policy: RwLock::default(),
             redactor: Redactor::default(),
             files: None,
         }
@@ -113,11 +111,6 @@ impl Audit {
         &self.redactor
     }
 
-    /// Names the policy that decides from here on, in every record of a decision.
-    pub fn policy_is(&self, revision: &str) {
-        *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Some(revision.into());
-    }
-
     /// Somebody asks for something. `tool` is what the caller wrote.
     pub async fn asked(
         &self,
@@ -131,6 +124,7 @@ impl Audit {
             call: CallId::new(self.instance, number),
             caller: caller.clone(),
             tool: tool.chars().take(64).collect(),
+            policy: None,
             durable: false,
             open: false,
         };

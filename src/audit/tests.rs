@@ -65,6 +65,7 @@ async fn call(audit: &Audit) -> Result<Closing, AuditError> {
         profile: Some("default"),
         ..Decision::default()
     };
+    entry.judged_by("2026-11-1");
     entry.allowed(decision).await?;
     let facts = Facts {
         exit_code: Some(0),
@@ -90,7 +91,6 @@ fn edit(path: &Path, change: impl FnOnce(&mut Vec<String>)) {
 async fn a_call_is_asked_decided_and_done_in_this_order() {
     let place = Place::new();
     let audit = place.audit();
-    audit.policy_is("2026-11-1");
     calls(&audit, 1).await;
     audit.end();
     assert_eq!(

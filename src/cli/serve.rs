@@ -203,7 +203,6 @@ impl Serve {
             redactor.clone(),
             &self.http.own_paths(),
         )?;
-        audit.policy_is(policy.revision());
         Ok(Services {
             limits: Limits::new(config.caps, among, policy.rates()),
             policy: Current::new(policy),
@@ -257,7 +256,6 @@ fn reloaded(place: &Place, services: &Services, more: &[PathBuf]) -> Result<Stri
     place.apart(&services.workspace, &config, more)?;
     let policy = config.policy(&tools::known(&services.profiles))?;
     let revision = policy.revision().to_owned();
-    services.audit.policy_is(&revision);
     services.limits.set_rates(policy.rates());
     services.policy.replace(policy);
     Ok(revision)

@@ -51,7 +51,7 @@ use crate::hf::Hf;
 use crate::hf::HfError;
 use crate::limits::{Alerts, Budget, CallPermit, Limits};
 use crate::model::Workspace;
-use crate::policy::{Arguments, Asked, Caller, Current, Effect, Grant, Judgement, Request, SessionGrant};
+use crate::policy::{Approval, Arguments, Asked, Caller, Current, Effect, Grant, Judgement, Request, SessionGrant};
 use crate::profile::Profiles;
 use crate::sandbox::Launchers;
 use crate::session::{Session, Sessions};
@@ -214,7 +214,7 @@ async fn permitted(services: &Services, caller: &Caller, call: ToolCall) -> Resu
         session: session.as_deref(),
         durable: false,
     };
-    match judged(services, caller, &asked).await {
+    match judged(services, caller, &asked, &mut entry).await {
         Ok(grant) => {
             if let Err(error) = entry.allowed(decision(Some(grant.rule().as_str()))).await {
                 entry.refused("audit").await;
@@ -237,11 +237,16 @@ async fn permitted(services: &Services, caller: &Caller, call: ToolCall) -> Resu
 }
 
 /// As [`decide`], but nobody is asked.
-async fn judged(services: &Services, caller: &Caller, asked: &Asked) -> Result<Grant, ToolError> {
+async fn judged(
+    services: &Services,
+    caller: &Caller,
+    asked: &Asked,
+    entry: &mut Entry<'_>,
+) -> Result<Grant, ToolError> {
     services.limits.count(caller, asked.request.tool())?;
     let _permit = services.limits.admit(caller)?;
     services.unlocked(&asked.request)?;
-    match services.policy.get().judge(caller, asked, None) {
+    match judge(services, caller, asked, None, entry) {
         Judgement::Allowed(grant) => {
             services.budget.reserve(&grant.basis().quotas).await?;
             Ok(grant)
@@ -266,7 +271,7 @@ async fn decide(
     loop {
         let permit = services.limits.admit(caller)?;
         services.unlocked(&asked.request)?;
-        let mut judgement = services.policy.get().judge(caller, asked, None);
+        let mut judgement = judge(services, caller, asked, None, entry);
         if let (Judgement::Confirm(question), None) = (&judgement, &approval) {
             act.ready(services)?; // nobody is asked about what would not be done
             drop(permit); // a person may think for minutes
@@ -287,7 +292,7 @@ async fn decide(
         }
         if turn.is_some() || approval.is_some() {
             services.unlocked(&asked.request)?;
-            judgement = services.policy.get().judge(caller, asked, approval.take());
+            judgement = judge(services, caller, asked, approval.take(), entry);
         }
         match judgement {
             Judgement::Allowed(grant) => {
@@ -299,6 +304,19 @@ async fn decide(
             Judgement::Confirm(_) => {} // the policy changed while it waited: asked in the next round
         }
     }
+}
+
+/// What the policy in force says, which the record names from here on.
+fn judge(
+    services: &Services,
+    caller: &Caller,
+    asked: &Asked,
+    approval: Option<Approval>,
+    entry: &mut Entry<'_>,
+) -> Judgement {
+    let policy = services.policy.get();
+    entry.judged_by(policy.revision());
+    policy.judge(caller, asked, approval)
 }
 
 /// What a call means: its arguments as they are judged, and the request that they make.

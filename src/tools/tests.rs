@@ -1,3 +1,5 @@
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+
 use serde_json::json;
 
 use super::*;
@@ -34,13 +36,98 @@ pub(crate) fn services() -> Services {
     }
 }
 
-async fn refused(name: &str, arguments: Value) -> String {
+/// A directory of its own, with a record in it, that goes at the end.
+struct Kept(std::path::PathBuf);
+
+impl Kept {
+    fn new() -> Self {
+        let name = format!("terrarium-test-tools-{}", crate::model::InstanceId::random().unwrap());
+        Self(std::env::temp_dir().join(name))
+    }
+
+    fn services(&self, rules: &str) -> Services {
+        let settings = crate::audit::Settings::new(self.0.join("audit"));
+        let instance = crate::model::InstanceId::random().unwrap();
+        Services {
+            policy: Current::new(written("one", rules)),
+            budget: Budget::in_directory(Some(self.0.clone())),
+            audit: Audit::to_files(instance, settings, crate::audit::Redactor::default(), None),
+            ..services()
+        }
+    }
+
+    /// All lines of the record.
+    fn lines(&self) -> Vec<Value> {
+        let mut lines = Vec::new();
+        for entry in std::fs::read_dir(self.0.join("audit")).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|is| is == "jsonl") {
+                let text = std::fs::read_to_string(path).unwrap();
+                lines.extend(text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()));
+            }
+        }
+        lines
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).ok(); // it may not have been made
+    }
+}
+
+fn written(revision: &str, rules: &str) -> Policy {
+    let text = format!("revision: {revision}\nrules: [{rules}]");
+    Policy::parse(&text, &known(&Profiles::embedded())).unwrap()
+}
+
+async fn ask(services: &Services, caller: &Caller, name: &str, arguments: &Value) -> ReplyResult {
     let call = ToolCall {
         name: name.to_owned(),
         arguments: arguments.as_object().unwrap().clone(),
     };
-    let reply = run(&services(), &LOCAL, call, None, CancellationToken::new()).await;
-    reply.unwrap_err().to_string()
+    run(services, caller, call, None, CancellationToken::new()).await
+}
+
+#[tokio::test]
+async fn the_record_names_the_policy_that_decided_and_not_the_one_of_the_moment() {
+    let kept = Kept::new();
+    let rule = "{id: list, effect: allow, callers: [local], tools: [terminal_list], at_most: {times: 5, per: day}}";
+    let services = kept.services(rule);
+    std::fs::DirBuilder::new().mode(0o700).create(&kept.0).unwrap();
+    let mut lock = std::fs::File::options();
+    let locked = lock
+        .mode(0o600)
+        .write(true)
+        .create_new(true)
+        .open(kept.0.join("counted.lock"));
+    let locked = locked.unwrap();
+    locked.lock().unwrap();
+    let arguments = json!({});
+    let call = ask(&services, &LOCAL, "terminal_list", &arguments);
+    tokio::pin!(call);
+    tokio::select! {
+        biased;
+        _ = &mut call => panic!("it was counted without the lock"),
+        () = async {} => {}
+    }
+    services
+        .policy
+        .replace(written("two", "{id: no, effect: deny, tools: [\"*\"]}"));
+    drop(locked);
+    call.await.unwrap();
+    ask(&services, &LOCAL, "terminal_list", &arguments).await.unwrap_err();
+    let decided = |line: &Value| ["allowed", "denied"].contains(&line["event"].as_str().unwrap());
+    let decided: Vec<Value> = kept.lines().into_iter().filter(decided).collect();
+    let found: Vec<&str> = decided.iter().map(|line| line["policy"].as_str().unwrap()).collect();
+    assert_eq!(found, ["one", "two"]);
+}
+
+async fn refused(name: &str, arguments: Value) -> String {
+    ask(&services(), &LOCAL, name, &arguments)
+        .await
+        .unwrap_err()
+        .to_string()
 }
 
 #[test]
