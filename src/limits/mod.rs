@@ -6,13 +6,16 @@
 mod alert;
 mod bounds;
 mod budget;
+mod flood;
 mod permit;
 mod rate;
 mod table;
+mod window;
 
 pub use alert::{Alert, Alerts};
 pub use bounds::{Among, Caps};
 pub use budget::{Budget, BudgetError};
+pub use flood::Unrecorded;
 pub use permit::{CallPermit, CommandPermit, SubscriptionPermit};
 pub use table::Full;
 
@@ -21,6 +24,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use self::bounds::Bounds;
+use self::flood::Floods;
 use self::permit::Held;
 use self::rate::Rates;
 use self::table::{Table, What};
@@ -34,6 +38,7 @@ pub const SUBSCRIPTIONS_PER_CALLER: usize = 64;
 pub struct Limits {
     table: Arc<Mutex<Table>>,
     rates: Arc<RwLock<Arc<Rates>>>,
+    floods: Arc<Floods>,
     subscriptions: Arc<Mutex<HashMap<Caller, usize>>>,
 }
 
@@ -55,6 +60,20 @@ pub enum Refused {
         tool: String,
         /// How many calls.
         calls: u32,
+        /// In how many seconds.
+        per_s: u64,
+        /// Seconds until the next may come, rounded up.
+        wait_s: u64,
+    },
+    /// More calls than are put on record one by one.
+    #[error(
+        "{limit} calls of yours {what} in {per_s} s, which is the limit for all tools; hint: try again in {wait_s} s"
+    )]
+    Flood {
+        /// How many calls.
+        limit: u32,
+        /// What they did.
+        what: &'static str,
         /// In how many seconds.
         per_s: u64,
         /// Seconds until the next may come, rounded up.
@@ -128,14 +147,30 @@ impl Limits {
         Self {
             table: Arc::new(Mutex::new(Table::new(Bounds::of(&caps, among)))),
             subscriptions: Arc::default(),
+            floods: Arc::default(),
             rates: Arc::new(RwLock::new(Arc::new(Rates::new(rates)))),
         }
+    }
+
+    /// Counts a call of any kind, before it is put on record. What it returns besides is to be put on record instead.
+    pub fn came(&self, caller: &Caller) -> (Result<(), Refused>, Option<Unrecorded>) {
+        self.floods.came(caller, Instant::now())
+    }
+
+    /// Counts that it came to nothing.
+    pub fn came_to_nothing(&self, caller: &Caller) {
+        self.floods.fruitless(caller, Instant::now());
+    }
+
+    /// What is to be put on record instead of calls, and was not yet.
+    pub fn unrecorded(&self) -> Vec<Unrecorded> {
+        self.floods.rest()
     }
 
     /// Counts a call against the rates of its tool.
     pub fn count(&self, caller: &Caller, tool: &str) -> Result<(), Refused> {
         let rates = Arc::clone(&self.rates.read().unwrap_or_else(PoisonError::into_inner));
-        rates.count(caller, tool)
+        rates.count(caller, tool, Instant::now())
     }
 
     /// Takes the rates of a new policy; where they are the same, what was counted stays.

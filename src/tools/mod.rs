@@ -123,11 +123,13 @@ pub async fn run(
     user: Option<&dyn AskUser>,
     cancelled: CancellationToken,
 ) -> Result<Reply, ToolError> {
+    tally::came(services, caller).await?;
     let mut entry = services.audit.asked(caller, &call.name, &call.arguments).await?;
     let (asked, act) = match understand(services, caller, call) {
         Ok(understood) => understood,
         Err(error) => {
             entry.refused(error.kind()).await;
+            tally::misunderstood(services, caller).await;
             return Err(error);
         }
     };
@@ -199,11 +201,13 @@ impl Reply {
 
 /// Whether a call is allowed now, without a person's yes; counted and recorded as the call.
 async fn permitted(services: &Services, caller: &Caller, call: ToolCall) -> Result<(), ToolError> {
+    tally::came(services, caller).await?;
     let mut entry = services.audit.asked(caller, &call.name, &call.arguments).await?;
     let asked = match understand(services, caller, call) {
         Ok((asked, _)) => asked,
         Err(error) => {
             entry.refused(error.kind()).await;
+            tally::misunderstood(services, caller).await;
             return Err(error);
         }
     };
@@ -227,10 +231,12 @@ async fn permitted(services: &Services, caller: &Caller, call: ToolCall) -> Resu
         Err(ToolError::Denied { reason }) => {
             let rule = reason.rule();
             entry.denied(&reason.to_string(), decision(Some(rule.as_str()))).await;
+            tally::denied(services, caller, asked.request.tool(), &reason).await;
             Err(ToolError::Denied { reason })
         }
         Err(error) => {
             entry.refused(error.kind()).await;
+            tally::refused(services, caller, asked.request.tool(), &error).await;
             Err(error)
         }
     }
@@ -360,6 +366,7 @@ impl Services {
     pub async fn end(&self, grace: std::time::Duration, patience: std::time::Duration) {
         self.limits.end();
         self.sessions.end(grace, patience).await;
+        tally::rest(self).await;
     }
 
     /// Ends what one caller has running and what they wait for, and forgets it. Their calls were cancelled before.

@@ -123,6 +123,45 @@ async fn the_record_names_the_policy_that_decided_and_not_the_one_of_the_moment(
     assert_eq!(found, ["one", "two"]);
 }
 
+#[tokio::test]
+async fn calls_that_come_to_nothing_do_not_push_the_record_out() {
+    let kept = Kept::new();
+    let services = kept.services("{id: list, effect: allow, callers: [local], tools: [terminal_list]}");
+    let guest = Caller::Token {
+        name: crate::model::Name::new("guest").unwrap(),
+    };
+    let mut last = String::new();
+    for n in 0..3000 {
+        let (tool, arguments) = match n % 3 {
+            0 => ("nonsense", json!({"n": n})),
+            1 => ("terminal_run", json!({"nonsense": n})),
+            _ => ("terminal_list", json!({})),
+        };
+        last = ask(&services, &guest, tool, &arguments).await.unwrap_err().to_string();
+    }
+    assert!(last.contains("600 calls of yours came to nothing in 60 s"), "{last}");
+    let lines = kept.lines();
+    let of = |event: &str| lines.iter().filter(|line| line["event"] == event).count();
+    assert_eq!(of("asked"), 600);
+    // One for the run of denials, one for what is not on record.
+    assert_eq!(of("alert"), 2);
+    let text = lines
+        .iter()
+        .filter_map(|line| line["why"].as_str())
+        .collect::<Vec<_>>()
+        .join("\n");
+    assert!(text.contains("without records of their own"), "{text}");
+    // The others are not touched by it, and the end tells how many it were.
+    ask(&services, &LOCAL, "terminal_list", &json!({})).await.unwrap();
+    services.end(std::time::Duration::ZERO, std::time::Duration::ZERO).await;
+    let last = kept.lines().pop().unwrap();
+    assert_eq!(
+        (last["event"].as_str(), last["by"].as_str()),
+        (Some("alert"), Some("token:guest"))
+    );
+    assert!(last["why"].as_str().unwrap().starts_with("2399 calls "), "{last}");
+}
+
 async fn refused(name: &str, arguments: Value) -> String {
     ask(&services(), &LOCAL, name, &arguments)
         .await
