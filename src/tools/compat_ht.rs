@@ -178,20 +178,52 @@ pub async fn run_as_ht(
     call: ToolCall,
     cancelled: CancellationToken,
 ) -> ReplyResult {
-    let ToolCall { name, arguments } = call;
+    // What is well-formed is recorded as the call of ours that it becomes.
+    let asked = match Asked::of(&call) {
+        Ok(asked) => asked,
+        Err(error) => {
+            let entry = services.audit.asked(caller, &call.name, &call.arguments).await?;
+            entry.refused(error.kind()).await;
+            return Err(error);
+        }
+    };
     let call = Call {
         services,
         caller,
         cancelled,
     };
-    match name.as_str() {
-        "ht_create_session" => call.create(take(&CREATE, arguments)?).await,
-        "ht_send_keys" => call.keys(take(&KEYS, arguments)?).await,
-        "ht_take_snapshot" => call.snapshot(take(&SESSION, arguments)?).await,
-        "ht_execute_command" => call.execute(take(&EXECUTE, arguments)?).await,
-        "ht_list_sessions" => call.list(take(&NOTHING, arguments)?).await,
-        "ht_close_session" => call.close(take(&SESSION, arguments)?).await,
-        _ => Err(ToolError::UnknownTool { name }),
+    match asked {
+        Asked::Create(given) => call.create(given).await,
+        Asked::Keys(given) => call.keys(given).await,
+        Asked::Snapshot(given) => call.snapshot(given).await,
+        Asked::Execute(given) => call.execute(given).await,
+        Asked::List(given) => call.list(given).await,
+        Asked::Close(given) => call.close(given).await,
+    }
+}
+
+/// A call whose arguments are as they should be.
+enum Asked {
+    Create(Create),
+    Keys(Keys),
+    Snapshot(Session),
+    Execute(Execute),
+    List(Nothing),
+    Close(Session),
+}
+
+impl Asked {
+    fn of(ToolCall { name, arguments }: &ToolCall) -> Result<Self, ToolError> {
+        let arguments = arguments.clone();
+        Ok(match name.as_str() {
+            "ht_create_session" => Self::Create(take(&CREATE, arguments)?),
+            "ht_send_keys" => Self::Keys(take(&KEYS, arguments)?),
+            "ht_take_snapshot" => Self::Snapshot(take(&SESSION, arguments)?),
+            "ht_execute_command" => Self::Execute(take(&EXECUTE, arguments)?),
+            "ht_list_sessions" => Self::List(take(&NOTHING, arguments)?),
+            "ht_close_session" => Self::Close(take(&SESSION, arguments)?),
+            _ => return Err(ToolError::UnknownTool { name: name.clone() }),
+        })
     }
 }
 
@@ -234,13 +266,12 @@ impl Call<'_> {
     }
 
     async fn keys(&self, Keys { session_id, keys }: Keys) -> ReplyResult {
-        let input: Vec<Value> = keys.iter().map(|key| item(key)).collect();
-        let structured = if input.is_empty() {
-            json!({})
-        } else {
-            let typed = json!({"session": session_id, "input": input});
-            self.run(terminal_send::NAME, typed).await?.structured
-        };
+        let mut input: Vec<Value> = keys.iter().map(|key| item(key)).collect();
+        if input.is_empty() {
+            input.push(item("")); // nothing is typed, but into a session that there is
+        }
+        let typed = json!({"session": session_id, "input": input});
+        let structured = self.run(terminal_send::NAME, typed).await?.structured;
         Ok(Reply {
             text: format!(
                 "Keys sent successfully to session {session_id}\n\nKeys: {}",

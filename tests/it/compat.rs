@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::harness::{Era, Server};
+use crate::harness::{Era, Server, fresh_directory};
 
 /// The text between the two fences of an answer.
 fn fenced(text: &str) -> &str {
@@ -127,6 +127,30 @@ fn a_program_that_is_no_shell_is_typed_into_and_answers() {
     server.call("terminal_wait", json!({"session": id}));
     let shown = server.call("ht_take_snapshot", json!({"sessionId": id}));
     assert!(fenced(&shown.text).contains("a; echo INJECTED"), "{}", shown.text);
+}
+
+#[test]
+fn what_is_wrong_is_refused_and_on_record() {
+    let state = fresh_directory();
+    let environment = [("XDG_STATE_HOME", state.as_path())];
+    let mut server = Server::start_in(Era::Modern, &["--compat", "ht-mcp"], &environment);
+    let nowhere = server.call("ht_send_keys", json!({"sessionId": "nonsense", "keys": []}));
+    assert!(
+        nowhere.is_error && nowhere.text.contains("no such session"),
+        "{}",
+        nowhere.text
+    );
+    let wrong = server.call("ht_take_snapshot", json!({"session": 7}));
+    assert!(wrong.is_error, "{}", wrong.text);
+    let audit = std::fs::read_dir(state.join("terrarium/audit")).unwrap();
+    let records: String = audit
+        .filter_map(|entry| std::fs::read_to_string(entry.unwrap().path()).ok())
+        .collect();
+    for tool in ["terminal_send", "ht_take_snapshot"] {
+        let of = |line: &&str| line.contains(&format!("\"{tool}\""));
+        assert!(records.lines().any(|line| of(&line)), "{tool}: {records}");
+    }
+    std::fs::remove_dir_all(&state).unwrap();
 }
 
 #[test]
