@@ -41,6 +41,13 @@ pub enum Condition {
     Exit,
 }
 
+impl Condition {
+    /// Whether it is quiet.
+    pub fn is_idle(&self) -> bool {
+        matches!(self, Self::Idle { .. })
+    }
+}
+
 /// Where to look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scope {

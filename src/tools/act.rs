@@ -145,7 +145,9 @@ impl Act {
             (Self::Wait(manner), Grant::Session(grant)) => {
                 terminal_wait::apply(services, caller, &grant, manner, cancelled).await
             }
-            (Self::Read(manner), Grant::Session(grant)) => terminal_read::apply(services, caller, &grant, manner).await,
+            (Self::Read(manner), Grant::Session(grant)) => {
+                terminal_read::apply(services, caller, &grant, manner, cancelled).await
+            }
             (Self::List, Grant::Session(_)) => terminal_list::apply(services, caller).await,
             (Self::Close, Grant::Session(grant)) => terminal_close::apply(services, caller, &grant).await,
             (Self::Hf(asked), Grant::Hf(grant)) => hf::apply(services, &grant, &asked, cancelled).await,

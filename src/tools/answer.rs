@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Reply, ToolError, guess};
 use crate::profile::Profile;
 use crate::sandbox::{Cause, Ending, State as Holds, Status};
-use crate::session::{About, Excerpt, Excerpts, Finished, Gone, Plain, Progress, Session, Streams, lossy};
+use crate::session::{About, Excerpt, Excerpts, Finished, Gone, Plain, Progress, Session, Streams};
 
 /// How far a command is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -101,7 +101,7 @@ impl Answer {
             Streams::Terminal => ("terminal", "stderr"),
         };
         for (name, excerpt) in [(main, &shown.main), (error, &shown.error)] {
-            unclear += section(&mut text, &about.alias, name, excerpt, about.streams);
+            unclear += section(&mut text, &about.alias, name, excerpt);
         }
         if text.is_empty() {
             text.push_str("(no output)\n");
@@ -191,17 +191,15 @@ pub(super) fn number(value: impl TryInto<i64>) -> i64 {
 }
 
 /// Adds one stream's output, and says how many bytes of it are not UTF-8.
-pub(super) fn section(text: &mut String, alias: &str, name: &str, excerpt: &Excerpt, streams: Streams) -> u64 {
+pub(super) fn section(text: &mut String, alias: &str, name: &str, excerpt: &Excerpt) -> u64 {
     if excerpt.total == 0 {
         return 0;
     }
-    let readable = |bytes: &[u8]| match streams {
-        Streams::Pipes => lossy(bytes),
-        Streams::Terminal => {
-            let mut plain = Plain::default();
-            plain.feed(bytes);
-            plain.finish()
-        }
+    // What is printed can address whatever terminal shows the answer: no escape sequence gets there.
+    let readable = |bytes: &[u8]| {
+        let mut plain = Plain::default();
+        plain.feed(bytes);
+        plain.finish()
     };
     let (head, mut unclear) = readable(&excerpt.head);
     if head.is_empty() && excerpt.omitted.is_none() {

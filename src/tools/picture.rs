@@ -9,6 +9,9 @@ use crate::session::Terminal;
 use crate::session::modes::{Modes, MouseReports};
 use crate::session::screen::{Changes, Color, Region, Row, Run, Snapshot};
 
+/// Bytes of rows in one answer; the row in which they end is whole.
+const MAX_ROWS: usize = 200_000;
+
 /// How the rows are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -52,6 +55,9 @@ pub(super) struct Picture {
     title: String,
     /// Rows above the screen that are kept.
     history_rows: i64,
+    /// Rows that were asked for and that the text has no room for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rows_left_out: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -79,35 +85,28 @@ impl Picture {
             Changes::Rows(_) => Shown::Changes,
             Changes::Nothing => Shown::Unchanged,
         };
-        let picture = Self::numbers(&snapshot, shown);
+        let mut rows = Rows::new(wanted.format);
+        let screen = rows.screen(&snapshot, changes, wanted.region);
+        // The newest first: they have the room that the screen leaves.
+        let mut above: Vec<String> = history.iter().rev().filter_map(|row| rows.written(row)).collect();
+        above.reverse();
+        let mut picture = Self::numbers(&snapshot, shown);
+        picture.rows_left_out = (rows.left_out > 0).then(|| super::answer::number(rows.left_out));
         let mut text = picture.head(&snapshot.modes);
-        if !history.is_empty() {
-            writeln!(text, "--- {} rows above the screen", history.len()).ok(); // to a string: cannot fail
-            for row in &history {
-                push(&mut text, row, wanted.format);
-            }
+        if !above.is_empty() {
+            writeln!(text, "--- {} rows above the screen", above.len()).ok(); // to a string: cannot fail
+            text.extend(above);
             text.push_str("--- screen\n");
         }
-        match (changes, wanted.region) {
-            (Changes::Nothing, _) => text.push_str("(unchanged)\n"),
-            (_, Some(region)) => {
-                for row in snapshot.part(region) {
-                    push(&mut text, &row, wanted.format);
-                }
-            }
-            (Changes::Rows(rows), None) => {
-                for number in rows {
-                    write!(text, "{number}: ").ok(); // as above
-                    if let Some(row) = snapshot.rows.get(number) {
-                        push(&mut text, row, wanted.format);
-                    }
-                }
-            }
-            (Changes::All, None) => {
-                for row in snapshot.shown() {
-                    push(&mut text, row, wanted.format);
-                }
-            }
+        text.push_str(&screen);
+        if rows.left_out > 0 {
+            writeln!(
+                text,
+                "[{} rows left out: an answer has {MAX_ROWS} bytes of rows; hint: region and scrollback_skip give others, format \
+                 text more of them]",
+                rows.left_out
+            )
+            .ok(); // as above
         }
         (text, picture)
     }
@@ -125,6 +124,7 @@ impl Picture {
             alternate_screen: snapshot.alternate,
             title: snapshot.title.clone(),
             history_rows: super::answer::number(snapshot.history),
+            rows_left_out: None,
         }
     }
 
@@ -159,16 +159,60 @@ impl Picture {
     }
 }
 
-fn push(text: &mut String, row: &Row, format: Format) {
-    match format {
-        Format::Text => text.push_str(&row.text()),
-        Format::Ansi => text.push_str(&row.ansi()),
-        Format::Cells => {
-            let runs: Vec<serde_json::Value> = row.runs.iter().map(cells).collect();
-            text.push_str(&serde_json::Value::from(runs).to_string());
+/// Rows as an answer writes them, while there is room.
+struct Rows {
+    format: Format,
+    room: usize,
+    left_out: usize,
+}
+
+impl Rows {
+    fn new(format: Format) -> Self {
+        Self {
+            format,
+            room: MAX_ROWS,
+            left_out: 0,
         }
     }
-    text.push('\n');
+
+    /// What is to be shown of the screen.
+    fn screen(&mut self, snapshot: &Snapshot, changes: Changes, region: Option<Region>) -> String {
+        let part = region.map(|region| (usize::from(region.top), snapshot.part(region)));
+        let (first, rows) = match &part {
+            Some((top, rows)) => (*top, rows.as_slice()),
+            None => (0, snapshot.shown()),
+        };
+        match changes {
+            Changes::Nothing => "(unchanged)\n".to_owned(),
+            Changes::All => rows.iter().filter_map(|row| self.written(row)).collect(),
+            Changes::Rows(numbers) => {
+                let rows = if region.is_some() { rows } else { &snapshot.rows };
+                let within = |number: usize| rows.get(number.checked_sub(first)?).map(|row| (number, row));
+                let changed = numbers.into_iter().filter_map(within);
+                changed
+                    .filter_map(|(number, row)| Some(format!("{number}: {}", self.written(row)?)))
+                    .collect()
+            }
+        }
+    }
+
+    fn written(&mut self, row: &Row) -> Option<String> {
+        if self.room == 0 {
+            self.left_out += 1;
+            return None;
+        }
+        let mut text = match self.format {
+            Format::Text => row.text(),
+            Format::Ansi => row.ansi(),
+            Format::Cells => {
+                let runs: Vec<serde_json::Value> = row.runs.iter().map(cells).collect();
+                serde_json::Value::from(runs).to_string()
+            }
+        };
+        text.push('\n');
+        self.room = self.room.saturating_sub(text.len());
+        Some(text)
+    }
 }
 
 /// One run; only what differs from plain text is named.

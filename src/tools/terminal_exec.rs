@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::answer::{number, section, structured};
 use super::{Definition, Hints, Parsed, Reply, Services, ToolError, arguments, guess, schema};
 use crate::policy::{Caller, Request, SessionGrant};
-use crate::session::{ExecuteError, Gone, Progress, Prompt, Session, ShellState, Streams};
+use crate::session::{ExecuteError, Gone, Progress, Prompt, Session, ShellState};
 
 pub(super) const NAME: &str = "terminal_exec";
 
@@ -139,7 +139,7 @@ pub(super) async fn apply(
 /// typed ahead.
 async fn free(session: &Session) -> std::result::Result<(), Gone> {
     let mut seen = session.progress();
-    while let Some(prompt) = seen.prompt {
+    while let Some(prompt) = seen.prompt.filter(|_| seen.finished.is_none()) {
         let ahead = session.terminal(|terminal, _| terminal.is_read_ahead());
         if prompt.shell == ShellState::Ready && ahead.await? != Some(true) {
             break;
@@ -234,7 +234,7 @@ async fn answer(session: &Session, command: u64, over: Over, took: Duration, max
     let about = session.about();
     let mut text = first_line(outcome, exit_code, took, session, &progress);
     let before = text.len();
-    section(&mut text, &about.alias, "terminal", &excerpt, Streams::Terminal);
+    section(&mut text, &about.alias, "terminal", &excerpt);
     if text.len() == before {
         text.push_str("(no output)\n");
     }

@@ -17,7 +17,7 @@ use super::{Definition, Hints, Parsed, Reply, Services, ToolError, schema};
 use crate::model::{Program, Shell};
 use crate::policy::{Caller, LaunchGrant, LaunchRequest, Request, Terminal};
 use crate::sandbox::Stop;
-use crate::session::{self, Integration, Progress, Session, ShellState};
+use crate::session::{self, Integration, Progress, Session, Sessions, ShellState};
 
 pub(super) const NAME: &str = "terminal_open";
 
@@ -160,10 +160,11 @@ pub(super) async fn apply(
     manner: Manner,
     cancelled: CancellationToken,
 ) -> super::ReplyResult {
-    let session = tokio::select! {
-        session = start(services, caller, grant, manner, &cancelled) => session?,
+    let opened = tokio::select! {
+        opened = start(services, caller, grant, manner, &cancelled) => opened?,
         () = cancelled.cancelled() => return Err(ToolError::Cancelled),
     };
+    let session = opened.session.clone();
     let shown = session
         .terminal(|terminal, _| Picture::of(terminal, Wanted::default()))
         .await?;
@@ -181,19 +182,43 @@ pub(super) async fn apply(
         weakened,
         picture,
     };
+    opened.answered();
     Ok(Reply {
         text: header(&session, progress.finished.as_ref()) + &facts(&session, &result.weakened) + &screen,
         structured: structured(&result),
     })
 }
 
-async fn start(
-    services: &Services,
-    caller: &Caller,
+/// A session that its caller has not been told of: it goes with the call.
+struct Opened<'a> {
+    sessions: &'a Sessions,
+    caller: &'a Caller,
+    session: Session,
+    answered: bool,
+}
+
+impl Opened<'_> {
+    fn answered(mut self) {
+        self.answered = true;
+    }
+}
+
+impl Drop for Opened<'_> {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.session.kill(Stop::Cancelled);
+            self.sessions.forget(self.caller, self.session.about().id);
+        }
+    }
+}
+
+async fn start<'a>(
+    services: &'a Services,
+    caller: &'a Caller,
     grant: LaunchGrant,
     manner: Manner,
     cancelled: &CancellationToken,
-) -> std::result::Result<Session, ToolError> {
+) -> std::result::Result<Opened<'a>, ToolError> {
     let permit = services.limits.session(caller)?;
     let request = grant.request().clone();
     let room = services.sessions.room(request.terminal).await?;
@@ -211,13 +236,17 @@ async fn start(
         integration,
     };
     let session = services.sessions.start(caller, &request, sandbox, kept, room, permit)?;
+    let opened = Opened {
+        sessions: &services.sessions,
+        caller,
+        session,
+        answered: false,
+    };
     if cancelled.is_cancelled() {
-        session.kill(Stop::Cancelled); // whoever ended the caller's sessions may not have seen this one
-        services.sessions.forget(caller, session.about().id);
-        return Err(ToolError::Cancelled);
+        return Err(ToolError::Cancelled); // whoever ended the caller's sessions may not have seen this one
     }
-    settled(&session).await?;
-    Ok(session)
+    settled(&opened.session).await?;
+    Ok(opened)
 }
 
 /// What runs, under which limits, and what does not protect in full.

@@ -7,11 +7,12 @@ use base64::engine::general_purpose::STANDARD;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use tokio_util::sync::CancellationToken;
 
 use super::answer::{State, header, number, state, structured};
 use super::arguments::{self, ArgumentError};
 use super::until::wrong_pattern;
-use super::{Definition, Hints, Parsed, Reply, Services, schema};
+use super::{Definition, Hints, Parsed, Reply, Services, ToolError, schema};
 use crate::policy::{Caller, Request, SessionGrant};
 use crate::session::grep::{Grep, Match};
 use crate::session::waits::Pattern;
@@ -61,8 +62,8 @@ struct Arguments {
     /// How the output is written. Default: text.
     #[schemars(extend("default" = "text"))]
     encoding: Option<Encoding>,
-    /// A regular expression (Rust's syntax, within lines): instead of the text, the lines that match, each with its number
-    /// and its position. Of more than max_lines the first and the last are shown.
+    /// A regular expression (Rust's syntax, within lines): instead of the text, the lines that match of what is printed
+    /// already, each with its number and its position. Of more than max_lines the first and the last are shown.
     #[schemars(length(min = 1, max = 1000))]
     grep: Option<String>,
     /// How many matching lines grep shows. Default: 100.
@@ -157,6 +158,7 @@ pub(super) async fn apply(
     caller: &Caller,
     grant: &SessionGrant,
     manner: Manner,
+    cancelled: CancellationToken,
 ) -> super::ReplyResult {
     let session = services.granted(caller, grant)?;
     let streams = session.about().streams;
@@ -171,7 +173,11 @@ pub(super) async fn apply(
         .into());
     }
     if let Some((pattern, most)) = manner.grep {
-        return search(&session, stream, manner.cursor, Grep::new(pattern, manner.cursor, most)).await;
+        let grep = Grep::new(pattern, manner.cursor, most);
+        return tokio::select! {
+            found = search(&session, stream, manner.cursor, grep) => found,
+            () = cancelled.cancelled() => Err(ToolError::Cancelled),
+        };
     }
     // The state before the output: "ended" then means that the output is complete.
     let finished = session.progress().finished;
@@ -198,15 +204,15 @@ pub(super) async fn apply(
     })
 }
 
-/// The lines of all output from `cursor` on that match.
+/// The lines that match, of all output from `cursor` on that is there when the search begins: a program can print faster
+/// than it goes.
 async fn search(session: &Session, stream: StreamName, cursor: u64, mut grep: Grep) -> super::ReplyResult {
     let finished = session.progress().finished;
-    let (mut next, mut dropped, mut total) = (cursor, 0, 0);
-    loop {
-        let chunk = session
-            .read(stream.stream(session.about().streams), next, PIECE)
-            .await?;
-        total = chunk.total.max(total);
+    let read = |from, most| session.read(stream.stream(session.about().streams), from, most);
+    let (mut next, mut dropped, total) = (cursor, 0, read(cursor, 1).await?.total);
+    while next < total {
+        let most = usize::try_from(total - next).map_or(PIECE, |left| left.min(PIECE));
+        let chunk = read(next, most).await?;
         if chunk.bytes.is_empty() {
             break;
         }

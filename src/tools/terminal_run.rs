@@ -27,7 +27,7 @@ pub(super) const DEFINITION: Definition = Definition {
     name: NAME,
     title: "Run a command",
     description: "Runs one command in a fresh sandbox that the kernel enforces, and answers with its exit code and its \
-        output, stdout and stderr apart. Give `command` (one line for the shell: pipes, && and redirections work) or \
+        output, stdout and stderr apart, without escape sequences. Give `command` (one line for the shell: pipes, && and redirections work) or \
         `argv` (a program and its arguments, nothing interpreted). Files in the workspace stay; processes, /tmp, HOME \
         and environment variables do not outlive the command. A command that is not done after yield_ms goes on as a \
         session: use terminal_wait, terminal_read and terminal_close with the handle from the answer. A non-zero exit \
@@ -69,7 +69,7 @@ struct Arguments {
     cwd: Option<String>,
     /// Environment variables besides those of the profile.
     env: Option<BTreeMap<String, String>>,
-    /// Text for the command's standard input, which then ends. Default: no input.
+    /// Text for the command's standard input, which then ends. With tty: lines of at most 4095 bytes. Default: no input.
     #[schemars(length(max = 4_194_304))]
     stdin: Option<String>,
     /// Bytes for the command's standard input as base64, instead of stdin.
@@ -126,8 +126,12 @@ pub(super) fn parse(services: &Services, given: Map<String, Value>) -> Result<Pa
         timeout: given.timeout_s.map(|s| Duration::from_secs(s.unsigned_abs())),
         cpu_time: None,
     };
+    let stdin = input(given.stdin, given.stdin_base64)?;
+    if given.tty == Some(true) {
+        fits_a_terminal(&stdin)?;
+    }
     let manner = Manner {
-        stdin: input(given.stdin, given.stdin_base64)?,
+        stdin,
         patience: Duration::from_millis(given.yield_ms.unwrap_or(DEFAULT_YIELD_MS).unsigned_abs()),
         max_output: usize::try_from(given.max_output_bytes.unwrap_or(DEFAULT_OUTPUT)).unwrap_or_default(),
     };
@@ -239,6 +243,22 @@ pub(super) fn variable((name, value): (String, String)) -> Result<(EnvName, EnvV
         )
     })?;
     Ok((name, value))
+}
+
+/// A terminal takes lines of so many bytes, without their ends, until its program reads by the key, which it does not yet do
+/// when the input is typed; of longer ones it drops the rest (N_TTY_BUF_SIZE of drivers/tty/n_tty.c).
+const MAX_TYPED_LINE: usize = 4095;
+
+fn fits_a_terminal(stdin: &[u8]) -> Result<(), ArgumentError> {
+    let longest = stdin.split(|byte| matches!(byte, b'\n' | b'\r')).map(<[u8]>::len).max();
+    match longest.filter(|longest| *longest > MAX_TYPED_LINE) {
+        None => Ok(()),
+        Some(longest) => Err(ArgumentError::new(
+            "stdin",
+            format!("has a line of {longest} bytes, of which a terminal drops all but {MAX_TYPED_LINE}"),
+            "leave tty out, or give the text in a file",
+        )),
+    }
 }
 
 fn input(text: Option<String>, base64: Option<String>) -> Result<Vec<u8>, ArgumentError> {

@@ -37,7 +37,7 @@ struct Arguments {
     #[schemars(length(min = 1, max = 64))]
     session: String,
     /// How rows are written: text, ansi (with escape sequences for colours), or cells (JSON: runs of characters that look
-    /// alike). Default: text.
+    /// alike). An answer has at most 200 kB of rows. Default: text.
     #[schemars(extend("default" = "text"))]
     format: Option<Format>,
     /// The frame number of an earlier answer: only rows that are different since are shown.

@@ -140,13 +140,7 @@ async fn command_output(session: &Session, progress: &Progress, max: usize) -> s
     let last = progress.prompt.unwrap_or_default().last;
     let excerpt = session.excerpt_of(last.start, last.end, max).await?;
     let mut text = String::new();
-    section(
-        &mut text,
-        &session.about().alias,
-        "terminal",
-        &excerpt,
-        Streams::Terminal,
-    );
+    section(&mut text, &session.about().alias, "terminal", &excerpt);
     if text.is_empty() {
         text.push_str("(no output)\n");
     }

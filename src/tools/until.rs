@@ -29,7 +29,7 @@ pub(super) struct Until {
     /// A regular expression (Rust's syntax, matched within lines, in linear time).
     #[schemars(length(min = 1, max = 1000))]
     regex: Option<String>,
-    /// Nothing printed for so many milliseconds, after something was.
+    /// Nothing printed for so many milliseconds, after something was; whatever stream is given.
     #[schemars(range(min = 10, max = 50_000))]
     idle_ms: Option<i64>,
     /// Lets idle_ms count although nothing was printed yet. Default: false.
@@ -260,17 +260,20 @@ impl Condition {
             Some(name) => name.stream(streams) == stream,
             None => true,
         };
-        let watch = |(stream, position)| {
-            let wait = Wait::new(self.wanted.clone(), Instant::now()).ok()?; // there are four at the most
-            Some(Watch {
-                stream,
-                cursor: self.cursor.unwrap_or(position),
-                wait,
-            })
+        let watch = |stream, cursor, wanted| {
+            let wait = Wait::new(wanted, Instant::now()).ok()?; // there are four at the most
+            Some(Watch { stream, cursor, wait })
         };
-        both.into_iter()
-            .filter(|(stream, _)| looked_at(*stream))
-            .filter_map(watch)
+        let (looked, others): (Vec<_>, Vec<_>) = both.into_iter().partition(|(stream, _)| looked_at(*stream));
+        let looked = looked.into_iter().filter_map(|(stream, position)| {
+            let cursor = self.cursor.unwrap_or(position);
+            watch(stream, cursor, self.wanted.clone())
+        });
+        // What is looked for is not in them, but while they print it is not quiet.
+        let idle: Vec<_> = self.wanted.iter().filter(|wanted| wanted.is_idle()).cloned().collect();
+        let others = others.into_iter().filter(|_| !idle.is_empty());
+        looked
+            .chain(others.filter_map(|(stream, position)| watch(stream, position, idle.clone())))
             .collect()
     }
 }

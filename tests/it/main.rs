@@ -4,6 +4,7 @@
 #![expect(clippy::print_stderr, reason = "a test that skips something says so")]
 
 mod ahead;
+mod answers;
 mod attach;
 mod audit;
 mod audit_settings;
