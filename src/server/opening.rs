@@ -2,14 +2,18 @@
 //!
 //! rmcp ends a server whose client sends an answer or a notification before it has chosen an era of
 //! the protocol: a late cancellation from before a reconnection must not cost a client its server.
-//! And rmcp reads on while answers wait to be written: a client that reads none would fill the memory.
+//! And rmcp reads on while answers wait to be written, and starts all that it has read: a client that reads none, or sends faster than
+//! is answered, would fill the memory.
 
+use std::collections::HashSet;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rmcp::RoleServer;
-use rmcp::model::{ClientRequest, GetMeta as _, JsonRpcMessage, ProtocolVersion};
+use rmcp::model::{
+    ClientNotification, ClientRequest, GetMeta as _, JsonRpcMessage, JsonRpcNotification, ProtocolVersion, RequestId,
+};
 use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage};
 use rmcp::transport::Transport;
 use rmcp::transport::async_rw::AsyncRwTransport;
@@ -18,44 +22,60 @@ use tokio::sync::Notify;
 
 /// Messages to the client that may wait to be written before no more is read. As many as calls may run at once.
 const UNWRITTEN: usize = 1024;
+/// Requests that may wait for their answers before no more is read: twice as many as calls may run at once, since those beyond are
+/// answered at once too, that they are too many.
+const UNANSWERED: usize = 2048;
 
 /// One line, one message.
 pub(super) struct Opening<R: AsyncRead, W: AsyncWrite> {
     lines: AsyncRwTransport<RoleServer, R, W>,
     /// Whether the client has chosen an era.
     begun: bool,
-    unwritten: Arc<Unwritten>,
+    owed: Arc<Owed>,
 }
 
-/// How many messages wait to be written.
+/// What the client is still to get.
 #[derive(Default)]
-struct Unwritten {
-    count: AtomicUsize,
+struct Owed {
+    /// How many messages wait to be written.
+    unwritten: AtomicUsize,
+    /// The requests that have no answer yet.
+    unanswered: Mutex<HashSet<RequestId>>,
     fewer: Notify,
 }
 
-impl Unwritten {
-    /// Waits until the client has read enough. Cancel-safe: nothing is taken.
+impl Owed {
+    /// Waits until there is less. Cancel-safe: nothing is taken.
     async fn room(&self) {
-        while self.count.load(Ordering::Relaxed) >= UNWRITTEN {
+        while self.unwritten.load(Ordering::Relaxed) >= UNWRITTEN || self.unanswered().len() >= UNANSWERED {
             self.fewer.notified().await; // one that came before this line is kept for it
         }
     }
+
+    fn answered(&self, request: &RequestId) {
+        if self.unanswered().remove(request) {
+            self.fewer.notify_one();
+        }
+    }
+
+    fn unanswered(&self) -> MutexGuard<'_, HashSet<RequestId>> {
+        self.unanswered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-/// One of them, until it is dropped.
-struct Waiting(Arc<Unwritten>);
+/// A message that waits to be written, until it is dropped.
+struct Waiting(Arc<Owed>);
 
 impl Waiting {
-    fn new(of: &Arc<Unwritten>) -> Self {
-        of.count.fetch_add(1, Ordering::Relaxed);
+    fn new(of: &Arc<Owed>) -> Self {
+        of.unwritten.fetch_add(1, Ordering::Relaxed);
         Self(Arc::clone(of))
     }
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.0.count.fetch_sub(1, Ordering::Relaxed);
+        self.0.unwritten.fetch_sub(1, Ordering::Relaxed);
         self.0.fewer.notify_one();
     }
 }
@@ -65,7 +85,7 @@ impl<R: AsyncRead + Send + Unpin, W: AsyncWrite + Send + Unpin + 'static> Openin
         Self {
             lines: AsyncRwTransport::new_server(input, output),
             begun: false,
-            unwritten: Arc::default(),
+            owed: Arc::default(),
         }
     }
 }
@@ -77,7 +97,12 @@ impl<R: AsyncRead + Send + Unpin, W: AsyncWrite + Send + Unpin + 'static> Transp
         &mut self,
         message: TxJsonRpcMessage<RoleServer>,
     ) -> impl Future<Output = Result<(), io::Error>> + Send + 'static {
-        let waiting = Waiting::new(&self.unwritten);
+        match &message {
+            JsonRpcMessage::Response(response) => self.owed.answered(&response.id),
+            JsonRpcMessage::Error(error) => error.id.iter().for_each(|id| self.owed.answered(id)),
+            _ => {}
+        }
+        let waiting = Waiting::new(&self.owed);
         let sent = self.lines.send(message);
         async move {
             let result = sent.await;
@@ -89,11 +114,21 @@ impl<R: AsyncRead + Send + Unpin, W: AsyncWrite + Send + Unpin + 'static> Transp
     /// Cancel-safe, as rmcp's own is: what is dropped here was received whole.
     async fn receive(&mut self) -> Option<RxJsonRpcMessage<RoleServer>> {
         loop {
-            self.unwritten.room().await;
+            self.owed.room().await;
             let message = self.lines.receive().await?;
             if let JsonRpcMessage::Request(request) = &message {
                 self.begun |= begins(&request.request);
+                self.owed.unanswered().insert(request.id.clone());
                 return Some(message);
+            }
+            // What is cancelled may be left without an answer.
+            if let JsonRpcMessage::Notification(JsonRpcNotification {
+                notification: ClientNotification::CancelledNotification(cancelled),
+                ..
+            }) = &message
+                && let Some(request) = &cancelled.params.request_id
+            {
+                self.owed.answered(request);
             }
             if self.begun {
                 return Some(message);
