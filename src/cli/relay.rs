@@ -18,6 +18,8 @@ use crate::sandbox::{Control, Ending, Io, Stop, Target};
 const GRACE: Duration = Duration::from_millis(300);
 /// How long output may take to arrive after the command's end.
 const DRAIN: Duration = Duration::from_millis(500);
+/// How often that is waited for where it is not our reader but a busy machine that holds it up.
+const DRAINS: u32 = 20;
 /// How often the launcher is told of input and output, which only we see.
 const TELL_BUSY: Duration = Duration::from_millis(250);
 /// How much of the end of what is printed is kept, to say which limit a command may have met.
@@ -48,7 +50,12 @@ pub(super) async fn relay(io: Io, control: Control, limit: u64, signals: Signals
     let ending = follow(&control, terminal.as_ref(), &moved, is_over, signals).await;
     let was_terminal = terminal.is_some();
     drop(terminal);
-    tokio::time::timeout(DRAIN, is_done.recv()).await.ok(); // what is not out by then is held up by our reader
+    for _ in 0..DRAINS {
+        let out = tokio::time::timeout(DRAIN, is_done.recv()).await;
+        if out.is_ok() || !takes_more() {
+            break; // what is not out by then is held up by our reader
+        }
+    }
     let tail = match was_terminal {
         true => Vec::new(), // its end may have been drawn over
         false => [standard.tail(), error.tail()].concat(),
@@ -313,6 +320,12 @@ fn copy_in(mut to: File, typed: &AtomicU64) {
             }
         }
     }
+}
+
+/// Whether both outputs take more now.
+fn takes_more() -> bool {
+    let mut wanted = [rustix::stdio::stdout(), rustix::stdio::stderr()].map(|fd| PollFd::new(fd, PollFlags::POLLOUT));
+    poll(&mut wanted, PollTimeout::ZERO).is_ok_and(|ready| ready == 2)
 }
 
 fn wait(fd: BorrowedFd<'_>, what: PollFlags) -> bool {
