@@ -10,6 +10,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 use rustix::process::Pid;
 
@@ -25,6 +26,9 @@ use crate::kernel::fdpass;
 use crate::kernel::identity::{self, Groups};
 use crate::kernel::mounts::{self, Reach};
 use crate::kernel::process::{self, Fork, SignalAction};
+
+/// How often a pid 1 that may have been stopped is let go on, in milliseconds.
+const HEAR_MS: u8 = 100;
 
 /// Runs one sandbox from its spec to its end, then exits.
 pub(super) fn run(control: UnixStream) -> ! {
@@ -65,7 +69,7 @@ fn launch(control: &UnixStream) -> Result<Option<Word>, StepError> {
 
 fn run_in(control: &UnixStream, base: &Base, group: Option<&Group>) -> Result<Option<Word>, StepError> {
     let running = build(base, group)?;
-    let begun = settle(base, group, &running).and_then(|()| begin(control, group, &running));
+    let begun = settle(base, group, &running).and_then(|()| begin(control, base, group, &running));
     match begun {
         Ok(Some((task, before))) => {
             let watcher = Watcher::new(control, base, &task, group, running, before);
@@ -169,7 +173,12 @@ fn settle(base: &Base, group: Option<&Group>, running: &Running) -> Result<(), S
 }
 
 /// Waits for the task, hands it to pid 1, and waits until its command is executed. None: nobody wants it.
-fn begin(control: &UnixStream, group: Option<&Group>, running: &Running) -> Result<Option<(Task, Before)>, StepError> {
+fn begin(
+    control: &UnixStream,
+    base: &Base,
+    group: Option<&Group>,
+    running: &Running,
+) -> Result<Option<(Task, Before)>, StepError> {
     let Some((text, passed)) = fdpass::receive(control).at(Step::ReadSpec)? else {
         return Ok(None);
     };
@@ -182,6 +191,9 @@ fn begin(control: &UnixStream, group: Option<&Group>, running: &Running) -> Resu
     let sent = fdpass::send(line, &text, &lent);
     drop(lent);
     drop(passed); // the command's ends are the command's alone from here on
+    if !base.namespaces.pid {
+        hear(running);
+    }
     let said = fdpass::receive(line).and_then(|said| said.ok_or_else(|| io::ErrorKind::UnexpectedEof.into()));
     let (text, terminal) = match (said, sent) {
         (Ok(said), _) => said, // why it could not be built, if it was gone before
@@ -196,6 +208,18 @@ fn begin(control: &UnixStream, group: Option<&Group>, running: &Running) -> Resu
     let terminal: Vec<_> = terminal.iter().map(|fd| fd.as_fd()).collect();
     fdpass::send(control, &text, &terminal).at(Step::Exec)?;
     Ok(Some((task, before)))
+}
+
+/// Waits until pid 1 says something. The command may have stopped it before it could, where it has no namespace of its own.
+fn hear(running: &Running) {
+    loop {
+        let mut wanted = [PollFd::new(running.line.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut wanted, PollTimeout::from(HEAR_MS)) {
+            Ok(0) => rustix::process::pidfd_send_signal(&running.pidfd, rustix::process::Signal::CONT).ok(), // it has ended, which is heard
+            Err(nix::errno::Errno::EINTR) => None,
+            Ok(_) | Err(_) => return,
+        };
+    }
 }
 
 /// pid 1 ended without a word: most often the memory limit is too low to start at all.
