@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::arguments::take;
-use super::{Definition, Hints, Listed, Reply, ReplyResult, Services, ToolCall, ToolError, run, schema};
+use super::{Definition, Hints, Listed, Reply, ReplyResult, Services, ToolCall, ToolError, run, schema, tally};
 use super::{terminal_close, terminal_exec, terminal_list, terminal_open, terminal_send, terminal_snapshot};
 use crate::policy::Caller;
 use crate::session::ExecuteError;
@@ -182,8 +182,10 @@ pub async fn run_as_ht(
     let asked = match Asked::of(&call) {
         Ok(asked) => asked,
         Err(error) => {
+            tally::came(services, caller).await?;
             let entry = services.audit.asked(caller, &call.name, &call.arguments).await?;
             entry.refused(error.kind()).await;
+            tally::misunderstood(services, caller).await;
             return Err(error);
         }
     };

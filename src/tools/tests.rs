@@ -162,6 +162,23 @@ async fn calls_that_come_to_nothing_do_not_push_the_record_out() {
     assert!(last["why"].as_str().unwrap().starts_with("2399 calls "), "{last}");
 }
 
+#[tokio::test]
+async fn the_tools_of_another_server_are_counted_like_ours() {
+    let kept = Kept::new();
+    let services = kept.services("{id: list, effect: allow, callers: [local], tools: [terminal_list]}");
+    for _ in 0..1000 {
+        let call = ToolCall {
+            name: "ht_send_keys".to_owned(),
+            arguments: Map::new(),
+        };
+        let reply = compat_ht::run_as_ht(&services, &LOCAL, call, CancellationToken::new()).await;
+        reply.unwrap_err();
+    }
+    let lines = kept.lines();
+    let asked = lines.iter().filter(|line| line["event"] == "asked").count();
+    assert_eq!(asked, 600);
+}
+
 async fn refused(name: &str, arguments: Value) -> String {
     ask(&services(), &LOCAL, name, &arguments)
         .await
