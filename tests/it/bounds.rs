@@ -163,7 +163,7 @@ fn growth_of_the_workspace_in_many_small_files() {
 
 #[test]
 fn files_in_the_workspace() {
-    let write = |count: u32| format!("for n in $(seq {count}); do : > $n; done; read -t 1 <> <(:); echo had");
+    let write = |count: u32| format!("for n in $(seq {count}); do : > $n; done; read -t 5 <> <(:); echo had");
     limit(
         "workspace_files: 100",
         &write(95),

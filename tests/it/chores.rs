@@ -151,7 +151,7 @@ fn in_a_shell(agent: &mut Agent) {
     assert!(reply.text.contains("BETA"), "{}", reply.text);
     agent.done("server and request");
     agent.send(
-        json!([{"text": "read -rsp 'Password: ' p; echo; echo ${#p}\n"}]),
+        json!([{"text": "read -rsp 'Pass''word: ' p; echo; echo ${#p}\n"}]),
         json!({"text": "Password: ", "scope": "screen"}),
     );
     let reply = agent.send(json!([{"text": "hunter2\n"}]), json!({"command": true}));
