@@ -57,6 +57,9 @@ pub(super) struct Commands {
 /// A shell at its prompt has read what was typed before within this time; what it has not read by then, another
 /// program has.
 const READ_AHEAD: Duration = Duration::from_millis(500);
+/// A shell that has a line at its prompt answers an interrupt within this time, also on a busy machine; one that ignores
+/// interrupts never does.
+const INTERRUPTED: Duration = Duration::from_secs(10);
 const PASTE_BEGINS: &[u8] = b"\x1b[200~";
 const PASTE_ENDS: &[u8] = b"\x1b[201~";
 const INTERRUPT: u8 = 0x03;
@@ -125,10 +128,12 @@ impl Commands {
         }
     }
 
-    /// Whether the shell is about to read a line that was typed before it asked for one.
-    pub(super) fn is_read_ahead(&self, now: Instant) -> bool {
-        let since = self.changed.map(|changed| now.saturating_duration_since(changed));
-        self.ahead > 0 && since.is_some_and(|since| since < READ_AHEAD)
+    /// Whether the shell is about to read a line that was typed before it asked for one, and how long at most it may take.
+    pub(super) fn read_ahead(&self, now: Instant) -> Option<Duration> {
+        let since = self.changed.map(|changed| now.saturating_duration_since(changed))?;
+        // What was typed is at the prompt: only the shell sees the interrupt, and tells.
+        let patience = if self.half_typed { INTERRUPTED } else { READ_AHEAD };
+        (self.ahead > 0 && since < patience).then_some(patience)
     }
 
     /// Whether something was typed at the prompt and not ended by Enter.
@@ -257,7 +262,30 @@ mod tests {
         let prompt = commands.prompt();
         assert_eq!((prompt.shell, prompt.last.exit_code), (ShellState::Ready, 33));
         assert_eq!((prompt.last.start, prompt.last.end), (at(9), at(20)));
-        assert!(!commands.is_read_ahead(now));
+        assert!(commands.read_ahead(now).is_none());
+    }
+
+    #[test]
+    fn a_line_that_was_interrupted_is_there_until_the_shell_tells() {
+        let mut commands = at_prompt();
+        let now = Instant::now();
+        commands.typed(b"left", at(2), now);
+        assert!(
+            commands.is_half_typed() && commands.read_ahead(now).is_none(),
+            "nothing will tell"
+        );
+        commands.typed(b"\x03", at(6), now);
+        assert!(
+            commands.is_half_typed() && commands.read_ahead(now + 4 * READ_AHEAD).is_some(),
+            "a busy machine"
+        );
+        assert!(
+            commands.read_ahead(now + INTERRUPTED).is_none(),
+            "it ignores interrupts"
+        );
+        commands.on(Mark::End { status: 130 }, now, at(8));
+        commands.on(Mark::Prompt, now, at(10));
+        assert!(!commands.is_half_typed() && commands.read_ahead(now).is_none());
     }
 
     #[test]
@@ -269,11 +297,14 @@ mod tests {
         commands.typed(b"(exit 33)\r", at(5), now);
         commands.on(Mark::End { status: 0 }, now, at(6));
         commands.on(Mark::Prompt, now, at(8));
-        assert!(commands.prompt().shell == ShellState::Ready && commands.is_read_ahead(now));
-        assert!(!commands.is_read_ahead(now + READ_AHEAD), "another program has read it");
+        assert!(commands.prompt().shell == ShellState::Ready && commands.read_ahead(now).is_some());
+        assert!(
+            commands.read_ahead(now + READ_AHEAD).is_none(),
+            "another program has read it"
+        );
         commands.on(Mark::Begin, now, at(9));
         commands.on(Mark::End { status: 33 }, now, at(9));
         commands.on(Mark::Prompt, now, at(11));
-        assert!(commands.prompt().shell == ShellState::Ready && !commands.is_read_ahead(now));
+        assert!(commands.prompt().shell == ShellState::Ready && commands.read_ahead(now).is_none());
     }
 }

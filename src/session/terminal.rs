@@ -1,7 +1,7 @@
 //! A session's terminal: what the program drew, what is typed into it, and what its shell is doing.
 
 use std::io;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::input::{self, InputError, Item};
 use super::integration::Integration;
@@ -314,10 +314,9 @@ impl Terminal {
         Ok(())
     }
 
-    /// Whether the shell is about to read a line that was typed before it asked for one.
-    pub fn is_read_ahead(&self) -> bool {
-        let shell = self.shell.as_ref();
-        shell.is_some_and(|shell| shell.commands.is_read_ahead(Instant::now()))
+    /// Whether the shell is about to read a line that was typed before it asked for one, and how long at most it may take.
+    pub fn read_ahead(&self) -> Option<Duration> {
+        self.shell.as_ref()?.commands.read_ahead(Instant::now())
     }
 
     /// Gives the shell a command line. Gives the command's number.

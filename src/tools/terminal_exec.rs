@@ -123,8 +123,9 @@ pub(super) async fn apply(
     cancelled: CancellationToken,
 ) -> super::ReplyResult {
     let session = services.granted(caller, grant)?;
-    if let Ok(result) = tokio::time::timeout(PROMPT, free(&session)).await {
-        result?;
+    tokio::select! {
+        free = free(&session) => free?,
+        () = cancelled.cancelled() => return Err(ToolError::Cancelled),
     }
     let started = Instant::now();
     let number = send(&session, &manner.command).await?;
@@ -136,15 +137,21 @@ pub(super) async fn apply(
 }
 
 /// Until the shell has shown its prompt, which comes a moment after the end of the last command, and has read what was
-/// typed ahead.
+/// typed ahead; or for as long as that may take.
 async fn free(session: &Session) -> std::result::Result<(), Gone> {
+    let begun = tokio::time::Instant::now();
     let mut seen = session.progress();
     while let Some(prompt) = seen.prompt.filter(|_| seen.finished.is_none()) {
-        let ahead = session.terminal(|terminal, _| terminal.is_read_ahead());
-        if prompt.shell == ShellState::Ready && ahead.await? != Some(true) {
-            break;
+        let ahead = session.terminal(|terminal, _| terminal.read_ahead()).await?.flatten();
+        let patience = match (prompt.shell, ahead) {
+            (ShellState::Ready, None) => break,
+            (ShellState::Ready, Some(patience)) => patience,
+            _ => PROMPT,
+        };
+        match tokio::time::timeout_at(begun + patience, session.changed_from(&seen)).await {
+            Ok(changed) => seen = changed?,
+            Err(_) => break,
         }
-        seen = session.changed_from(&seen).await?;
     }
     Ok(())
 }
