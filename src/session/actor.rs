@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 
-use super::Manner;
 use super::handle::{Excerpts, Finished, Message, Progress, Stream};
 use super::memory::Share;
 use super::output::{Output, Place};
 use super::screen::Size;
 use super::streams::{Input, Reader, readable, writable};
 use super::terminal::Terminal;
+use super::{Manner, aside};
 use crate::limits::CommandPermit;
 use crate::sandbox::{Control, Device, Ending, Io, Sandbox, Stop};
 
@@ -130,20 +130,21 @@ impl Actor {
         }
     }
 
-    /// Until the command has ended and its output is read; false when nobody holds the session.
+    /// Until the command has ended and its output is read and drawn; false when nobody holds the session.
     async fn live(&mut self, messages: &mut mpsc::Receiver<Message>) -> bool {
         let drained = tokio::time::sleep(Duration::MAX);
         tokio::pin!(drained);
+        let mut has_drained = false;
         loop {
-            if self.ending.is_some() && self.main.from.is_none() && self.error.from.is_none() {
-                return true;
-            }
-            // Readiness alone does not make this task give way to others, and without that nobody is heard.
-            tokio::task::consume_budget().await;
             let (undrawn, behind) = match &self.terminal {
                 Some(terminal) => (terminal.has_undrawn(), terminal.is_behind()),
                 None => (false, false),
             };
+            if self.ending.is_some() && self.main.from.is_none() && self.error.from.is_none() && !undrawn {
+                return true;
+            }
+            // Readiness alone does not make this task give way to others, and without that nobody is heard.
+            tokio::task::consume_budget().await;
             tokio::select! {
                 message = messages.recv() => match message {
                     Some(message) => self.answer(message),
@@ -162,8 +163,8 @@ impl Actor {
                     self.input.write();
                     self.not_idle();
                 }
-                () = tokio::task::yield_now(), if undrawn => {
-                    if let Some(terminal) = &mut self.terminal { terminal.draw(); }
+                turn = aside::turn(), if undrawn => {
+                    if let Some(terminal) = &mut self.terminal { turn.work(|| terminal.draw()); }
                     self.tell();
                 }
                 ending = self.control.ended(), if self.ending.is_none() => {
@@ -171,12 +172,13 @@ impl Actor {
                     self.input.close();
                     drained.as_mut().reset(tokio::time::Instant::now() + DRAIN);
                 }
-                () = &mut drained, if self.ending.is_some() => {
+                () = &mut drained, if self.ending.is_some() && !has_drained => {
                     // The runtime may be late to tell under load: what is in the pipes is not lost.
                     for stream in [Stream::Main, Stream::Error] {
                         while self.take(stream, Reader::read_now) {}
                     }
-                    return true;
+                    (self.main.from, self.error.from) = (None, None);
+                    has_drained = true;
                 }
             }
             self.pass_typed();

@@ -18,7 +18,8 @@ impl Session {
         let progress = self.progress();
         for (stream, printed) in [(Stream::Main, progress.main), (Stream::Error, progress.error)] {
             let chunk = self.read(stream, printed.saturating_sub(TAIL as u64), TAIL).await?;
-            screen.replay(&with_returns(&chunk.bytes));
+            let turn = super::aside::turn().await;
+            turn.work(|| screen.replay(&with_returns(&chunk.bytes)));
         }
         Ok(screen.look())
     }

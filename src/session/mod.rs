@@ -5,6 +5,7 @@
 //! business of [`crate::sandbox`].
 
 mod actor;
+mod aside;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzz;

@@ -18,7 +18,7 @@ const MAX_WAITING: usize = 256 * 1024;
 /// Beyond this the program's questions are not answered: it reads no answers, and one more input is to have room.
 const MAX_ANSWERED: usize = MAX_WAITING - input::MAX_BYTES;
 /// Output that may wait to be drawn; beyond that the program waits, as it does for a slow terminal.
-const MAX_UNDRAWN: usize = 1 << 20;
+const MAX_UNDRAWN: usize = 32 << 10;
 
 /// Memory for rows above the screen is counted in steps of this size.
 const HISTORY_STEP: usize = 64 << 10;
@@ -175,6 +175,7 @@ impl Terminal {
 
     /// Takes what was read: marks are cut out, the rest goes to the output and to the screen.
     pub(super) fn take(&mut self, mut bytes: &[u8], output: &mut Output) {
+        let was_behind = self.has_undrawn();
         match &mut self.shell {
             None => {
                 output.push(bytes);
@@ -201,13 +202,21 @@ impl Terminal {
             }
         }
         self.place = output.place();
-        self.draw();
+        // What is much to draw is drawn aside ([`super::aside`]).
+        if !was_behind {
+            let drawn = self.screen.feed_little(&self.undrawn);
+            self.has_drawn(drawn);
+        }
     }
 
-    /// Draws as much as may be drawn before others have their turn.
+    /// Draws as much as one turn allows.
     pub(super) fn draw(&mut self) {
-        let taken = self.screen.feed(&self.undrawn);
-        self.undrawn.drain(..taken);
+        let drawn = self.screen.feed(&self.undrawn);
+        self.has_drawn(drawn);
+    }
+
+    fn has_drawn(&mut self, bytes: usize) {
+        self.undrawn.drain(..bytes);
         if self.undrawn.is_empty() && self.undrawn.capacity() > 2 * MAX_UNDRAWN {
             self.undrawn = Vec::new();
         }

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::harness::is_there;
 use crate::sessions::{Terminal, shell};
 
 /// What a server may grow by, in KiB.
@@ -111,4 +112,23 @@ fn another_session_is_drawn_and_served_during_a_flood() {
     }
     terminal.session = flooding;
     assert!(!terminal.call("terminal_close", json!({})).is_error);
+}
+
+#[test]
+fn screens_that_are_much_work_to_draw_keep_nobody_waiting() {
+    if !is_there("python3") {
+        return;
+    }
+    let mut other = shell("bash");
+    for sequence in ["\\n", "\\x1b[L", "\\x1b#8"] {
+        let program = format!("import os, tty\ntty.setraw(1)\nwhile 1: os.write(1, b'{sequence}' * 20000)");
+        let opened = other.server.call(
+            "terminal_open",
+            json!({"argv": ["python3", "-c", program], "cols": 500, "rows": 300}),
+        );
+        assert!(!opened.is_error, "{}", opened.text);
+    }
+    for _ in 0..20 {
+        assert_eq!(other.exec("echo mine").section("terminal"), Some("mine"));
+    }
 }

@@ -58,13 +58,13 @@ impl Perform for Interpreter {
             _ if ignore => {}
             ([], b'7') => self.save(),
             ([], b'8') => self.restore(),
-            ([], b'D') => self.drawing(b"\n"),
-            ([], b'E') => self.drawing(b"\r\n"),
+            ([], b'D') => self.scroll(b"\n"),
+            ([], b'E') => self.scroll(b"\r\n"),
             ([], b'M') => {
                 self.leave_margin();
                 // Above the margins nothing scrolls.
                 if self.margins.is_none_or(|(top, _)| top == 1) || self.position().0 > 0 {
-                    self.drawing(b"\x1bM");
+                    self.scroll(b"\x1bM");
                 }
             }
             ([], b'H') => {
@@ -127,19 +127,24 @@ impl Interpreter {
     fn edit(&mut self, parameters: &Params, first: u16, action: char) {
         let size = self.engine.size();
         let count = first.max(1);
+        let rows = count.min(size.rows());
         match action {
             'J' if first == 3 => self.engine_settled().forget_history(),
-            'J' | 'K' | 'L' | 'M' => {
-                self.work += size.cells() / 8;
+            'J' => {
+                self.cost(size.cells());
+                self.pass(first, action);
+            }
+            'L' | 'M' => self.pass_rows(rows, first, action),
+            // Rows that leave the screen are written into the history.
+            'S' if parameters.len() <= 1 => self.pass_rows(5 * rows, first, action),
+            'T' if parameters.len() <= 1 => self.pass_rows(rows, first, action),
+            'K' => {
+                self.cost(2 * usize::from(size.columns()));
                 self.pass(first, action);
             }
             '@' | 'P' | 'X' => {
                 self.leave_margin();
-                self.work += usize::from(size.columns());
-                self.pass(first, action);
-            }
-            'S' | 'T' if parameters.len() <= 1 => {
-                self.work += size.cells() / 8;
+                self.cost(usize::from(size.columns()));
                 self.pass(first, action);
             }
             'A' | 'B' | 'C' | 'D' | 'E' | 'F' => {
@@ -169,7 +174,7 @@ impl Interpreter {
             'b' => {
                 // Longer than a line nobody repeats; a terminal is not to be kept busy with few bytes.
                 let count = count.min(size.columns());
-                self.work += usize::from(count);
+                self.cost(2 * usize::from(size.columns()));
                 self.pass(count, 'b');
             }
             'g' => self.clear_tabs(first),
@@ -179,6 +184,20 @@ impl Interpreter {
             't' => self.title_aside(first),
             _ => {}
         }
+    }
+
+    /// What may move all rows and clear one.
+    fn scroll(&mut self, bytes: &[u8]) {
+        let size = self.engine.size();
+        self.cost(5 * usize::from(size.columns()) + usize::from(size.rows()));
+        self.drawing(bytes);
+    }
+
+    /// What moves rows, and costs as much as clearing so many.
+    fn pass_rows(&mut self, cleared: u16, parameter: u16, action: char) {
+        let size = self.engine.size();
+        self.cost(usize::from(cleared) * usize::from(size.columns()) + usize::from(size.rows()));
+        self.pass(parameter, action);
     }
 
     fn pass(&mut self, parameter: u16, action: char) {
@@ -230,7 +249,7 @@ impl Interpreter {
             (_, true) => self.drawing(b"\x1b[?47h"),
             (_, false) => self.drawing(b"\x1b[?47l"),
         }
-        self.work += self.engine.size().cells();
+        self.cost(self.engine.size().cells());
         (self.margins, self.origin) = (None, false);
         let (row, column) = place;
         self.drawing(format!("\x1b[?6l\x1b[r\x1b[{};{}H", row + 1, column + 1).as_bytes());
@@ -299,7 +318,7 @@ impl Interpreter {
     /// DECALN: the screen full of E.
     fn alignment(&mut self) {
         let size = self.engine_settled().size();
-        self.work += 4 * size.cells();
+        self.cost(12 * size.cells());
         let mut looks = String::new();
         self.engine.style().write(&mut looks);
         (self.margins, self.origin) = (None, false);
@@ -330,7 +349,7 @@ impl Interpreter {
         self.tabs = None;
         self.focus_reports = false;
         self.title.aside.clear();
-        self.work += self.engine.size().cells();
+        self.cost(self.engine.size().cells());
         self.drawing(b"\x1b[?47l\x1bc");
         self.engine_settled().forget_history();
     }

@@ -17,6 +17,10 @@ use super::size::Size;
 const MAX_PLAIN: usize = 1 << 20;
 /// The same of other output, of which nothing can be left out.
 const MAX_DRAWING: usize = 16 << 10;
+/// What waits is drawn once it touches so many cells: some 300 microseconds.
+pub(super) const LITTLE: usize = 64 << 10;
+/// A line longer than this fills several rows, and they are drawn.
+const MAX_LINE: usize = 4 << 10;
 /// Memory that is kept for what waits.
 const IDLE: usize = 16 << 10;
 
@@ -43,6 +47,10 @@ pub(super) struct Interpreter {
     pub(super) device: Option<(Device, Vec<u8>)>,
     /// Cells touched; bounds the work for a piece of input.
     pub(super) work: usize,
+    /// Cells that drawing what waits will touch, besides one for each byte.
+    pub(super) owed: usize,
+    /// Bytes since the last line end.
+    line: usize,
     history: usize,
     waiting: Vec<u8>,
     /// All that waits is text, line ends and looks.
@@ -83,6 +91,8 @@ impl Interpreter {
             tabs: None,
             device: None,
             work: 0,
+            owed: 0,
+            line: 0,
             history,
             waiting: Vec::new(),
             is_plain: true,
@@ -92,6 +102,7 @@ impl Interpreter {
     /// Text and C0 controls, no escape.
     pub(super) fn text(&mut self, bytes: &[u8]) {
         self.work += bytes.len();
+        self.count_text(bytes);
         if self.draws_as_is() && bytes.is_ascii() && bytes.iter().all(|b| is_usual(*b)) {
             return self.plain(bytes);
         }
@@ -120,6 +131,42 @@ impl Interpreter {
             }
             rest = others.as_str();
         }
+    }
+
+    /// Counts what is to be drawn, and draws it when it is much: the work is done in the turn in which it is counted.
+    pub(super) fn cost(&mut self, cells: usize) {
+        self.work += cells;
+        self.owed += cells;
+        if self.owed >= LITTLE {
+            self.settle();
+        }
+    }
+
+    /// Counts what text costs where all of it is drawn. Of whole lines most never are ([`Interpreter::unseen`]).
+    fn count_text(&mut self, bytes: &[u8]) {
+        let mut lines = 0;
+        let skips = self.is_plain && self.margins.is_none();
+        if skips {
+            let is_cut = bytes.first() == Some(&b'\n') && self.waiting.last() == Some(&b'\r');
+            lines = memchr::memmem::find_iter(bytes, b"\r\n").count() + usize::from(is_cut);
+        }
+        self.line = if lines > 0 { 0 } else { self.line + bytes.len() };
+        let ends = memchr::memchr3_iter(b'\n', 0x0B, 0x0C, bytes).count() - lines;
+        // What leaves the screen is written into the history.
+        let scrolled = 5 * ends * usize::from(self.engine.size().columns());
+        let drawn = if !skips || self.line > MAX_LINE {
+            16 * bytes.len()
+        } else {
+            0
+        };
+        if scrolled + drawn > 0 {
+            self.cost(scrolled + drawn);
+        }
+    }
+
+    /// So much plain output waits that drawing its end takes long.
+    pub(super) fn is_full(&self) -> bool {
+        self.waiting.len() > MAX_PLAIN - MAX_DRAWING
     }
 
     /// No mode is set that the emulator does not know.
@@ -169,6 +216,7 @@ impl Interpreter {
         if width == 0 {
             return;
         }
+        self.cost(usize::from(self.engine.size().columns()));
         let columns = self.engine_settled().size().columns();
         let (_, column) = self.engine.position();
         if column + width > columns {
@@ -186,6 +234,7 @@ impl Interpreter {
 
     /// Moves by tab stops, forwards or backwards.
     pub(super) fn tab(&mut self, by: i32) {
+        self.cost(usize::from(self.engine.size().columns()));
         let columns = self.engine_settled().size().columns();
         let (_, column) = self.engine.position();
         let mut column = column.min(columns - 1);
@@ -239,7 +288,8 @@ impl Interpreter {
 
     /// Text, line ends and looks.
     pub(super) fn plain(&mut self, bytes: &[u8]) {
-        let most = if self.is_plain { MAX_PLAIN } else { MAX_DRAWING };
+        let skips = self.is_plain && self.margins.is_none();
+        let most = if skips { MAX_PLAIN } else { MAX_DRAWING };
         if self.waiting.len() + bytes.len() > most {
             self.settle();
         }
@@ -279,7 +329,7 @@ impl Interpreter {
                 self.waiting.shrink_to(IDLE);
             }
         }
-        self.is_plain = true;
+        (self.is_plain, self.owed) = (true, 0);
     }
 
     /// How much at the start of what waits scrolls out of the history before its end is drawn.

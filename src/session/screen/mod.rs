@@ -27,13 +27,19 @@ use std::ops::Range;
 
 use super::modes::Modes;
 use super::sequences::{Sequences, Token};
-use interpreter::Interpreter;
+use interpreter::{Interpreter, LITTLE};
 use snapshot::Frames;
 
 /// Rows that are kept above the screen.
 pub const HISTORY: usize = 2000;
-/// Cells that one call of [`Screen::feed`] may touch before it returns: some 20 milliseconds.
-const WORK: usize = 4 << 20;
+/// Cells that may be touched in one turn of drawing: some 5 milliseconds.
+const WORK: usize = 1 << 20;
+/// Output is looked at in pieces of this size, so that the work that one asks for is known before the next.
+const PIECE: usize = 512;
+/// What a sequence costs besides what it does, in cells: so much for one that only sets looks.
+const SIMPLE: usize = 8;
+/// And so much for others.
+const SEQUENCE: usize = 64;
 
 /// A terminal's screen.
 pub struct Screen {
@@ -69,23 +75,50 @@ impl Screen {
         }
     }
 
-    /// Takes output and gives how many bytes were taken: fewer than there are only when few bytes
-    /// cause much work. The caller then lets others run and gives the rest again.
+    /// Takes output and gives how many bytes were taken: fewer than there are when they cause more work than a turn is
+    /// to take. The caller then lets others run and gives the rest again.
     #[must_use]
     pub fn feed(&mut self, bytes: &[u8]) -> usize {
-        self.interpreter.work = 0;
-        let mut rest = bytes;
-        while self.interpreter.work < WORK {
-            match self.sequences.next(&mut rest) {
-                Some(Token::Text(text)) => self.interpreter.text(text),
-                Some(Token::Sequence(sequence)) if sgr::is_simple(sequence) => self.interpreter.plain(sequence),
-                Some(Token::Sequence(sequence)) => self.parser.advance(&mut self.interpreter, sequence),
-                // Whatever came before it ends here too.
-                Some(Token::TooLong) => self.parser.advance(&mut self.interpreter, b"\x18"),
-                None => break,
-            }
+        if self.interpreter.is_full() {
+            self.settle();
         }
-        bytes.len() - rest.len()
+        self.feed_within(bytes, WORK)
+    }
+
+    /// The same in next to no time.
+    #[must_use]
+    pub fn feed_little(&mut self, bytes: &[u8]) -> usize {
+        match self.interpreter.is_full() {
+            true => 0,
+            false => self.feed_within(bytes, LITTLE),
+        }
+    }
+
+    fn feed_within(&mut self, bytes: &[u8], work: usize) -> usize {
+        self.interpreter.work = 0;
+        let mut left = bytes;
+        while self.interpreter.work < work && !left.is_empty() {
+            let (mut piece, after) = left.split_at(left.len().min(PIECE));
+            while self.interpreter.work < work
+                && let Some(token) = self.sequences.next(&mut piece)
+            {
+                match token {
+                    Token::Text(text) => self.interpreter.text(text),
+                    Token::Sequence(sequence) if sgr::is_simple(sequence) => {
+                        self.interpreter.work += SIMPLE;
+                        self.interpreter.plain(sequence);
+                    }
+                    Token::Sequence(sequence) => {
+                        self.interpreter.work += SEQUENCE + sequence.len();
+                        self.parser.advance(&mut self.interpreter, sequence);
+                    }
+                    // Whatever came before it ends here too.
+                    Token::TooLong => self.parser.advance(&mut self.interpreter, b"\x18"),
+                }
+            }
+            left = left.get(left.len() - after.len() - piece.len()..).unwrap_or_default();
+        }
+        bytes.len() - left.len()
     }
 
     /// The same for output that was fed before: nothing is answered again. Takes all.
@@ -211,3 +244,5 @@ impl fmt::Debug for Screen {
 mod differential;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod work;
