@@ -220,27 +220,12 @@ fn line(about: &About, asked: &Asked, json: bool) -> Result<(), Error> {
 mod tests {
     use super::*;
 
-    fn asked(id: &str) -> Asked {
-        Asked {
-            id: id.to_owned(),
-            action: String::new(),
-            caller: String::new(),
-            tool: String::new(),
-            rule: String::new(),
-            by: Vec::new(),
-            left_ms: 0,
-            answered: None,
-            preview: String::new(),
-            whole: true,
-        }
-    }
-
     #[test]
     fn a_beginning_that_two_questions_share_answers_neither() {
         let questions = || {
             vec![
-                vec![asked("aaaa11"), asked("aaaa22")],
-                vec![asked("bbbb11"), asked("aaab11")],
+                vec![Asked::numbered("aaaa11"), Asked::numbered("aaaa22")],
+                vec![Asked::numbered("bbbb11"), Asked::numbered("aaab11")],
             ]
         };
         for (id, count) in [

@@ -68,10 +68,8 @@ fn scan(root: Pid) -> Vec<Pid> {
         let Some(pid) = entry.file_name().to_str().and_then(|n| n.parse::<i32>().ok()) else {
             continue;
         };
-        let Some(fields) = stat(pid) else { continue };
-        if let Some(parent) = fields.get(1).and_then(|f| f.parse().ok()) {
-            by_parent.entry(parent).or_default().push(pid);
-        }
+        let Some(stat) = stat(pid) else { continue };
+        by_parent.entry(stat.parent).or_default().push(pid);
     }
     let mut found = vec![root.as_raw_nonzero().get()];
     let mut next = 0;
@@ -82,11 +80,32 @@ fn scan(root: Pid) -> Vec<Pid> {
     found.into_iter().filter_map(Pid::from_raw).collect()
 }
 
-/// The fields of `/proc/PID/stat` after the name, starting with the state (proc_pid_stat(5)).
-fn stat(pid: i32) -> Option<Vec<String>> {
+/// What `/proc/PID/stat` says (proc_pid_stat(5)).
+struct Stat {
+    parent: i32,
+    /// The process, told from a later one of its number by its start.
+    process: (i32, u64),
+    /// Its own processor time.
+    own: Duration,
+    /// That of its children that ended and were waited for.
+    waited: Duration,
+    threads: u32,
+}
+
+fn stat(pid: i32) -> Option<Stat> {
+    const TICK: Duration = Duration::from_millis(10); // USER_HZ is 100 on every Linux (time(7))
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let (_, rest) = text.rsplit_once(')')?;
-    Some(rest.split_ascii_whitespace().map(str::to_owned).collect())
+    let (_, rest) = text.rsplit_once(')')?; // the name may hold anything
+    let fields: Vec<_> = rest.split_ascii_whitespace().collect();
+    let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
+    let ticks = |first, second| Some(TICK * u32::try_from(number(first)? + number(second)?).unwrap_or(u32::MAX));
+    Some(Stat {
+        parent: fields.get(1)?.parse().ok()?,
+        process: (pid, number(19)?),
+        own: ticks(11, 12)?,
+        waited: ticks(13, 14)?,
+        threads: u32::try_from(number(17)?).unwrap_or(u32::MAX),
+    })
 }
 
 /// How many processes and threads a user has, as far as they can be seen (proc_pid_status(5)).
@@ -105,50 +124,47 @@ pub(crate) fn of_user(uid: u32) -> u32 {
     count
 }
 
-const TICK: Duration = Duration::from_millis(10); // USER_HZ is 100 on every Linux (time(7))
-
 /// The processor time of all that was ever seen, also of processes that nobody waited for: theirs is in no other's.
 #[derive(Debug, Default)]
 pub(crate) struct Times {
-    /// By process and when it was started.
     last: HashMap<(i32, u64), Duration>,
     gone: Duration,
     most: Duration,
 }
 
 impl Times {
-    /// What `pids` and those before them have used. What lived and ended between two looks, unwaited for, is missing.
-    pub(crate) fn used(&mut self, pids: &[Pid], sample: &Sample) -> Duration {
-        let now: HashMap<_, _> = pids.iter().filter_map(|pid| own_time(*pid)).collect();
+    /// What `pids` use together, and of processor time what those before them have used too. What lived and ended between two
+    /// looks, unwaited for, is missing.
+    pub(crate) fn sample(&mut self, pids: &[Pid]) -> Sample {
+        let mut now = HashMap::new();
+        let mut total = Sample::default();
+        for stat in pids.iter().filter_map(|pid| stat(pid.as_raw_nonzero().get())) {
+            total.add(&stat);
+            now.insert(stat.process, stat.own);
+        }
         let gone = self.last.iter().filter(|(process, _)| !now.contains_key(process));
         self.gone += gone.map(|(_, time)| *time).sum::<Duration>();
         self.last = now;
         let all = self.gone + self.last.values().sum::<Duration>();
-        self.most = self.most.max(all).max(sample.cpu);
-        self.most
+        self.most = self.most.max(all).max(total.cpu);
+        total.cpu = self.most;
+        total
     }
 }
 
-/// A process, told from a later one of its number by its start, and its own processor time.
-fn own_time(pid: Pid) -> Option<((i32, u64), Duration)> {
-    let pid = pid.as_raw_nonzero().get();
-    let fields = stat(pid)?;
-    let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
-    let ticks = u32::try_from(number(11)? + number(12)?).unwrap_or(u32::MAX);
-    Some(((pid, number(19)?), TICK * ticks))
+impl Sample {
+    fn add(&mut self, stat: &Stat) {
+        self.cpu += stat.own + stat.waited;
+        self.memory += memory(stat.process.0).unwrap_or(0);
+        self.processes += stat.threads.max(1);
+    }
 }
 
 /// What `pids` use together.
 pub(crate) fn sample(pids: &[Pid]) -> Sample {
     let mut total = Sample::default();
-    for pid in pids {
-        let pid = pid.as_raw_nonzero().get();
-        let Some(fields) = stat(pid) else { continue };
-        let number = |index: usize| fields.get(index).and_then(|f| f.parse::<u64>().ok()).unwrap_or(0);
-        let ticks = number(11) + number(12) + number(13) + number(14);
-        total.cpu += TICK * u32::try_from(ticks).unwrap_or(u32::MAX);
-        total.memory += memory(pid).unwrap_or(0);
-        total.processes += u32::try_from(number(17)).unwrap_or(u32::MAX).max(1);
+    for stat in pids.iter().filter_map(|pid| stat(pid.as_raw_nonzero().get())) {
+        total.add(&stat);
     }
     total
 }

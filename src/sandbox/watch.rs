@@ -280,11 +280,7 @@ impl<'a> Watcher<'a> {
 
     fn sample(&mut self, pids: Option<&[Pid]>) -> Sample {
         match (self.group, pids) {
-            (None, Some(pids)) => {
-                let mut sample = proctree::sample(pids);
-                sample.cpu = self.times.used(pids, &sample);
-                sample
-            }
+            (None, Some(pids)) => self.times.sample(pids),
             (group, _) => Sample {
                 cpu: group.map_or(Duration::ZERO, |group| group.usage().cpu),
                 ..Sample::default()

@@ -72,6 +72,11 @@ impl Place {
     }
 
     /// What is on record.
+    pub(crate) fn lockdown(&self, arguments: &[&str]) {
+        let output = self.terrarium(&[&["lockdown"], arguments].concat()).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+
     pub(crate) fn record(&self) -> Vec<Value> {
         let output = self.terrarium(&["audit", "export", "--json"]).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
@@ -135,11 +140,7 @@ fn a_yes_runs_it_once_and_a_no_never() {
     let denied = place.approvals(&["deny", id(&question)]);
     assert!(denied.status.success());
     let reply = server.reply(call);
-    assert!(
-        reply.is_error && reply.text.contains("declined by operator:"),
-        "{}",
-        reply.text
-    );
+    reply.refused("declined by operator:");
     assert_eq!(runs(&workspace), 1);
     let late = place.approvals(&["approve", id(&question)]);
     assert!(!late.status.success());
@@ -176,11 +177,7 @@ fn a_question_that_nobody_answers_in_time_runs_nothing() {
     let place = Place::new("operator", "10s");
     let mut server = place.server(Era::Legacy);
     let reply = server.call("terminal_run", json!({"command": LINE}));
-    assert!(
-        reply.is_error && reply.text.contains("nobody answered"),
-        "{}",
-        reply.text
-    );
+    reply.refused("nobody answered");
     assert_eq!(runs(server.workspace()), 0);
 }
 
@@ -190,11 +187,7 @@ fn a_client_without_elicitation_is_told_how_to_make_a_channel() {
         let place = Place::new("user", "5min");
         let mut server = place.server(era);
         let reply = server.call("terminal_run", json!({"command": LINE}));
-        assert!(
-            reply.is_error && reply.text.contains("a client that supports elicitation"),
-            "{}",
-            reply.text
-        );
+        reply.refused("a client that supports elicitation");
     }
 }
 
@@ -283,7 +276,7 @@ fn a_policy_that_changed_makes_a_yes_worth_nothing() {
     });
     place.approve();
     let reply = server.reply(call);
-    assert!(reply.is_error && reply.text.contains("approval"), "{}", reply.text);
+    reply.refused("approval");
     assert_eq!(runs(server.workspace()), 0);
 }
 
@@ -293,21 +286,13 @@ fn a_yes_while_everything_is_locked_down_runs_nothing() {
     let mut server = place.server(Era::Modern);
     let call = server.send_call("terminal_run", json!({"command": LINE}));
     place.questions(1);
-    let locked = place
-        .terrarium(&["lockdown", "on", "--reason", "a test"])
-        .output()
-        .unwrap();
-    assert!(locked.status.success(), "{locked:?}");
+    place.lockdown(&["on", "--reason", "a test"]);
     place.approve();
     let reply = server.reply(call);
-    assert!(
-        reply.is_error && reply.text.contains("locked this down (\"a test\")"),
-        "{}",
-        reply.text
-    );
+    reply.refused("locked this down (\"a test\")");
     assert_eq!(runs(server.workspace()), 0);
     // Nor when it is lifted: a yes is used up, and the same is asked anew.
-    assert!(place.terrarium(&["lockdown", "off"]).output().unwrap().status.success());
+    place.lockdown(&["off"]);
     let call = server.send_call("terminal_run", json!({"command": LINE}));
     place.questions(1);
     assert_eq!(runs(server.workspace()), 0);
@@ -350,7 +335,7 @@ fn tokens_and_the_end_of_a_lockdown_want_the_passphrase() {
         tty.type_secret("Operator's passphrase: ", passphrase);
         tty.end()
     };
-    assert!(place.terrarium(&["lockdown", "on"]).output().unwrap().status.success());
+    place.lockdown(&["on"]);
     for arguments in [&["token", "create", "ci"][..], &["lockdown", "off"]] {
         // Without a terminal nobody can be asked: that is no yes.
         assert!(

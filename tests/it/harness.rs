@@ -312,6 +312,12 @@ impl Reply {
         let end = text.find("\n--- ").unwrap_or(text.len());
         Some(text[..end].trim_end_matches('\n'))
     }
+
+    /// It is an error that says this.
+    #[track_caller]
+    pub(crate) fn refused(&self, why: &str) {
+        assert!(self.is_error && self.text.contains(why), "{}", self.text);
+    }
 }
 
 /// The program under test.

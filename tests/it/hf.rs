@@ -276,7 +276,7 @@ fn without_a_section_there_are_no_such_tools_and_without_a_rule_no_calls() {
     let list = bare.request("tools/list", json!({}));
     assert!(!list.to_string().contains("\"hf_"), "{list}");
     let reply = bare.call("hf_me_read", json!({}));
-    assert!(reply.is_error && reply.text.contains("hf_me_read"), "{}", reply.text);
+    reply.refused("hf_me_read");
     let setting = Setting::new(&["{id: me, effect: allow, callers: [local], tools: [hf_me_read]}"]);
     let mut server = setting.server();
     assert!(!server.call("hf_me_read", json!({})).is_error);

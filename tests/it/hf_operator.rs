@@ -229,7 +229,7 @@ fn an_approved_write_is_sent_once_as_it_was_shown_and_a_denied_one_never() {
     let call = server.send_call("hf_posts_reply", given.clone());
     setting.approvals(&["deny", &question()]);
     let reply = server.reply(call);
-    assert!(reply.is_error && reply.text.contains("declined"), "{}", reply.text);
+    reply.refused("declined");
     let mut nearly = given;
     nearly["confirm_live"] = json!("true");
     assert!(server.call("hf_posts_reply", nearly).is_error);

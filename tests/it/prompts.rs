@@ -76,18 +76,6 @@ fn a_line_that_is_not_empty_is_not_added_to() {
 }
 
 #[test]
-fn a_line_that_was_interrupted_is_gone_once_the_shell_has_seen_it() {
-    let mut terminal = shell("bash");
-    terminal.exec("trap 'sleep 1' INT"); // as slow as on a busy machine
-    terminal.call(
-        "terminal_send",
-        json!({"input": [{"text": "echo left"}, {"key": "C-c"}]}),
-    );
-    let reply = terminal.call("terminal_exec", json!({"command": "echo mine"}));
-    assert_eq!(reply.section("terminal"), Some("mine"), "{}", reply.text);
-}
-
-#[test]
 fn a_command_that_has_just_begun_is_not_called_unfinished() {
     let mut terminal = shell("bash");
     let reply = terminal.call("terminal_exec", json!({"command": "sleep 1", "yield_ms": 0}));

@@ -8,8 +8,8 @@ use serde_json::json;
 use crate::harness::{Era, Server, fresh_directory, patience, program};
 
 const ERAS: [Era; 2] = [Era::Legacy, Era::Modern];
-/// What is promised for the end of the server, and some more for a busy machine.
-const PROMPTLY: Duration = Duration::from_millis(600);
+/// More than is promised for the end of the server, for a busy machine, and less than any time that it may wait for others.
+const PROMPTLY: Duration = Duration::from_millis(1800);
 
 #[test]
 fn a_modern_client_discovers_the_server() {
@@ -76,11 +76,7 @@ fn a_bad_argument_is_a_result_that_says_what_to_write() {
 #[test]
 fn a_profile_that_the_policy_does_not_allow_is_denied_by_name() {
     let reply = Server::start(Era::Modern).call("terminal_run", json!({"command": "true", "profile": "network"}));
-    assert!(
-        reply.is_error && reply.text.contains("rule \"terminals\""),
-        "{}",
-        reply.text
-    );
+    reply.refused("rule \"terminals\"");
 }
 
 #[test]

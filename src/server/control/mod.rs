@@ -148,6 +148,25 @@ pub struct Asked {
     pub whole: bool,
 }
 
+#[cfg(test)]
+impl Asked {
+    /// One with nothing but its number.
+    pub(crate) fn numbered(id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            action: "0".repeat(64),
+            caller: String::new(),
+            tool: String::new(),
+            rule: String::new(),
+            by: Vec::new(),
+            left_ms: 0,
+            answered: None,
+            preview: String::new(),
+            whole: true,
+        }
+    }
+}
+
 /// A session as it is told to the operator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

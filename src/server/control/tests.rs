@@ -119,18 +119,7 @@ async fn a_yes_needs_the_passphrase_that_was_set_when_the_server_started() {
     let _control = place.listen(Some(Verifier::new("correct horse").unwrap()));
     let mut server = reach::all(&place.0).await.remove(0).unwrap();
     assert!(server.about.passphrase);
-    let asked = Asked {
-        id: "0".repeat(32),
-        action: "0".repeat(64),
-        caller: String::new(),
-        tool: String::new(),
-        rule: String::new(),
-        by: Vec::new(),
-        left_ms: 0,
-        answered: None,
-        whole: true,
-        preview: String::new(),
-    };
+    let asked = Asked::numbered(&"0".repeat(32));
     let wanted = [
         (true, None, "this needs the operator's passphrase"),
         (true, Some("wrong horse"), "the passphrase is another"),

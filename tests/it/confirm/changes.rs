@@ -77,18 +77,10 @@ fn a_command_whose_turn_comes_in_a_lockdown_does_not_start() {
     let place = Place::new("operator", "5min");
     let (mut server, session) = busy(&place);
     let call = waits(&mut server);
-    let locked = place
-        .terrarium(&["lockdown", "on", "--reason", "a test"])
-        .output()
-        .unwrap();
-    assert!(locked.status.success(), "{locked:?}");
+    place.lockdown(&["on", "--reason", "a test"]);
     assert!(!server.call("terminal_close", json!({"session": session})).is_error);
     let reply = server.reply(call);
-    assert!(
-        reply.is_error && reply.text.contains("locked this down (\"a test\")"),
-        "{}",
-        reply.text
-    );
+    reply.refused("locked this down (\"a test\")");
     assert_eq!(runs(server.workspace()), 0);
     assert_eq!(count(&place, "allowed"), 1, "only what ran before");
 }
@@ -101,11 +93,7 @@ fn a_command_whose_turn_comes_under_a_policy_that_denies_it_does_not_start() {
     reload(&place, &mut server, "2", "effect: deny");
     assert!(!server.call("terminal_close", json!({"session": session})).is_error);
     let reply = server.reply(call);
-    assert!(
-        reply.is_error && reply.text.contains("denied: rule \"runs\" denies it"),
-        "{}",
-        reply.text
-    );
+    reply.refused("denied: rule \"runs\" denies it");
     assert_eq!(runs(server.workspace()), 0);
     assert_eq!(count(&place, "allowed"), 1, "only what ran before");
     assert!(words(&place).contains(&vec!["asked".to_owned(), "denied".to_owned()]));
@@ -138,14 +126,9 @@ fn a_yes_to_a_command_that_then_waits_is_worth_nothing_in_a_lockdown() {
     until("the yes is on record", || {
         place.record().iter().any(|line| line["event"] == "approved")
     });
-    let locked = place.terrarium(&["lockdown", "on"]).output().unwrap();
-    assert!(locked.status.success(), "{locked:?}");
+    place.lockdown(&["on"]);
     assert!(!server.call("terminal_close", json!({"session": session})).is_error);
     let reply = server.reply(call);
-    assert!(
-        reply.is_error && reply.text.contains("locked this down"),
-        "{}",
-        reply.text
-    );
+    reply.refused("locked this down");
     assert_eq!(runs(server.workspace()), 0);
 }
