@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::io;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use serde_json::Value;
@@ -58,6 +58,7 @@ impl Redactor {
         all.extend(forms(secret));
         let finder = AhoCorasick::builder()
             .match_kind(MatchKind::Standard) // the one that finds matches that overlap
+            .kind(Some(AhoCorasickKind::ContiguousNFA)) // the fastest takes ten times as long to build, at every start
             .build(&all)
             .map_err(|_| RedactError::Many)?;
         known.finder = Some(finder);

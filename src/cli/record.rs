@@ -65,20 +65,19 @@ pub(super) fn unread(kept: &AuditSettings, profiles: &Profiles, more: &[PathBuf]
         .chain(more.iter().map(|path| ("file", path.clone(), "file")))
         .map(|(what, path, place)| (what, as_it_is(&path), place))
         .collect();
-    for name in profiles.names() {
+    let clash = |path: &HostPath| {
+        let found = as_it_is(&on_host(path));
+        ours.iter().find(|(_, ours, _)| overlap(ours, &found))
+    };
+    for name in profiles.that_may_name(|path| clash(path).is_some()) {
         let Ok(profile) = profiles.get(name) else { continue }; // nothing runs with it
         let files = &profile.filesystem;
         for rule in files.read.iter().chain(&files.execute) {
-            let path = match &rule.path {
-                HostPath::Absolute(path) => path.clone(),
-                HostPath::Home(path) => std::env::home_dir().unwrap_or_default().join(path),
-            };
-            let found = as_it_is(&path);
-            if let Some((what, ours, place)) = ours.iter().find(|(_, ours, _)| overlap(ours, &found)) {
+            if let Some((what, ours, place)) = clash(&rule.path) {
                 return Err(Error::Readable {
                     what,
                     ours: ours.clone(),
-                    path,
+                    path: on_host(&rule.path),
                     profile: name.to_owned(),
                     place,
                 });
@@ -86,6 +85,13 @@ pub(super) fn unread(kept: &AuditSettings, profiles: &Profiles, more: &[PathBuf]
         }
     }
     Ok(())
+}
+
+fn on_host(path: &HostPath) -> PathBuf {
+    match path {
+        HostPath::Absolute(path) => path.clone(),
+        HostPath::Home(path) => std::env::home_dir().unwrap_or_default().join(path),
+    }
 }
 
 fn overlap(one: &Path, other: &Path) -> bool {
