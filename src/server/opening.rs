@@ -156,3 +156,32 @@ fn begins(request: &ClientRequest) -> bool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rmcp::model::{EmptyResult, ServerResult};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn no_more_requests_are_read_than_may_wait_for_their_answers() {
+        let requests: String = (0..UNANSWERED + 2)
+            .map(|id| format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"ping\"}}\n"))
+            .collect();
+        let mut opening = Opening::new(requests.as_bytes(), tokio::io::sink());
+        for _ in 0..UNANSWERED {
+            assert!(opening.receive().await.is_some());
+        }
+        for answered in 0..2 {
+            tokio::select! {
+                biased;
+                _ = opening.receive() => panic!("one more was read"),
+                () = tokio::task::yield_now() => {}
+            }
+            let answer = ServerResult::EmptyResult(EmptyResult {});
+            let answer = TxJsonRpcMessage::<RoleServer>::response(answer, RequestId::Number(answered));
+            opening.send(answer).await.unwrap();
+            assert!(opening.receive().await.is_some());
+        }
+    }
+}
