@@ -29,6 +29,8 @@ pub(super) struct Typed {
 const PASTES: &[u8] = b"\x1b[?2004h";
 /// Typed before a command where the shell cannot tell by itself that it begins one.
 const BEGIN: &[u8] = b"_t; ";
+/// C-u: fish passes over an interrupt that comes while it draws its prompt, and keeps the line that was to be dropped.
+const KILL_LINE: &[u8] = b"\x15";
 /// What a terminal takes as one line when no editor reads it (N_TTY_BUF_SIZE, less a little).
 const LINE: usize = 4000;
 
@@ -76,6 +78,10 @@ impl Integration {
         match self.kind.typing(&command, modes) {
             Typing::Line(bytes) if self.kind == ShellKind::Sh => Ok(Typed {
                 bytes: [BEGIN, &bytes].concat(),
+                lines: 1,
+            }),
+            Typing::Line(bytes) if self.kind == ShellKind::Fish => Ok(Typed {
+                bytes: [KILL_LINE, &bytes].concat(),
                 lines: 1,
             }),
             Typing::Line(bytes) => Ok(Typed { bytes, lines: 1 }),
