@@ -58,7 +58,7 @@ impl Redactor {
         all.extend(forms(secret));
         let finder = AhoCorasick::builder()
             .match_kind(MatchKind::Standard) // the one that finds matches that overlap
-            .kind(Some(AhoCorasickKind::ContiguousNFA)) // the fastest takes ten times as long to build, at every start
+            .kind(Some(AhoCorasickKind::ContiguousNFA)) // the fastest takes several times as long to build, at every start
             .build(&all)
             .map_err(|_| RedactError::Many)?;
         known.finder = Some(finder);

@@ -29,7 +29,8 @@ pub(super) struct Typed {
 const PASTES: &[u8] = b"\x1b[?2004h";
 /// Typed before a command where the shell cannot tell by itself that it begins one.
 const BEGIN: &[u8] = b"_t; ";
-/// C-u: fish passes over an interrupt that comes while it draws its prompt, and keeps the line that was to be dropped.
+/// C-u, where lines are edited: what was typed ahead and not ended is not the command's beginning. Nor is a line that was to be
+/// dropped by an interrupt, which fish passes over while it draws its prompt.
 const KILL_LINE: &[u8] = b"\x15";
 /// What a terminal takes as one line when no editor reads it (N_TTY_BUF_SIZE, less a little).
 const LINE: usize = 4000;
@@ -75,16 +76,15 @@ impl Integration {
             return Err(ExecuteError::Tab);
         }
         let command = CommandText::new(command)?;
+        let before = match self.kind {
+            ShellKind::Sh => BEGIN,
+            ShellKind::Bash | ShellKind::Zsh | ShellKind::Fish => KILL_LINE,
+        };
         match self.kind.typing(&command, modes) {
-            Typing::Line(bytes) if self.kind == ShellKind::Sh => Ok(Typed {
-                bytes: [BEGIN, &bytes].concat(),
+            Typing::Line(bytes) => Ok(Typed {
+                bytes: [before, &bytes].concat(),
                 lines: 1,
             }),
-            Typing::Line(bytes) if self.kind == ShellKind::Fish => Ok(Typed {
-                bytes: [KILL_LINE, &bytes].concat(),
-                lines: 1,
-            }),
-            Typing::Line(bytes) => Ok(Typed { bytes, lines: 1 }),
             Typing::Lines(text) if self.kind == ShellKind::Sh => lines(&text),
             Typing::Lines(_) => Err(ExecuteError::NoPaste),
         }

@@ -76,6 +76,21 @@ fn a_line_that_is_not_empty_is_not_added_to() {
 }
 
 #[test]
+fn what_was_typed_ahead_without_an_end_is_not_added_to() {
+    for name in ["bash", "zsh", "fish"] {
+        if !is_there(name) {
+            continue;
+        }
+        let mut terminal = shell(name);
+        let input = json!([{"text": "sleep 1"}, {"key": "Enter"}, {"text": "echo left"}]);
+        terminal.call("terminal_send", json!({"input": input}));
+        terminal.wait(json!({"command": true}));
+        let reply = terminal.exec("echo mine");
+        assert_eq!(reply.section("terminal"), Some("mine"), "{name}: {}", reply.text);
+    }
+}
+
+#[test]
 fn a_command_that_has_just_begun_is_not_called_unfinished() {
     let mut terminal = shell("bash");
     let reply = terminal.call("terminal_exec", json!({"command": "sleep 1", "yield_ms": 0}));

@@ -310,22 +310,6 @@ fn a_broken_emulator_is_replaced_by_one_that_shows_the_same() {
 }
 
 #[test]
-fn few_bytes_do_not_keep_it_busy() {
-    let mut screen = Screen::new(size(500, 300));
-    let bytes = b"\x1b#8".repeat(1000);
-    let mut calls = 0;
-    let mut rest = &bytes[..];
-    while !rest.is_empty() {
-        rest = &rest[screen.feed(rest)..];
-        calls += 1;
-        if calls == 3 {
-            break;
-        }
-    }
-    assert!(!rest.is_empty(), "a thousand fills were done in three calls");
-}
-
-#[test]
 fn what_never_ends_does_not_grow() {
     let mut screen = fed(b"\x1b]0;");
     for _ in 0..64 {

@@ -3,7 +3,7 @@
 use super::*;
 
 /// A large screen that takes this, over and over: how many bytes it takes in each turn, and that what it leaves to be drawn
-/// is no more than a turn's work.
+/// is little work.
 fn taken_at_once(before: &[u8], again: &[u8]) -> usize {
     let mut screen = Screen::new(Size::new(500, 300).unwrap());
     screen.replay(before);
