@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -180,30 +180,18 @@ pub(super) fn key(directory: &Path) -> io::Result<[u8; KEY]> {
     for _ in 0..2 {
         match own_file::read(&path, KEY as u64) {
             Ok(bytes) => return <[u8; KEY]>::try_from(bytes).map_err(|_| io::ErrorKind::InvalidData.into()),
-            Err(error) if error.is_missing() => make_key(directory, &path)?,
+            Err(error) if error.is_missing() => make_key(&path)?,
             Err(error) => return Err(error.into()),
         }
     }
     Err(io::ErrorKind::ResourceBusy.into())
 }
 
-/// Puts a key in place whole, or leaves the one that another process has put there.
-fn make_key(directory: &Path, path: &Path) -> io::Result<()> {
+/// Puts a key in place, or leaves the one that somebody else has put there.
+fn make_key(path: &Path) -> io::Result<()> {
     let mut key = [0; KEY];
     getrandom::fill(&mut key).map_err(io::Error::other)?;
-    let new = directory.join(format!("{KEY_FILE}.{}", std::process::id()));
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&new)?;
-    let made = file.write_all(&key).and_then(|()| match fs::hard_link(&new, path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        _ => Ok(()),
-    });
-    fs::remove_file(&new)?;
-    made
+    Ok(own_file::put_first(path, &key)?)
 }
 
 fn options() -> fs::OpenOptions {
@@ -219,6 +207,20 @@ fn nofollow() -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::scratch::Scratch;
+
+    #[test]
+    fn those_who_make_the_key_at_once_have_the_same() {
+        for _ in 0..50 {
+            let directory = Scratch::new();
+            let keys: Vec<_> = std::thread::scope(|scope| {
+                let asked: Vec<_> = (0..8).map(|_| scope.spawn(|| key(directory.path()))).collect();
+                asked.into_iter().map(|asked| asked.join().unwrap().unwrap()).collect()
+            });
+            assert!(keys.windows(2).all(|pair| pair[0] == pair[1]));
+            assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+        }
+    }
 
     #[test]
     fn a_name_is_read_only_as_it_is_written() {

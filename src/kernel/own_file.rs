@@ -6,6 +6,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Why a private file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -124,22 +125,34 @@ pub(crate) fn directory_of(path: &Path) -> &Path {
 
 /// Puts a file in its place, as a whole or not at all, on disk before this returns.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    put(path, bytes, |new| fs::rename(new, path))
+}
+
+/// The same where there is none yet: of several that are put there at once the first stays.
+pub(crate) fn put_first(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    put(path, bytes, |new| match fs::hard_link(new, path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        linked => linked,
+    })
+}
+
+fn put(path: &Path, bytes: &[u8], place: impl FnOnce(&Path) -> io::Result<()>) -> Result<(), FileError> {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
     let directory = directory_of(path);
     let mut name = std::ffi::OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
-    name.push(format!(".{}.new", std::process::id()));
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    name.push(format!(".{}-{number}.new", std::process::id()));
     let new = directory.join(name);
-    fs::remove_file(&new).ok(); // of one that had our number before
-    let written = create(&new).and_then(|mut file| {
+    fs::remove_file(&new).ok(); // of one that had our numbers before
+    let placed = create(&new).and_then(|mut file| {
         file.write_all(bytes)
             .and_then(|()| file.sync_all())
             .map_err(FileError::io("write", &new))?;
-        fs::rename(&new, path).map_err(FileError::io("replace", path))
+        place(&new).map_err(FileError::io("put in its place", path))
     });
-    if written.is_err() {
-        fs::remove_file(&new).ok(); // it is not there, or stays; the error says more
-    }
-    written?;
+    fs::remove_file(&new).ok(); // it is not there any more, or stays; the error says more
+    placed?;
     sync_directory(directory)
 }
 

@@ -235,6 +235,7 @@ fn a_cut_end_shows_against_what_the_command_was_told() {
 /// The calls of the kernel that a server makes with this setting, while it does one command.
 fn synced(setting: &str) -> usize {
     let place = Place::new(setting);
+    place.calls(1); // the first of an installation makes its key, and waits for that whatever the configuration says
     let trace = place.home.join("trace");
     let mut server = Server::start_under_in(
         &[

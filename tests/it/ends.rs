@@ -188,6 +188,8 @@ fn end(pretend: &[&str], what: End) {
             .collect();
         let workspace = server.workspace().to_owned();
         until("all run", || {
+            let told = server.unclaimed();
+            assert!(told.is_empty(), "not all run: {told:?}");
             (0..AT_ONCE).all(|n| workspace.join(format!("up{n}")).exists())
         });
         let zygote = children(server.pid());
