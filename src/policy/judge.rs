@@ -132,7 +132,7 @@ impl Policy {
         };
         let name = caller.in_rules();
         let speaking = of_tool.rules.iter().filter(|rule| rule.speaks_of(&name));
-        let nothing = Reason::NoRule {
+        let nothing = || Reason::NoRule {
             caller: caller.clone(),
             tool: tool.to_owned(),
         };
@@ -186,26 +186,26 @@ impl Policy {
 /// The rules that speak of the request, all asking or all allowing where one allows; or why it is denied.
 fn gather<'a>(
     rules: impl Iterator<Item = &'a Arc<Rule>>,
-    matter: &Matter<'_>,
-    nothing: Reason,
+    matter: &Matter<'a>,
+    nothing: impl FnOnce() -> Reason,
 ) -> Result<Vec<&'a Rule>, Reason> {
     let mut fitting: Vec<&Rule> = Vec::new();
-    let (mut closest, mut how_close) = (nothing, 0);
+    let (mut closest, mut how_close) = (None, 0);
     for rule in rules {
         match (rule.fits(matter), rule.effect) {
             (Fit::Fits, RuleEffect::Deny) => return Err(Reason::Rule { rule: rule.id.clone() }),
             (Fit::Fits, _) => fitting.push(rule),
             // What a person would be asked about must not slip by with one more argument.
-            (Fit::More(reason), RuleEffect::Confirm) => return Err(reason),
-            (Fit::More(reason), _) if how_close < 3 => (closest, how_close) = (reason, 3),
-            (Fit::Differs(close, reason), RuleEffect::Allow | RuleEffect::Confirm) if how_close < close => {
-                (closest, how_close) = (reason, close);
+            (Fit::More(mismatch), RuleEffect::Confirm) => return Err(mismatch.reason()),
+            (Fit::More(mismatch), _) if how_close < 3 => (closest, how_close) = (Some(mismatch), 3),
+            (Fit::Differs(close, mismatch), RuleEffect::Allow | RuleEffect::Confirm) if how_close < close => {
+                (closest, how_close) = (Some(mismatch), close);
             }
             (Fit::More(_) | Fit::Differs(..), _) => {}
         }
     }
     match fitting.is_empty() {
-        true => Err(closest),
+        true => Err(closest.map_or_else(nothing, |mismatch| mismatch.reason())),
         false => Ok(fitting),
     }
 }

@@ -55,12 +55,43 @@ pub(super) struct Confirm {
 
 /// Whether a rule speaks of a request.
 #[derive(Debug)]
-pub(super) enum Fit {
+pub(super) enum Fit<'a> {
     Fits,
     /// It does not, for this reason; the higher, the closer it came.
-    Differs(u8, Reason),
+    Differs(u8, Mismatch<'a>),
     /// All that it lists holds, and there is more than that.
-    More(Reason),
+    More(Mismatch<'a>),
+}
+
+/// Why a rule does not speak of a request. It is put into words only where it is told: most rules are about others.
+#[derive(Debug)]
+pub(super) struct Mismatch<'a> {
+    rule: &'a Rule,
+    what: What<'a>,
+}
+
+#[derive(Debug)]
+enum What<'a> {
+    Profile { wanted: &'a str, allowed: &'a [String] },
+    Missing(&'a str),
+    Unlisted(&'a str),
+    Value(&'a str, &'a Validator, &'a Value),
+}
+
+impl Mismatch<'_> {
+    /// It in words.
+    pub(super) fn reason(&self) -> Reason {
+        match self.what {
+            What::Profile { wanted, allowed } => Reason::profile(self.rule, wanted, allowed),
+            What::Missing(name) => Reason::argument(self.rule, name, "is missing"),
+            What::Unlisted(name) => Reason::argument(self.rule, name, "is not among those that the rule lists"),
+            What::Value(name, validator, value) => {
+                let why = validator.validate(value).err();
+                let why = why.map(|error| error.masked().to_string()).unwrap_or_default();
+                Reason::argument(self.rule, name, &why)
+            }
+        }
+    }
 }
 
 impl Rule {
@@ -77,7 +108,7 @@ impl Rule {
         self.profiles.is_none() && self.arguments.is_none()
     }
 
-    pub(super) fn fits(&self, matter: &Matter<'_>) -> Fit {
+    pub(super) fn fits<'a>(&'a self, matter: &Matter<'a>) -> Fit<'a> {
         if let Some(profiles) = &self.profiles {
             let wanted = match self.effect {
                 RuleEffect::Deny => matter.starts.or(matter.uses),
@@ -85,7 +116,12 @@ impl Rule {
             };
             let needed = wanted.is_some() || self.effect == RuleEffect::Deny;
             if needed && !wanted.is_some_and(|wanted| profiles.iter().any(|name| name == wanted)) {
-                return Fit::Differs(1, Reason::profile(self, wanted.unwrap_or_default(), profiles));
+                let wanted = wanted.unwrap_or_default();
+                let what = What::Profile {
+                    wanted,
+                    allowed: profiles,
+                };
+                return Fit::Differs(1, Mismatch { rule: self, what });
             }
         }
         match &self.arguments {
@@ -119,17 +155,14 @@ impl Rule {
 }
 
 impl Arguments {
-    fn fit(&self, rule: &Rule, matter: &Matter<'_>) -> Fit {
+    fn fit<'a>(&'a self, rule: &'a Rule, matter: &Matter<'a>) -> Fit<'a> {
+        let mismatch = |what| Mismatch { rule, what };
         for (name, validator) in &self.listed {
             match matter.arguments.get(name) {
                 Some(value) if validator.is_valid(value) => {}
-                Some(value) => {
-                    let why = validator.validate(value).err();
-                    let why = why.map(|error| error.masked().to_string()).unwrap_or_default();
-                    return Fit::Differs(2, Reason::argument(rule, name, &why));
-                }
+                Some(value) => return Fit::Differs(2, mismatch(What::Value(name, validator, value))),
                 None if self.optional.contains(name) => {}
-                None => return Fit::Differs(2, Reason::argument(rule, name, "is missing")),
+                None => return Fit::Differs(2, mismatch(What::Missing(name))),
             }
         }
         if self.others == Others::Allow {
@@ -141,7 +174,7 @@ impl Arguments {
         });
         match more {
             None => Fit::Fits,
-            Some((name, _)) => Fit::More(Reason::argument(rule, name, "is not among those that the rule lists")),
+            Some((name, _)) => Fit::More(mismatch(What::Unlisted(name))),
         }
     }
 }
