@@ -22,6 +22,8 @@ pub(super) struct Engine {
     size: Size,
     history: usize,
     faults: u64,
+    /// Something may look otherwise than usual, blanks too.
+    styled: bool,
 }
 
 impl Engine {
@@ -32,10 +34,12 @@ impl Engine {
             size,
             history,
             faults: 0,
+            styled: false,
         }
     }
 
     pub(super) fn feed(&mut self, bytes: &[u8]) {
+        self.styled = self.styled || sets_style(bytes);
         let parser = &mut self.parser;
         if catch_unwind(AssertUnwindSafe(|| parser.process(bytes))).is_err() {
             self.fault();
@@ -124,18 +128,19 @@ impl Engine {
     /// The rows of the screen, top first.
     pub(super) fn rows(&self) -> Vec<Row> {
         let screen = self.parser.screen();
-        // Finding a cell is slow, and most rows of most screens have nothing to find.
-        let drawn = screen.rows_formatted(0, self.size.columns());
-        drawn
-            .zip(0..self.size.rows())
-            .map(|(drawn, row)| match drawn.is_empty() {
-                true => Row {
-                    wrapped: screen.row_wrapped(row),
-                    ..Row::default()
-                },
-                false => self.row(row),
-            })
-            .collect()
+        let row = |(drawn, row): (String, u16)| match drawn.is_empty() {
+            true => Row {
+                wrapped: screen.row_wrapped(row),
+                ..Row::default()
+            },
+            false => self.row(row),
+        };
+        // Finding a cell is slow, and most rows of most screens have nothing to find. Where blanks look alike, text tells.
+        let (columns, rows) = (self.size.columns(), 0..self.size.rows());
+        match self.styled {
+            true => screen.rows_formatted(0, columns).zip(rows).map(row).collect(),
+            false => screen.rows(0, columns).zip(rows).map(row).collect(),
+        }
     }
 
     /// How many rows above the screen are kept. The alternate screen has none.
@@ -175,7 +180,10 @@ impl Engine {
     }
 
     fn above(&self, range: Range<usize>) -> Vec<Row> {
-        let mut page = Self::new(self.size, 0);
+        if range.is_empty() {
+            return Vec::new();
+        }
+        let mut page = Self::new(self.size.lowest(), 0);
         let rows = self.parser.callbacks().rows(range);
         rows.map(|(drawn, wrapped)| {
             page.parser.process(b"\x1b[m\x1b[H\x1b[K");
@@ -246,6 +254,16 @@ impl Engine {
         new.process(last.as_bytes());
         new
     }
+}
+
+/// Whether one of these sequences has what comes after it look otherwise than usual (SGR).
+fn sets_style(bytes: &[u8]) -> bool {
+    let sets = |at: usize| {
+        let parameters = bytes.get(at + 1..)?.strip_prefix(b"[")?;
+        let end = parameters.iter().position(|byte| (b'@'..=b'~').contains(byte))?;
+        Some(end > 0 && parameters.get(end) == Some(&b'm'))
+    };
+    memchr::memchr_iter(0x1B, bytes).any(|at| sets(at) == Some(true))
 }
 
 /// Writes rows as lines, so that they wrap at the new width, and puts the cursor where it was in them.

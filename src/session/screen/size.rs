@@ -51,6 +51,12 @@ impl Size {
         }
     }
 
+    /// The same width with the fewest rows.
+    pub(super) fn lowest(self) -> Self {
+        let rows = NonZeroU16::MIN.saturating_add(Self::ROWS.0 - 1);
+        Self { rows, ..self }
+    }
+
     /// Columns.
     pub fn columns(self) -> u16 {
         self.columns.get()

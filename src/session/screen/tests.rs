@@ -64,6 +64,26 @@ fn what_the_emulator_lacks_is_drawn_too() {
 }
 
 #[test]
+fn blanks_that_can_be_seen_are_seen() {
+    let back = Color::Index(1);
+    for drawn in [
+        &b"\x1b[41m\x1b[2K"[..],
+        b"\x1b[1;41m\x1b[2J",
+        b"\x1b[48;5;1m\x1b[K",
+        b"\x1b[48:5:1m\x1b[5X",
+    ] {
+        let mut screen = fed(b"\r\n");
+        assert!(screen.look().rows.iter().all(Row::is_blank));
+        feed_all(&mut screen, drawn);
+        let rows = screen.look().rows;
+        let seen = rows.get(1).and_then(|row| row.runs.first());
+        assert_eq!(seen.map(|run| run.style.background), Some(back), "{drawn:?}: {rows:?}");
+        feed_all(&mut screen, b"\x1b[m\x1b[2J");
+        assert!(screen.look().rows.iter().all(Row::is_blank), "{drawn:?}");
+    }
+}
+
+#[test]
 fn the_alternate_screen_comes_and_goes_with_one_cursor() {
     let mut screen = fed(b"one\r\ntwo\x1b[?1049hX");
     let inside = screen.snapshot();
