@@ -85,7 +85,7 @@ impl Actor {
                 (main, Reader::closed(), input, Some(terminal), None)
             }
         };
-        Ok(Self {
+        let actor = Self {
             control: sandbox.control,
             main,
             error,
@@ -98,7 +98,9 @@ impl Actor {
             told_busy: Instant::now(),
             memory,
             permit: Some(permit),
-        })
+        };
+        actor.tell();
+        Ok(actor)
     }
 
     /// Runs until nobody holds the session any more, or it has been finished for [`KEEP`].

@@ -36,7 +36,7 @@ pub use marks::ShellState;
 pub use memory::{Full, MEMORY, Share};
 pub use output::{Chunk, Excerpt, HEAD, Omitted, Place};
 pub use plain::{Plain, incomplete_character, lossy};
-pub use prompt::{Command, Prompt};
+pub use prompt::{Ahead, Command, Prompt};
 pub use terminal::{ExecuteError, ResizeError, Terminal, TypeError};
 
 use std::collections::{BTreeMap, HashMap};

@@ -36,6 +36,15 @@ pub struct Command {
     pub ran: bool,
 }
 
+/// What was typed and the shell has not answered yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ahead {
+    /// A line that it is about to read.
+    Line,
+    /// The interrupt of what was typed at its prompt.
+    Interrupt,
+}
+
 /// Follows a shell by its marks.
 #[derive(Debug, Default)]
 pub(super) struct Commands {
@@ -48,6 +57,8 @@ pub(super) struct Commands {
     changed: Option<Instant>,
     /// The line at the prompt is not empty.
     half_typed: bool,
+    /// The last that was typed at it is an interrupt, which drops it; the shell tells when it has.
+    interrupted: bool,
     /// What is typed is in a bracketed paste.
     in_paste: bool,
     /// The shell drops a line that is interrupted before it was read, and tells nothing of it.
@@ -57,12 +68,9 @@ pub(super) struct Commands {
 /// A shell at its prompt has read what was typed before within this time; what it has not read by then, another
 /// program has.
 const READ_AHEAD: Duration = Duration::from_millis(500);
-/// A shell that has a line at its prompt answers an interrupt within this time, also on a busy machine; one that ignores
-/// interrupts never does.
-const INTERRUPTED: Duration = Duration::from_secs(10);
 const PASTE_BEGINS: &[u8] = b"\x1b[200~";
 const PASTE_ENDS: &[u8] = b"\x1b[201~";
-const INTERRUPT: u8 = 0x03;
+pub(super) const INTERRUPT: u8 = 0x03;
 /// Keys that leave the line as it is: C-d, at the end of input, and C-l, which draws the screen anew.
 const HARMLESS: [u8; 2] = [0x04, 0x0C];
 
@@ -98,7 +106,7 @@ impl Commands {
     /// Something is typed by hand, with the output at `place`. A line that is typed at the prompt is the shell's, which is
     /// busy with it from then on; who reads one that is typed while a program runs is seen only afterwards.
     pub(super) fn typed(&mut self, bytes: &[u8], place: Place, now: Instant) {
-        let (mut lines, mut rest, mut interrupts) = (0, false, 0);
+        let (mut lines, mut rest, mut interrupts, mut dropped) = (0, false, 0, self.half_typed);
         let mut bytes = bytes;
         while let Some((byte, after)) = bytes.split_first() {
             let mark = if self.in_paste { PASTE_ENDS } else { PASTE_BEGINS };
@@ -107,8 +115,8 @@ impl Commands {
                 continue;
             }
             match byte {
-                b'\r' | b'\n' if !self.in_paste => (lines, rest) = (lines + 1, false),
-                &INTERRUPT if !self.in_paste => (interrupts, rest) = (interrupts + 1, false),
+                b'\r' | b'\n' if !self.in_paste => (lines, rest, dropped) = (lines + 1, false, false),
+                &INTERRUPT if !self.in_paste => (interrupts, rest, dropped) = (interrupts + 1, false, dropped || rest),
                 byte => rest |= !HARMLESS.contains(byte),
             }
             bytes = after;
@@ -121,19 +129,21 @@ impl Commands {
         if self.now.shell != ShellState::Ready {
             return;
         }
-        self.half_typed = rest || (self.half_typed && !(self.drops_unread && interrupts > 0));
+        self.half_typed = rest || (dropped && !(self.drops_unread && interrupts > 0));
+        self.interrupted = self.half_typed && !rest && (self.interrupted || interrupts > 0);
         if lines > 0 {
-            (self.lines, self.half_typed) = (0, false);
+            (self.lines, self.half_typed, self.interrupted) = (0, false, false);
             self.busy(place);
         }
     }
 
-    /// Whether the shell is about to read a line that was typed before it asked for one, and how long at most it may take.
-    pub(super) fn read_ahead(&self, now: Instant) -> Option<Duration> {
+    /// What the shell is about to answer. A line that it has not read for some time another program has.
+    pub(super) fn ahead(&self, now: Instant) -> Option<Ahead> {
         let since = self.changed.map(|changed| now.saturating_duration_since(changed))?;
-        // What was typed is at the prompt: only the shell sees the interrupt, and tells.
-        let patience = if self.half_typed { INTERRUPTED } else { READ_AHEAD };
-        (self.ahead > 0 && since < patience).then_some(patience)
+        match self.interrupted {
+            true => Some(Ahead::Interrupt),
+            false => (self.ahead > 0 && since < READ_AHEAD).then_some(Ahead::Line),
+        }
     }
 
     /// Whether something was typed at the prompt and not ended by Enter.
@@ -149,6 +159,7 @@ impl Commands {
         }
         // A prompt that is only drawn anew leaves the line as it is.
         self.half_typed &= matches!(mark, Mark::Prompt | Mark::More);
+        self.interrupted &= self.half_typed;
         if mark == Mark::More && self.lines > 1 {
             self.lines -= 1; // the rest of it is on its way
             return;
@@ -262,7 +273,7 @@ mod tests {
         let prompt = commands.prompt();
         assert_eq!((prompt.shell, prompt.last.exit_code), (ShellState::Ready, 33));
         assert_eq!((prompt.last.start, prompt.last.end), (at(9), at(20)));
-        assert!(commands.read_ahead(now).is_none());
+        assert!(commands.ahead(now).is_none());
     }
 
     #[test]
@@ -271,21 +282,28 @@ mod tests {
         let now = Instant::now();
         commands.typed(b"left", at(2), now);
         assert!(
-            commands.is_half_typed() && commands.read_ahead(now).is_none(),
+            commands.is_half_typed() && commands.ahead(now).is_none(),
             "nothing will tell"
         );
         commands.typed(b"\x03", at(6), now);
-        assert!(
-            commands.is_half_typed() && commands.read_ahead(now + 4 * READ_AHEAD).is_some(),
+        assert!(commands.is_half_typed());
+        assert_eq!(
+            commands.ahead(now + 4 * READ_AHEAD),
+            Some(Ahead::Interrupt),
             "a busy machine"
         );
-        assert!(
-            commands.read_ahead(now + INTERRUPTED).is_none(),
-            "it ignores interrupts"
+        commands.typed(b"more", at(6), now);
+        assert_eq!(
+            commands.ahead(now),
+            Some(Ahead::Line),
+            "what came later is not to be dropped"
         );
-        commands.on(Mark::End { status: 130 }, now, at(8));
-        commands.on(Mark::Prompt, now, at(10));
-        assert!(!commands.is_half_typed() && commands.read_ahead(now).is_none());
+        commands.typed(b"\x03", at(6), now);
+        for _ in 0..2 {
+            commands.on(Mark::End { status: 130 }, now, at(8));
+            commands.on(Mark::Prompt, now, at(10));
+        }
+        assert!(!commands.is_half_typed() && commands.ahead(now).is_none());
     }
 
     #[test]
@@ -297,14 +315,14 @@ mod tests {
         commands.typed(b"(exit 33)\r", at(5), now);
         commands.on(Mark::End { status: 0 }, now, at(6));
         commands.on(Mark::Prompt, now, at(8));
-        assert!(commands.prompt().shell == ShellState::Ready && commands.read_ahead(now).is_some());
+        assert!(commands.prompt().shell == ShellState::Ready && commands.ahead(now).is_some());
         assert!(
-            commands.read_ahead(now + READ_AHEAD).is_none(),
+            commands.ahead(now + READ_AHEAD).is_none(),
             "another program has read it"
         );
         commands.on(Mark::Begin, now, at(9));
         commands.on(Mark::End { status: 33 }, now, at(9));
         commands.on(Mark::Prompt, now, at(11));
-        assert!(commands.prompt().shell == ShellState::Ready && commands.read_ahead(now).is_none());
+        assert!(commands.prompt().shell == ShellState::Ready && commands.ahead(now).is_none());
     }
 }

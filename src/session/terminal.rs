@@ -1,14 +1,14 @@
 //! A session's terminal: what the program drew, what is typed into it, and what its shell is doing.
 
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::input::{self, InputError, Item};
 use super::integration::Integration;
 use super::marks::{Marks, Piece, ShellState};
 use super::memory::{Full, Share};
 use super::output::{Output, Place};
-use super::prompt::{Commands, Prompt};
+use super::prompt::{Ahead, Commands, INTERRUPT, Prompt};
 use super::screen::{Screen, Size};
 use super::shell::LineError;
 use crate::sandbox::Device;
@@ -323,9 +323,17 @@ impl Terminal {
         Ok(())
     }
 
-    /// Whether the shell is about to read a line that was typed before it asked for one, and how long at most it may take.
-    pub fn read_ahead(&self) -> Option<Duration> {
-        self.shell.as_ref()?.commands.read_ahead(Instant::now())
+    /// What was typed and the shell is about to answer.
+    pub fn ahead(&self) -> Option<Ahead> {
+        self.shell.as_ref()?.commands.ahead(Instant::now())
+    }
+
+    /// Interrupts the line at the prompt again, if the shell has not told of the last time.
+    pub fn interrupt_again(&mut self) -> Result<(), TypeError> {
+        match self.ahead() {
+            Some(Ahead::Interrupt) => self.type_bytes(&[INTERRUPT]),
+            _ => Ok(()),
+        }
     }
 
     /// Gives the shell a command line. Gives the command's number.

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::answer::{number, section, structured};
 use super::{Definition, Hints, Parsed, Reply, Services, ToolError, arguments, guess, schema};
 use crate::policy::{Caller, Request, SessionGrant};
-use crate::session::{ExecuteError, Gone, Progress, Prompt, Session, ShellState};
+use crate::session::{Ahead, ExecuteError, Gone, Progress, Prompt, Session, ShellState};
 
 pub(super) const NAME: &str = "terminal_exec";
 
@@ -39,6 +39,8 @@ const HESITATES: Duration = Duration::from_millis(1500);
 const LOOK: Duration = Duration::from_millis(250);
 /// How long a prompt that is being drawn is waited for.
 const PROMPT: Duration = Duration::from_millis(500);
+/// How long a shell may take to answer an interrupt, on a busy machine. One that ignores them never does.
+const INTERRUPTED: Duration = Duration::from_secs(10);
 
 /// The arguments as written.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -136,22 +138,32 @@ pub(super) async fn apply(
     answer(&session, number, over, started.elapsed(), manner.max_output).await
 }
 
-/// Until the shell has shown its prompt, which comes a moment after the end of the last command, and has read what was
-/// typed ahead; or for as long as that may take.
+/// Until the shell has shown its prompt, which comes a moment after the end of the last command, and has answered what was
+/// typed ahead; or for as long as that may take. A shell may sleep on an interrupt until the next one (readline looks for
+/// signals before it waits for keys), and a terminal may lose what it printed about one (isig() in the kernel's n_tty.c
+/// empties the output after the signal): where nothing is heard of one, it is typed again.
 async fn free(session: &Session) -> std::result::Result<(), Gone> {
     let begun = tokio::time::Instant::now();
+    let mut until = begun + PROMPT;
     let mut seen = session.progress();
     while let Some(prompt) = seen.prompt.filter(|_| seen.finished.is_none()) {
-        let ahead = session.terminal(|terminal, _| terminal.read_ahead()).await?.flatten();
-        let patience = match (prompt.shell, ahead) {
-            (ShellState::Ready, None) => break,
-            (ShellState::Ready, Some(patience)) => patience,
-            _ => PROMPT,
-        };
-        match tokio::time::timeout_at(begun + patience, session.changed_from(&seen)).await {
-            Ok(changed) => seen = changed?,
-            Err(_) => break,
+        let ahead = session.terminal(|terminal, _| terminal.ahead()).await?.flatten();
+        if prompt.shell == ShellState::Ready && ahead.is_none() {
+            break;
         }
+        if let Ok(changed) = tokio::time::timeout_at(until, session.changed_from(&seen)).await {
+            seen = changed?;
+        }
+        let now = tokio::time::Instant::now();
+        // Where a program in the background prints without end there is always something new.
+        if now < until {
+            continue;
+        }
+        if ahead != Some(Ahead::Interrupt) || now > begun + INTERRUPTED {
+            break;
+        }
+        session.terminal(|terminal, _| terminal.interrupt_again().ok()).await?; // a full queue: the next time
+        until = now + PROMPT;
     }
     Ok(())
 }

@@ -222,10 +222,11 @@ async fn start<'a>(
     let permit = services.limits.session(caller)?;
     let request = grant.request().clone();
     let room = services.sessions.room(request.terminal).await?;
-    let integration = match request.program {
-        Program::Interactive(shell) => Some(Integration::new(shell)?),
+    let shell = match request.program {
+        Program::Interactive(shell) => Some(shell),
         _ => None,
     };
+    let integration = shell.map(Integration::new).transpose()?;
     let sandbox = match &integration {
         Some(integration) => services.launchers.launch_shell(grant, integration.startup()).await?,
         None => services.launchers.launch(grant).await?,
@@ -245,7 +246,7 @@ async fn start<'a>(
     if cancelled.is_cancelled() {
         return Err(ToolError::Cancelled); // whoever ended the caller's sessions may not have seen this one
     }
-    settled(&opened.session).await?;
+    settled(&opened.session, shell).await?;
     Ok(opened)
 }
 
@@ -275,18 +276,35 @@ fn facts(session: &Session, weakened: &[String]) -> String {
 }
 
 /// Until a shell has its prompt, or another program has drawn something and pauses.
-async fn settled(session: &Session) -> std::result::Result<(), ToolError> {
-    if session.progress().prompt.is_some() {
-        let ready = session.until(|p| p.drawn && p.prompt.is_some_and(|prompt| prompt.shell == ShellState::Ready));
-        let Ok(seen) = tokio::time::timeout(FIRST_PROMPT, ready).await else {
-            return Ok(());
-        };
-        return pause(session, seen?, PROMPT_DRAWN).await;
+async fn settled(session: &Session, shell: Option<Shell>) -> std::result::Result<(), ToolError> {
+    let Some(shell) = shell else {
+        if let Ok(first) = tokio::time::timeout(FIRST_OUTPUT, session.until(|p| p.main > 0)).await {
+            pause(session, first?, SETTLED).await?;
+        }
+        return Ok(());
+    };
+    let ready = session.until(|p| p.drawn && p.prompt.is_some_and(|prompt| prompt.shell == ShellState::Ready));
+    let drawn = async {
+        let seen = ready.await?;
+        match shell {
+            Shell::Bash | Shell::Sh | Shell::Dash => Ok(()), // the mark is the end of the prompt
+            Shell::Zsh => pause(session, seen, PROMPT_DRAWN).await, // there may be more of it at the right
+            Shell::Fish => pause(session, begun(session, seen).await?, PROMPT_DRAWN).await,
+        }
+    };
+    tokio::time::timeout(FIRST_PROMPT, drawn).await.unwrap_or(Ok(()))
+}
+
+/// Until the cursor has left its first place: fish draws its prompt some time after the mark.
+async fn begun(session: &Session, mut seen: Progress) -> std::result::Result<Progress, ToolError> {
+    while seen.finished.is_none() {
+        let cursor = session.terminal(|terminal, _| terminal.screen().look().cursor).await?;
+        if cursor.is_none_or(|cursor| (cursor.row, cursor.column) != (0, 0)) {
+            break;
+        }
+        seen = session.changed_from(&seen).await?;
     }
-    if let Ok(first) = tokio::time::timeout(FIRST_OUTPUT, session.until(|p| p.main > 0)).await {
-        pause(session, first?, SETTLED).await?;
-    }
-    Ok(())
+    Ok(seen)
 }
 
 /// Until nothing is drawn for so long.

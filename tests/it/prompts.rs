@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::harness::is_there;
-use crate::sessions::{Terminal, shell};
+use crate::harness::{Era, Reply, Server, is_there};
+use crate::sessions::{Terminal, shell, there};
 
 /// Looks for the key in all that a program is given, prints the marks of a command that ended well, and fails.
 const FORGE: &str = "python3 -c 'import os, re, sys, time\nkeys = set(re.findall(\"[0-9a-f]{32}\", str(os.environ)))\nfor key in \
@@ -12,10 +12,10 @@ const FORGE: &str = "python3 -c 'import os, re, sys, time\nkeys = set(re.findall
 
 #[test]
 fn a_program_given_the_prompt_cannot_forge_marks() {
-    for name in ["bash", "zsh", "dash"] {
-        if !is_there(name) || !is_there("python3") {
-            continue;
-        }
+    if !is_there("python3") {
+        return;
+    }
+    for name in there(["bash", "zsh", "dash"]) {
         let env = json!({"__terrarium_k": "mine", "PSVAR": "mine", "SHELLOPTS": "allexport"});
         let mut terminal = Terminal::open(json!({"shell": name, "env": env}));
         // As `activate` of a Python venv does, and as `set -a` does with what is set after it.
@@ -34,10 +34,7 @@ fn a_program_given_the_prompt_cannot_forge_marks() {
 
 #[test]
 fn the_answer_is_of_the_command_that_was_asked_for() {
-    for name in ["bash", "zsh", "fish", "dash"] {
-        if !is_there(name) {
-            continue;
-        }
+    for name in there(["bash", "zsh", "fish", "dash"]) {
         let mut terminal = shell(name);
         for round in 0..15 {
             let typed = format!("sh -c 'exit 33'\n{}", if round % 3 == 0 { "\n" } else { "" });
@@ -53,11 +50,37 @@ fn the_answer_is_of_the_command_that_was_asked_for() {
 }
 
 #[test]
+fn a_shell_is_shown_with_its_prompt_however_slow_it_is() {
+    for name in there(["bash", "zsh", "fish", "dash"]) {
+        let prompt = match name {
+            "zsh" => "%",
+            "fish" => ">",
+            _ => "$",
+        };
+        let mut server = Server::start(Era::Modern);
+        shows_prompt(&server.call("terminal_open", json!({"shell": name})), prompt);
+    }
+    // It reads its key bindings before it draws the prompt, and nobody writes them until another command has ended.
+    let mut server = Server::start(Era::Modern);
+    let bindings = server.workspace().join("bindings");
+    nix::unistd::mkfifo(&bindings, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let opened = server.send_call(
+        "terminal_open",
+        json!({"shell": "bash", "env": {"INPUTRC": "bindings"}}),
+    );
+    server.call("terminal_run", json!({"command": "sleep 1"}));
+    std::fs::write(bindings, "").unwrap();
+    shows_prompt(&server.reply(opened), "$");
+}
+
+fn shows_prompt(opened: &Reply, prompt: &str) {
+    assert!(opened.text.trim_end().ends_with(prompt), "{}", opened.text);
+    assert_eq!(opened.facts["takes_commands"], true, "{}", opened.text);
+}
+
+#[test]
 fn a_line_that_is_not_empty_is_not_added_to() {
-    for name in ["bash", "zsh", "fish", "dash"] {
-        if !is_there(name) {
-            continue;
-        }
+    for name in there(["bash", "zsh", "fish", "dash"]) {
         let mut terminal = shell(name);
         terminal.call("terminal_send", json!({"input": [{"text": "echo left"}]}));
         let refused = terminal.call("terminal_exec", json!({"command": "echo mine"}));
@@ -76,11 +99,30 @@ fn a_line_that_is_not_empty_is_not_added_to() {
 }
 
 #[test]
-fn what_was_typed_ahead_without_an_end_is_not_added_to() {
-    for name in ["bash", "zsh", "fish"] {
-        if !is_there(name) {
-            continue;
+fn an_interrupt_that_is_lost_is_typed_again() {
+    for name in there(["bash", "zsh", "dash"]) {
+        let mut terminal = shell(name);
+        let (text, key) = (json!({"text": "echo left"}), json!({"key": "C-c"}));
+        for sent in [vec![json!([text, key])], vec![json!([text]), json!([key])]] {
+            // The key is a character like others until the file is there, and something new is printed all the time.
+            terminal.exec(
+                "rm -f go; stty -isig; (sh -c 'trap \"\" TTOU; until [ -e go ]; do printf \"\\033[s\\033[u\"; sleep 0.01; done; \
+                 stty isig </dev/tty' & )",
+            );
+            for input in sent {
+                terminal.call("terminal_send", json!({"input": input}));
+            }
+            std::fs::write(terminal.server.workspace().join("go"), "").unwrap();
+            let reply = terminal.exec("echo mine");
+            assert_eq!(reply.section("terminal"), Some("mine"), "{name}: {}", reply.text);
+            assert_eq!(reply.facts["exit_code"], 0, "{name}: {}", reply.text);
         }
+    }
+}
+
+#[test]
+fn what_was_typed_ahead_without_an_end_is_not_added_to() {
+    for name in there(["bash", "zsh", "fish"]) {
         let mut terminal = shell(name);
         let input = json!([{"text": "sleep 1"}, {"key": "Enter"}, {"text": "echo left"}]);
         terminal.call("terminal_send", json!({"input": input}));

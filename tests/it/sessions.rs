@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Era, Reply, Server};
+use crate::harness::{Era, Reply, Server, is_there};
 
 /// A server with one session in it.
 pub(crate) struct Terminal {
@@ -59,4 +59,9 @@ impl Terminal {
 /// A session with this shell.
 pub(crate) fn shell(name: &str) -> Terminal {
     Terminal::open(json!({"shell": name, "cols": 80, "rows": 24}))
+}
+
+/// Those of these shells that the machine has.
+pub(crate) fn there<const N: usize>(names: [&'static str; N]) -> impl Iterator<Item = &'static str> {
+    names.into_iter().filter(|name| is_there(name))
 }

@@ -2,8 +2,7 @@
 
 use serde_json::json;
 
-use crate::harness::is_there;
-use crate::sessions::{Terminal, shell};
+use crate::sessions::{Terminal, shell, there};
 
 #[test]
 fn every_shell_gives_exact_codes_and_just_the_commands_output() {
@@ -22,10 +21,7 @@ fn every_shell_gives_exact_codes_and_just_the_commands_output() {
         ("echo \"tab\there\"", 0, "tab     here"),
         ("printf '\\303\\244\\360\\237\\230\\200\\n'", 0, "ä😀"),
     ];
-    for name in ["bash", "zsh", "fish", "dash", "sh"] {
-        if !is_there(name) {
-            continue;
-        }
+    for name in there(["bash", "zsh", "fish", "dash", "sh"]) {
         let mut terminal = shell(name);
         for (command, code, output) in table {
             if name == "fish" && command.contains('\t') {
@@ -51,10 +47,7 @@ fn shells_open_on_every_machine_and_nobody_reads_them() {
     for missing in [
         "mount", "devpts", "pid", "network", "landlock", "cgroup", "proc", "user",
     ] {
-        for name in ["bash", "zsh", "fish", "sh"] {
-            if !is_there(name) {
-                continue;
-            }
+        for name in there(["bash", "zsh", "fish", "sh"]) {
             let mut terminal = Terminal::open_with(&["--pretend", missing], json!({"shell": name}));
             let size = terminal.exec("stty size; sh -c 'exit 3'");
             assert_eq!(size.facts["exit_code"], 3, "{name} without {missing}: {}", size.text);
@@ -75,10 +68,7 @@ fn shells_open_on_every_machine_and_nobody_reads_them() {
 
 #[test]
 fn several_lines_are_one_command() {
-    for name in ["bash", "zsh", "dash"] {
-        if !is_there(name) {
-            continue;
-        }
+    for name in there(["bash", "zsh", "dash"]) {
         let mut terminal = shell(name);
         let table = [
             ("for i in 1 2 3\ndo\n  echo $i\ndone", "1\n2\n3"),
@@ -101,10 +91,7 @@ fn several_lines_are_one_command() {
 
 #[test]
 fn what_runs_nothing_or_is_not_whole_says_so() {
-    for name in ["bash", "zsh", "dash"] {
-        if !is_there(name) {
-            continue;
-        }
+    for name in there(["bash", "zsh", "dash"]) {
         let mut terminal = shell(name);
         let reply = terminal.exec(")");
         assert_eq!(reply.facts["outcome"], "nothing_ran", "{name}: {}", reply.text);
