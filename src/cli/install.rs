@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 /// What is written as it is but for the program's path.
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 5] = [
     (
         "etc/sysusers.d/terrarium.conf",
         include_str!("../../packaging/systemd/sysusers.conf"),
@@ -28,6 +28,10 @@ const FILES: [(&str, &str); 4] = [
     (
         "etc/systemd/system/terrarium@.service",
         include_str!("../../packaging/systemd/terrarium@.service"),
+    ),
+    (
+        "etc/systemd/system/terrarium-http.service",
+        include_str!("../../packaging/systemd/terrarium-http.service"),
     ),
 ];
 /// Needed where user namespaces are for programs with a profile only.
@@ -165,6 +169,9 @@ impl Install {
                 vec!["systemctl", "disable", "--now", "terrarium.socket"],
                 vec!["systemctl", "stop", "terrarium@*.service"],
             ])?;
+        }
+        if there.iter().any(|piece| piece.path.ends_with("terrarium-http.service")) {
+            self.run_all(&[vec!["systemctl", "disable", "--now", "terrarium-http.service"]])?;
         }
         if there.iter().any(|piece| piece.path.ends_with(APPARMOR.0)) {
             self.run_all(&[vec!["apparmor_parser", "--remove", "/etc/apparmor.d/terrarium"]])?;

@@ -133,7 +133,7 @@ fn an_installation_is_what_the_dry_run_says_and_goes_again() {
     assert_eq!(code, 0, "{done}");
     assert_eq!(planned, done, "the dry run said something else");
     let written: Vec<&str> = done.lines().filter_map(|line| line.strip_prefix("write  ")).collect();
-    assert_eq!(written.len(), 6, "{done}");
+    assert_eq!(written.len(), 7, "{done}");
     for line in &written {
         let (path, _) = line.split_once(" (").unwrap();
         assert!(Path::new(path).is_file(), "{path}");
@@ -198,12 +198,16 @@ fn a_program_that_others_may_change_is_not_taken_for_the_one_that_was_installed(
 
 #[test]
 fn what_the_units_start_is_a_command_line_of_this_program() {
-    let unit = include_str!("../../packaging/systemd/terrarium@.service");
-    let line = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();
-    let arguments: Vec<&str> = line.split(' ').skip(1).collect();
-    let output = program().args(&arguments).arg("--help").output().unwrap();
-    assert!(output.status.success(), "{}", text(&output));
-    assert!(line.starts_with("/usr/local/bin/terrarium "), "{line}");
+    let socket = include_str!("../../packaging/systemd/terrarium.socket");
+    let each = include_str!("../../packaging/systemd/terrarium@.service");
+    let http = include_str!("../../packaging/systemd/terrarium-http.service");
+    for unit in [each, http] {
+        let line = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();
+        let arguments: Vec<&str> = line.split(' ').skip(1).collect();
+        let output = program().args(&arguments).arg("--help").output().unwrap();
+        assert!(output.status.success(), "{}", text(&output));
+        assert!(line.starts_with("/usr/local/bin/terrarium "), "{line}");
+    }
     let Ok(checked) = host_program("systemd-analyze").arg("--version").output() else {
         not_tested("systemd-analyze is not here");
         return;
@@ -211,14 +215,18 @@ fn what_the_units_start_is_a_command_line_of_this_program() {
     assert!(checked.status.success());
     let directory = fresh_directory();
     let ours = fs::canonicalize(program().get_program()).unwrap();
-    let socket = include_str!("../../packaging/systemd/terrarium.socket");
-    for (name, text) in [("terrarium.socket", socket), ("terrarium@.service", unit)] {
+    let units = [
+        ("terrarium.socket", socket),
+        ("terrarium@.service", each),
+        ("terrarium-http.service", http),
+    ];
+    for (name, text) in units {
         let here = text.replace("/usr/local/bin/terrarium", &ours.display().to_string());
         fs::write(directory.join(name), here).unwrap();
     }
     let verified = host_program("systemd-analyze")
         .args(["--man=no", "verify"])
-        .args([directory.join("terrarium.socket"), directory.join("terrarium@.service")])
+        .args(units.map(|(name, _)| directory.join(name)))
         .output()
         .unwrap();
     let complaints = text(&verified);
