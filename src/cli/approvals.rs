@@ -90,8 +90,8 @@ pub(super) fn run(command: ApprovalsCommand) -> Result<ExitCode, Error> {
 
 async fn list(json: bool) -> Result<ExitCode, Error> {
     let mut any = false;
-    for mut server in servers::all().await? {
-        for asked in server.questions().await? {
+    for (server, questions) in servers::each(Reached::questions).await? {
+        for asked in questions {
             line(&server.about, &asked, json)?;
             any = true;
         }
@@ -104,8 +104,7 @@ async fn list(json: bool) -> Result<ExitCode, Error> {
 
 async fn watch(json: bool) -> Result<ExitCode, Error> {
     let (told, mut news) = tokio::sync::mpsc::channel(16);
-    for mut server in servers::all().await? {
-        server.watch().await?;
+    for (mut server, ()) in servers::each(Reached::watch).await? {
         let told = told.clone();
         tokio::spawn(async move {
             let mut known: Vec<String> = Vec::new();
@@ -167,12 +166,9 @@ async fn complete(server: &mut Reached, asked: &mut Asked) -> Result<(), Error> 
 
 /// The one question whose number begins so.
 async fn find(id: &str) -> Result<(Reached, Asked), Error> {
-    let mut servers = servers::all().await?;
-    let mut all = Vec::new();
-    for server in &mut servers {
-        all.push(server.questions().await?);
-    }
-    let (at, asked) = choose(all, id)?;
+    let told = servers::each(Reached::questions).await?;
+    let (mut servers, questions): (Vec<Reached>, Vec<_>) = told.into_iter().unzip();
+    let (at, asked) = choose(questions, id)?;
     Ok((servers.swap_remove(at), asked))
 }
 

@@ -47,19 +47,34 @@ pub(super) async fn all() -> Result<Vec<Reached>, Error> {
     Ok(servers)
 }
 
+/// Each server with what it tells; says of those that break meanwhile why. One that ends just then must not keep the
+/// operator from the others.
+pub(super) async fn each<T>(
+    tell: impl AsyncFn(&mut Reached) -> Result<T, ReachError>,
+) -> Result<Vec<(Reached, T)>, Error> {
+    let mut told = Vec::new();
+    for mut server in all().await? {
+        match tell(&mut server).await {
+            Ok(what) => told.push((server, what)),
+            Err(error) => super::say(&error),
+        }
+    }
+    Ok(told)
+}
+
 /// The one session of this short name, or whose number begins so.
 pub(super) async fn session(name: &str) -> Result<(Reached, Running), Error> {
-    let mut found = Vec::new();
-    let mut reached = all().await?;
-    for (at, server) in reached.iter_mut().enumerate() {
-        let named =
-            |running: &Running| running.alias == name || (name.len() >= ENOUGH && running.session.starts_with(name));
-        let sessions = server.sessions().await?;
-        found.extend(sessions.into_iter().filter(named).map(|running| (at, running)));
+    let named =
+        |running: &Running| running.alias == name || (name.len() >= ENOUGH && running.session.starts_with(name));
+    let (mut found, mut count) = (None, 0);
+    for (server, sessions) in each(Reached::sessions).await? {
+        let mut sessions: Vec<Running> = sessions.into_iter().filter(named).collect();
+        count += sessions.len();
+        found = sessions.pop().map(|running| (server, running)).or(found);
     }
-    let (count, name) = (found.len(), name.to_owned());
-    match found.pop() {
-        Some((at, running)) if count == 1 => Ok((reached.swap_remove(at), running)),
+    let name = name.to_owned();
+    match found {
+        Some(found) if count == 1 => Ok(found),
         Some(_) => Err(Error::Several { name, count }),
         None => Err(Error::Unknown { name }),
     }

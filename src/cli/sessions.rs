@@ -8,6 +8,7 @@ use clap::Args;
 use super::servers;
 use crate::confirm::quoted;
 use crate::model::plain::plain_json;
+use crate::server::control::reach::Reached;
 use crate::server::control::{About, Running};
 
 /// Lists the sessions of every server of yours.
@@ -31,8 +32,8 @@ pub(super) fn run(command: &SessionsCommand) -> Result<ExitCode, servers::Error>
 }
 
 async fn list(json: bool) -> Result<(), servers::Error> {
-    for mut server in servers::all().await? {
-        for running in server.sessions().await? {
+    for (server, sessions) in servers::each(Reached::sessions).await? {
+        for running in sessions {
             let text = match json {
                 true => plain_json(&serde_json::json!({"server": server.about, "session": running}).to_string()),
                 false => line(&server.about, &running),

@@ -300,6 +300,7 @@ fn a_token_that_is_revoked_before_the_body_has_come_runs_nothing() {
 /// The questions of this server that nobody has answered.
 fn questions(server: &Server) -> Vec<serde_json::Value> {
     let output = program().args(["approvals", "list", "--json"]).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
     let text = String::from_utf8(output.stdout).unwrap();
     let all = text
         .lines()
