@@ -179,20 +179,22 @@ impl Launchers {
         if !self.held().waiting.start(&kind) {
             return Ok(None);
         }
-        let prepared = self.build_ahead(grant, kind);
+        let prepared = self.plan_ahead(grant, kind);
         let mut held = self.held();
         held.waiting.being_built = false;
         let prepared = prepared?;
+        // Under the lock: from when it is being built, the next call has it or ends it.
+        let base = serde_json::to_vec(&prepared.base).map_err(io::Error::from)?;
+        fdpass::send(&prepared.socket, &base, &[])?;
         let mark = prepared.mark.clone();
         held.waiting.add(prepared);
         Ok(Some(mark))
     }
 
-    fn build_ahead(&self, grant: &LaunchGrant, kind: Kind) -> Result<Prepared, LaunchError> {
+    fn plan_ahead(&self, grant: &LaunchGrant, kind: Kind) -> Result<Prepared, LaunchError> {
         let (socket, support) = self.fork_launcher()?;
         let mark = Mark::random()?;
         let base = Plan::make(grant, &support, &mark, self.options.run_as, &self.compiled)?.base;
-        fdpass::send(&socket, &serde_json::to_vec(&base).map_err(io::Error::from)?, &[])?;
         Ok(Prepared {
             kind,
             mark,
