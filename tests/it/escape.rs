@@ -111,7 +111,7 @@ fn memory_and_processes_and_growth_have_an_end() {
     let forks = run(
         &inside,
         &[],
-        "for i in $(seq 300); do sleep 5 & done 2>&1; jobs -p | wc -l",
+        "for i in $(seq 300); do sleep 1000 & done 2>&1; jobs -p | wc -l",
     );
     assert!(
         text(&forks).contains("Resource temporarily unavailable"),

@@ -138,13 +138,17 @@ fn every_refused_kind_of_workspace_says_why() {
     symlink("/etc", own.join("link")).unwrap();
     let binary = program().get_program().to_owned();
     let programs = Path::new(&binary).parent().unwrap();
+    let settings = fs::read_dir("/etc").unwrap().flatten();
+    let settings = settings
+        .map(|entry| entry.path())
+        .find(|path| path.is_dir() && !path.is_symlink());
     let table = [
         (Path::new("/no/such").to_owned(), "name a directory that exists"),
         (own.join("file"), "is no directory"),
         (own.join("link"), "cannot be the workspace"),
         (Path::new("/").to_owned(), "is or contains"),
         (Path::new("/usr").to_owned(), "is or contains /usr"),
-        (Path::new("/etc/ssl").to_owned(), "lies in /etc"),
+        (settings.unwrap(), "lies in /etc"),
         (Path::new("/proc/self").to_owned(), "lies in /proc"),
         (Path::new("/dev/shm").to_owned(), "lies in /dev"),
         (Path::new("/run").to_owned(), "is or contains /run"),
@@ -153,14 +157,7 @@ fn every_refused_kind_of_workspace_says_why() {
         (home.join(".ssh"), "cannot be the workspace"),
         (home.join(".config/x"), ".config"),
         (home.join(".local/state/terrarium/homes"), "lies in"),
-        (
-            programs.to_owned(),
-            if programs.starts_with("/usr") {
-                "lies in /usr"
-            } else {
-                "is or contains"
-            },
-        ),
+        (programs.to_owned(), "cannot be the workspace"),
     ];
     for (workspace, said) in table {
         let mut command = program();

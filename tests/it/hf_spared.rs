@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
+use crate::harness::Server;
 use crate::hf::{ALL, Setting, peak};
 
 /// A rule under which one reply a day is allowed.
@@ -61,6 +62,34 @@ fn what_is_not_sent_is_not_counted() {
     let said = server.call("hf_posts_reply", reply(7)).text;
     assert!(said.contains("denied") && said.contains("0 are left"), "{said}");
     assert_eq!(setting.fake.requests().len(), 2);
+}
+
+#[test]
+fn no_more_bytes_are_sent_than_a_rule_lets_be_spent() {
+    let rule = "{id: give, effect: allow, callers: [local], tools: [hf_bytes_transfer], \
+                spend: {field: amount, at_most: 10, per: day}}";
+    let setting = Setting::new(&[rule]);
+    let give = |amount: u32, to: u32| json!({"target_uid": to, "amount": amount, "confirm_live": true});
+    let mut server = setting.server();
+    let refused = |server: &mut Server, amount: u32, left: &str| {
+        let said = server.call("hf_bytes_transfer", give(amount, 7)).text;
+        assert!(said.contains("denied") && said.contains(left), "{amount}: {said}");
+    };
+    refused(&mut server, 11, "10 are left");
+    // At once: no two of them have the same bytes.
+    let asked: Vec<u64> = (1..5)
+        .map(|to| server.send_call("hf_bytes_transfer", give(3, to)))
+        .collect();
+    let sent = asked.iter().filter(|id| !server.reply(**id).is_error).count();
+    assert_eq!((sent, setting.fake.requests().len()), (3, 3));
+    refused(&mut server, 2, "1 are left");
+    drop(server);
+    let mut next = setting.server();
+    refused(&mut next, 2, "1 are left");
+    let last = next.call("hf_bytes_transfer", give(1, 7));
+    assert!(!last.is_error, "{}", last.text);
+    refused(&mut next, 1, "0 are left");
+    assert_eq!(setting.fake.requests().len(), 1);
 }
 
 #[test]
