@@ -47,7 +47,7 @@ pub struct Entry {
 pub struct Pending {
     path: PathBuf,
     id: String,
-    _locked: File,
+    locked: File,
 }
 
 impl Journal {
@@ -89,11 +89,7 @@ impl Journal {
             fs::remove_file(&path).ok(); // nothing was sent
             return Err(HfError::Journal(error));
         }
-        Ok(Pending {
-            path,
-            id,
-            _locked: file,
-        })
+        Ok(Pending { path, id, locked: file })
     }
 
     /// Whether a write could begin.
@@ -184,6 +180,13 @@ impl Pending {
     }
 }
 
+impl Drop for Pending {
+    /// A program that is being started has all our descriptors until it is executed: closing ours would leave the lock.
+    fn drop(&mut self) {
+        self.locked.unlock().ok(); // then it ends with the last of them
+    }
+}
+
 /// One name for each operation and target.
 fn name(operation: &str, target: &str) -> String {
     let digest = Sha256::digest(format!("{operation}\n{target}"));
@@ -209,6 +212,7 @@ mod tests {
         other.settled();
         let id = pending.id().to_owned();
         assert!(!journal.clear(&id).unwrap(), "under way");
+        let _inherited = pending.locked.try_clone().unwrap();
         drop(pending);
         let Err(HfError::Blocked { id: found, .. }) = journal.begin("hf_posts_reply", "5", b"y") else {
             panic!("not blocked");

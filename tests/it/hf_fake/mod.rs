@@ -156,8 +156,8 @@ impl Drop for Fake {
 impl Shared {
     fn serve(&self, mut stream: TcpStream) {
         while let Some(request) = read(&mut stream) {
+            let mode = self.mode.lock().unwrap().clone(); // before anybody sees that the request came
             self.seen.lock().unwrap().push(request.clone());
-            let mode = self.mode.lock().unwrap().clone();
             if self.answer(&mut stream, &mode, &request).is_none() {
                 break;
             }
