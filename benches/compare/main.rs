@@ -1,7 +1,7 @@
 //! Compares the built server with the plain thing, side by side: `cargo bench --bench compare`.
 //!
 //! Each figure is taken in turns with what it is compared to, so that a busy machine slows both. With `--write FILE`
-//! the report goes to a file as well; with `calls`, `launch`, `steady` or `terminals` it has that part only. Nothing here passes or fails: figures are for reading.
+//! the report goes to a file as well; with `calls`, `launch`, `steady`, `terminals` or `network` it has that part only. Nothing here passes or fails: figures are for reading.
 
 #![expect(
     clippy::unwrap_used,
@@ -11,6 +11,10 @@
     reason = "a measurement that fails has no figure to give, and tells what it measures"
 )]
 
+#[path = "../../tests/it/hf_fake/mod.rs"]
+#[expect(dead_code, reason = "the tests use more of it")]
+mod hf_fake;
+mod network;
 mod report;
 mod samples;
 mod server;
@@ -35,7 +39,7 @@ fn main() {
     // The name of a part: only that.
     let only = arguments
         .iter()
-        .find(|a| ["calls", "launch", "steady", "terminals"].contains(&a.as_str()));
+        .find(|a| ["calls", "launch", "steady", "terminals", "network"].contains(&a.as_str()));
     let wanted = |part: &str| only.is_none_or(|only| only == part);
     let mut rows = Vec::new();
     if wanted("calls") {
@@ -49,6 +53,9 @@ fn main() {
     }
     if wanted("terminals") {
         rows.extend(terminals::rows());
+    }
+    if wanted("network") {
+        rows.extend(network::rows());
     }
     let text = report::compose(&rows);
     println!("{text}");

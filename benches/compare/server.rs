@@ -21,6 +21,11 @@ pub(crate) struct Server {
 impl Server {
     /// Starts one and greets it.
     pub(crate) fn start(options: &[&str]) -> Self {
+        Self::start_with(options, &[])
+    }
+
+    /// The same with variables.
+    pub(crate) fn start_with(options: &[&str], environment: &[(&str, &Path)]) -> Self {
         let workspace = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("compare-{}", std::process::id()));
         fs::create_dir_all(&workspace).unwrap();
         let since = Instant::now();
@@ -28,6 +33,7 @@ impl Server {
             .args(["serve", "--workspace"])
             .arg(&workspace)
             .args(options)
+            .envs(environment.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -1,0 +1,279 @@
+//! What the network adds: a call over HTTP beside the same over pipes, and a read from Hack Forums beside a bare request.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::hf_fake::Fake;
+use crate::report::{Budget, Row};
+use crate::samples::Samples;
+use crate::server::Server;
+
+const ROUNDS: usize = 3_000;
+/// Rounds that do not count.
+const FIRST: usize = 300;
+
+pub(crate) fn rows() -> Vec<Row> {
+    vec![over_http(), read_from_hf()]
+}
+
+/// `terminal_list` on a kept connection, beside the same through pipes.
+fn over_http() -> Row {
+    let place = Place::new(
+        "http",
+        "policy:\n  revision: bench\n  rules:\n    - {id: all, effect: allow, callers: [local, \
+                                    \"token:*\"], tools: [terminal_list]}\n",
+    );
+    let remote = Remote::start(&place);
+    let mut caller = Connection::to(&remote.address, "/mcp", &remote.token);
+    let hello = json!({
+        "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "compare", "version": "1"},
+    });
+    let (answer, session) = caller.post(&json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": hello}));
+    assert!(answer.contains("serverInfo"), "{answer}");
+    caller.more = format!(
+        "Mcp-Session-Id: {}\r\nMCP-Protocol-Version: 2025-11-25\r\n",
+        session.unwrap()
+    );
+    caller.post(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
+    let mut local = Server::start_with(&["--config", place.config.to_str().unwrap()], &place.environment());
+    let (mut ours, mut plain) = (Samples::default(), Samples::default());
+    for round in 0..FIRST + ROUNDS {
+        let params = json!({"name": "terminal_list", "arguments": {}});
+        let message = json!({"jsonrpc": "2.0", "id": round + 1, "method": "tools/call", "params": params});
+        let since = Instant::now();
+        let (answer, _) = caller.post(&message);
+        let took = since.elapsed();
+        assert!(answer.contains("structuredContent"), "{answer}");
+        let since = Instant::now();
+        local.request("tools/call", params);
+        if round >= FIRST {
+            ours.push(took);
+            plain.push(since.elapsed());
+        }
+    }
+    Row::new(
+        "`terminal_list` over HTTP, beside the same over pipes",
+        ours,
+        plain,
+        Budget::MoreMicroseconds(100.0),
+    )
+}
+
+/// `hf_me_read`, beside the request that it makes on a kept connection to the same fake.
+fn read_from_hf() -> Row {
+    let fake = Fake::start();
+    let place = Place::new(
+        "hf",
+        &format!(
+            "hf: {{profile: reader, api_base: {}}}\npolicy:\n  revision: bench\n  rules:\n    - {{id: all, effect: allow, \
+             callers: [local], tools: [\"hf_*\"]}}\n",
+            fake.base()
+        ),
+    );
+    let mut server = Server::start_with(&["--config", place.config.to_str().unwrap()], &place.environment());
+    server.call("hf_me_read", json!({}));
+    let asked = fake.requests().remove(0);
+    let asks: Value = serde_json::from_slice(&asked.body).unwrap();
+    let (address, _) = fake
+        .base()
+        .strip_prefix("http://")
+        .unwrap()
+        .split_once('/')
+        .map(|(a, b)| (a.to_owned(), b.to_owned()))
+        .unwrap();
+    let mut bare = Connection::to(&address, &asked.path, "bench");
+    let (mut ours, mut plain) = (Samples::default(), Samples::default());
+    for round in 0..FIRST + ROUNDS {
+        let since = Instant::now();
+        server.call("hf_me_read", json!({}));
+        let took = since.elapsed();
+        let since = Instant::now();
+        bare.post(&asks);
+        if round >= FIRST {
+            ours.push(took);
+            plain.push(since.elapsed());
+        }
+    }
+    Row::new(
+        "`hf_me_read`, beside its bare request to the same fake",
+        ours,
+        plain,
+        Budget::MoreMicroseconds(300.0),
+    )
+}
+
+/// A configuration, and state of its own.
+struct Place {
+    directory: PathBuf,
+    config: PathBuf,
+}
+
+impl Place {
+    fn new(name: &str, config: &str) -> Self {
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("compare-{name}-{}", std::process::id()));
+        fs::DirBuilder::new()
+            .mode(0o700)
+            .recursive(true)
+            .create(&directory)
+            .unwrap();
+        let path = directory.join("terrarium.yaml");
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&path)
+            .unwrap();
+        file.write_all(config.as_bytes()).unwrap();
+        Self {
+            directory,
+            config: path,
+        }
+    }
+
+    fn environment(&self) -> [(&str, &Path); 3] {
+        let token = Path::new("not-a-real-token-0123456789");
+        [
+            ("XDG_STATE_HOME", &self.directory),
+            ("XDG_RUNTIME_DIR", &self.directory),
+            ("TERRARIUM_HF_TOKEN", token),
+        ]
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.directory).ok(); // it is below target
+    }
+}
+
+/// A server over HTTP, and a token for it.
+struct Remote {
+    child: Child,
+    address: String,
+    token: String,
+}
+
+impl Remote {
+    fn start(place: &Place) -> Self {
+        let program = || {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_terrarium"));
+            command.envs(place.environment());
+            command
+        };
+        let workspace = place.directory.join("workspace");
+        fs::create_dir_all(&workspace).unwrap();
+        let created = program().args(["token", "create", "bench"]).output().unwrap();
+        assert!(created.status.success(), "{created:?}");
+        let mut child = program()
+            .args(["serve", "--http", "127.0.0.1:0", "--config"])
+            .arg(&place.config)
+            .arg("--workspace")
+            .arg(&workspace)
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        while !line.contains("listening on ") {
+            line.clear();
+            assert!(log.read_line(&mut line).unwrap() > 0, "the server does not listen");
+        }
+        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()).ok()); // nobody reads its log
+        let (_, address) = line.trim_end().split_once("http://").unwrap();
+        Self {
+            child,
+            address: address.strip_suffix("/mcp").unwrap().to_owned(),
+            token: String::from_utf8(created.stdout).unwrap().trim_end().to_owned(),
+        }
+    }
+}
+
+impl Drop for Remote {
+    fn drop(&mut self) {
+        self.child.kill().ok(); // it has no session
+        self.child.wait().ok();
+    }
+}
+
+/// A connection that is kept, with a client that costs next to nothing.
+struct Connection {
+    stream: BufReader<TcpStream>,
+    head: String,
+    /// More headers.
+    more: String,
+}
+
+impl Connection {
+    fn to(address: &str, path: &str, token: &str) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        Self {
+            stream: BufReader::new(stream),
+            head: format!(
+                "POST {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nAccept: application/json, \
+                 text/event-stream\r\nContent-Type: application/json\r\n"
+            ),
+            more: String::new(),
+        }
+    }
+
+    /// The body of the answer, and the MCP session that it names.
+    fn post(&mut self, message: &Value) -> (String, Option<String>) {
+        let body = message.to_string();
+        let text = format!("{}{}Content-Length: {}\r\n\r\n{body}", self.head, self.more, body.len());
+        self.stream.get_mut().write_all(text.as_bytes()).unwrap();
+        let status = self.line();
+        assert!(status.contains(" 20"), "{status}");
+        let (mut length, mut session) = (None, None);
+        loop {
+            let line = self.line();
+            let Some((name, value)) = line.split_once(": ") else {
+                break;
+            };
+            match name.to_ascii_lowercase().as_str() {
+                "content-length" => length = Some(value.parse::<usize>().unwrap()),
+                "mcp-session-id" => session = Some(value.to_owned()),
+                _ => {}
+            }
+        }
+        let mut body = Vec::new();
+        match length {
+            Some(length) => self.take(length, &mut body),
+            None if status.contains(" 200") => loop {
+                let size = usize::from_str_radix(&self.line(), 16).unwrap();
+                self.take(size, &mut body);
+                self.line();
+                if size == 0 {
+                    break;
+                }
+            },
+            None => {}
+        }
+        (String::from_utf8(body).unwrap(), session)
+    }
+
+    fn take(&mut self, bytes: usize, into: &mut Vec<u8>) {
+        let at = into.len();
+        into.resize(at + bytes, 0);
+        self.stream.read_exact(&mut into[at..]).unwrap();
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        assert!(
+            self.stream.read_line(&mut line).unwrap() > 0,
+            "the connection has ended"
+        );
+        line.trim_end().to_owned()
+    }
+}
