@@ -94,6 +94,16 @@ fn knows_all_ids(map: &str) -> bool {
     inside == Some("0") && count.and_then(|count| count.parse::<u32>().ok()) == Some(u32::MAX)
 }
 
+/// Lowers what the kernel counts for the user namespace that this process is in: watches, and namespaces within
+/// (inotify(7), namespaces(7)). Fails where `/proc/sys` is read-only, as in a container of Docker's.
+pub(crate) fn lower_counts() -> io::Result<()> {
+    // They count against those of the user who started us as well: an eighth leaves some for everybody.
+    let all = fs::read_to_string("/proc/sys/fs/inotify/max_user_instances")?;
+    let all: u32 = all.trim().parse().unwrap_or_default();
+    fs::write("/proc/sys/user/max_inotify_instances", (all / 8).max(1).to_string())?;
+    fs::write("/proc/sys/user/max_user_namespaces", "0")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

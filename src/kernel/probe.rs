@@ -19,7 +19,7 @@ use super::process::{self, Fork};
 pub struct Support {
     /// Whether the prober's effective user is root.
     pub root: bool,
-    /// Whether it has CAP_SYS_ADMIN: namespaces without a user namespace.
+    /// Whether it has CAP_SYS_ADMIN, and can use it: namespaces without a user namespace.
     pub admin: bool,
     /// Whether it can become another user.
     pub change_user: bool,
@@ -31,6 +31,8 @@ pub struct Support {
     pub pid_namespace: Found,
     /// Network namespaces.
     pub network_namespace: Found,
+    /// Counts that the kernel keeps for each user namespace, lowered.
+    pub counts: Found,
     /// A fresh /proc.
     pub proc: Found,
     /// A private devpts.
@@ -47,8 +49,8 @@ pub struct Support {
 pub type Found = Result<(), String>;
 
 /// What a test or an operator can pretend to be missing.
-const PRETENCES: [&str; 9] = [
-    "user", "mount", "pid", "network", "proc", "devpts", "landlock", "cgroup", "ahead",
+const PRETENCES: [&str; 10] = [
+    "user", "mount", "pid", "network", "counts", "proc", "devpts", "landlock", "cgroup", "ahead",
 ];
 
 impl Support {
@@ -68,6 +70,7 @@ impl Support {
                 "mount" => self.mount_namespace = gone(),
                 "pid" => self.pid_namespace = gone(),
                 "network" => self.network_namespace = gone(),
+                "counts" => self.counts = gone(),
                 "proc" => self.proc = gone(),
                 "devpts" => self.devpts = gone(),
                 "landlock" => self.landlock = 0,
@@ -92,7 +95,8 @@ pub struct PretenceError {
 
 /// Tries everything. Takes a few milliseconds; must be called from a process with one thread.
 pub(crate) fn run(cgroup: Result<Parent, String>) -> Support {
-    let admin = identity::has_admin();
+    // A container's filter may refuse what root may do.
+    let admin = identity::has_admin() && trial(libc::CLONE_NEWUTS, || Ok(())).is_ok();
     let change_user = identity::can_change_user();
     let user_namespace = trial(libc::CLONE_NEWUSER, || Ok(()));
     let user = if user_namespace.is_ok() { libc::CLONE_NEWUSER } else { 0 };
@@ -105,6 +109,10 @@ pub(crate) fn run(cgroup: Result<Parent, String>) -> Support {
         mount_namespace: trial(mount, try_mount),
         pid_namespace: trial(user | libc::CLONE_NEWPID, || Ok(())),
         network_namespace: trial(user | libc::CLONE_NEWNET, super::network::bring_loopback_up),
+        // Without a user namespace they would be the machine's.
+        counts: user_namespace
+            .clone()
+            .and_then(|()| trial(user, identity::lower_counts)),
         proc: trial(pid, || try_mount_kind("proc", "proc", "hidepid=2")),
         devpts: trial(mount, || {
             try_mount_kind("devpts", "devpts", "newinstance,ptmxmode=0666,mode=0620")

@@ -81,7 +81,9 @@ fn build(base: &Base, line: &UnixStream, mounts: Prepared) -> Result<(), StepErr
     let (uid, gid) = base.identity.outside;
     if base.namespaces.user {
         identity::become_user(uid, gid, groups).at(Step::Identity)?;
-        lower_counts(base).at(Step::Counts)?;
+    }
+    if base.namespaces.counts {
+        identity::lower_counts().at(Step::Counts)?;
     }
     if base.namespaces.others {
         rustix::system::sethostname(HOST_NAME).at(Step::Namespaces)?; // the host's is not the sandbox's business
@@ -273,18 +275,6 @@ fn terminal(task: &Task, mut stdio: Vec<OwnedFd>) -> Result<(Option<OwnedFd>, Ve
         Some(master),
         vec![copy()?, copy()?, slave.try_clone().at(Step::Terminal)?],
     ))
-}
-
-/// Counts that the kernel keeps for each user namespace: watches, and namespaces within.
-fn lower_counts(base: &Base) -> io::Result<()> {
-    if !base.namespaces.mount {
-        return Ok(()); // without one this is the host's /proc, which is not ours to write
-    }
-    // They count against those of the user who started us as well (inotify(7)): an eighth leaves some for everybody.
-    let all = std::fs::read_to_string("/proc/sys/fs/inotify/max_user_instances")?;
-    let all: u32 = all.trim().parse().unwrap_or_default();
-    std::fs::write("/proc/sys/user/max_inotify_instances", (all / 8).max(1).to_string())?;
-    std::fs::write("/proc/sys/user/max_user_namespaces", "0")
 }
 
 fn set_limits(base: &Base) -> Result<(), StepError> {

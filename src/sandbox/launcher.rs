@@ -53,7 +53,7 @@ fn launch(control: &UnixStream) -> Result<Option<Word>, StepError> {
         .at(Step::ReadSpec)?;
     drop(text);
     process::join_new_session_keyring()
-        .or_else(keyrings_are_missing)
+        .or_else(keyrings_are_out_of_reach)
         .at(Step::Keyring)?;
     if !base.namespaces.pid {
         survivors::adopt().at(Step::Namespaces)?;
@@ -86,12 +86,12 @@ fn run_in(control: &UnixStream, base: &Base, group: Option<&Group>) -> Result<Op
     }
 }
 
-/// A kernel without keyrings has none to leak.
-fn keyrings_are_missing(error: io::Error) -> io::Result<()> {
-    if error.raw_os_error() == Some(libc::ENOSYS) {
-        Ok(())
-    } else {
-        Err(error)
+/// A kernel without keyrings has none to leak. Nor does one under a filter from outside that refuses keyctl(2), as Docker's
+/// does: only a filter says EPERM here, and without that call nobody reads a key.
+fn keyrings_are_out_of_reach(error: io::Error) -> io::Result<()> {
+    match error.raw_os_error() {
+        Some(libc::ENOSYS | libc::EPERM) => Ok(()),
+        _ => Err(error),
     }
 }
 

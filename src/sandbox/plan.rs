@@ -268,6 +268,7 @@ fn modes(request: &LaunchRequest, support: &Support, run_as: Option<u32>, mark: 
             mount,
             pid,
             network,
+            counts: user && mount && support.counts.is_ok(),
             others: any,
         },
         identity: Identity { outside, change },

@@ -101,6 +101,8 @@ pub(crate) struct Namespaces {
     pub(crate) mount: bool,
     pub(crate) pid: bool,
     pub(crate) network: bool,
+    /// What the kernel counts for each user namespace is lowered.
+    pub(crate) counts: bool,
     /// System V and POSIX IPC, host name, cgroup: had wherever any is to be had.
     pub(crate) others: bool,
 }

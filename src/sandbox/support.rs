@@ -39,6 +39,7 @@ pub enum State {
 }
 
 const USERNS: &str = "allow unprivileged user namespaces, or run as root: docs/operating.md";
+const COUNTS: &str = "make /proc/sys writable (for Docker: --security-opt systempaths=unconfined): docs/operating.md";
 const APPARMOR: &str = "install the AppArmor profile in packaging/apparmor (Ubuntu wants one for user namespaces), or run as root: docs/operating.md";
 
 /// What to do about user namespaces that are missing here.
@@ -91,6 +92,20 @@ pub(super) fn protections(
             State::Degraded,
             "chmod, chown, utime and extended attributes are refused: git init, linkers and archivers fail",
             Some(userns_fix()),
+        ));
+    }
+    if modes.namespaces.user && !modes.namespaces.counts {
+        let why = support
+            .counts
+            .as_ref()
+            .err()
+            .map_or("no mount namespace", String::as_str);
+        let why = format!("{why}: the filter alone refuses namespaces within, and watches are bounded with the user's");
+        all.push(protection(
+            "user namespace's counts",
+            State::Degraded,
+            &why,
+            Some(COUNTS),
         ));
     }
     all.push(protected_paths(modes));

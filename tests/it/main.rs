@@ -14,6 +14,7 @@ mod command;
 mod compat;
 mod confirm;
 mod console;
+mod container;
 mod directories;
 mod docs;
 mod elicitation;
