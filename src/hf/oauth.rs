@@ -134,8 +134,8 @@ pub fn client_path(state: &Path) -> PathBuf {
     state.join("client.json")
 }
 
-/// Logs in. `announce` is told where the browser must go.
-pub async fn login(hf: &Hf, client: &ClientSecret, announce: impl FnOnce(&Url)) -> Result<Token, LoginError> {
+/// Logs in. `announce` is told where the browser must go, and where it comes back to.
+pub async fn login(hf: &Hf, client: &ClientSecret, announce: impl FnOnce(&Url, &Url)) -> Result<Token, LoginError> {
     let oauth = &hf.settings().oauth;
     let address = address(&oauth.listen);
     let listening = |source| LoginError::Listen { address, source };
@@ -146,7 +146,7 @@ pub async fn login(hf: &Hf, client: &ClientSecret, announce: impl FnOnce(&Url)) 
         redirect.set_port(Some(port)).ok(); // an http address takes a port
     }
     let state = random()?;
-    announce(&authorize(hf.settings(), client, &state, &redirect));
+    announce(&authorize(hf.settings(), client, &state, &redirect), &redirect);
     let waiting = wait(listener, oauth.listen.path().to_owned(), state);
     let code = match timeout(oauth.timeout, waiting).await {
         Ok(Callback::Code(code)) => code,

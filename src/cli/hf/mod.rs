@@ -154,12 +154,12 @@ fn login(hf: &Hf, state: &Path, out: &mut impl Write) -> Result<ExitCode, Error>
         .build()
         .map_err(Error::Runtime)?;
     let mut said = Ok(());
-    let token = runtime.block_on(oauth::login(hf, &client, |url| {
+    let token = runtime.block_on(oauth::login(hf, &client, |url, back| {
         said = writeln!(
             out,
             "Open this address in a browser and let the application in:\n\n  {url}\n"
         )
-        .and_then(|()| writeln!(out, "It comes back to {} by itself.", hf.settings().oauth.redirect))
+        .and_then(|()| writeln!(out, "It comes back to {back} by itself."))
         .and_then(|()| out.flush());
     }));
     said?;

@@ -14,7 +14,7 @@ async fn a_browser_brings_a_code_and_strangers_do_not() {
     };
     let (sender, receiver) = std::sync::mpsc::channel();
     let browser = tokio::task::spawn_blocking(move || browse(&receiver.recv().unwrap()));
-    let token = login(&pair.hf, &client, |url| sender.send(url.clone()).unwrap())
+    let token = login(&pair.hf, &client, |url, _| sender.send(url.clone()).unwrap())
         .await
         .unwrap();
     browser.await.unwrap();
@@ -72,7 +72,7 @@ async fn a_failed_exchange_says_why() {
     };
     let (sender, receiver) = std::sync::mpsc::channel();
     let browser = tokio::task::spawn_blocking(move || browse(&receiver.recv().unwrap()));
-    let error = login(&pair.hf, &client, |url| sender.send(url.clone()).unwrap())
+    let error = login(&pair.hf, &client, |url, _| sender.send(url.clone()).unwrap())
         .await
         .unwrap_err();
     browser.await.unwrap();
