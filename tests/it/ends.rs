@@ -37,14 +37,14 @@ fn hostile(mark: &str, end: &str) -> String {
     )
 }
 
-fn mark() -> String {
+pub(crate) fn mark() -> String {
     static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
     let next = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     format!("{}", 10_000_000 + std::process::id() * 100 + next)
 }
 
 /// Processes with this among their arguments.
-fn alive(mark: &str) -> usize {
+pub(crate) fn alive(mark: &str) -> usize {
     let processes = fs::read_dir("/proc").unwrap().flatten();
     let arguments = processes.filter_map(|p| fs::read(p.path().join("cmdline")).ok());
     arguments.filter(|a| String::from_utf8_lossy(a).contains(mark)).count()

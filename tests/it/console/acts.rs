@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::browser::{Feed, Place};
 use super::screens::TERMINALS;
 use crate::command::until;
+use crate::ends::{alive, mark};
 use crate::tty::{Tty, set_passphrase};
 
 const ASKS: &str = "policy:\n  revision: \"1\"\n  rules:\n    - {id: asks, effect: confirm, callers: [local], tools: [terminal_run], \
@@ -104,6 +105,31 @@ fn whoever_does_not_watch_any_more_has_nothing_taken() {
         409,
         "who does not watch takes nothing"
     );
+}
+
+#[test]
+fn a_server_that_is_killed_while_a_terminal_is_taken_leaves_nothing_and_the_next_one_works() {
+    let (place, mut server) = Place::start(TERMINALS);
+    let mark = mark();
+    let opened = server.call("terminal_open", json!({"argv": ["sleep", mark]}));
+    assert!(!opened.is_error, "{}", opened.text);
+    let browser = place.login();
+    let mut feed = browser.watch();
+    let take = json!({"id": feed.session()["id"], "reason": ""});
+    assert_eq!(browser.ask("/api/take", &take).status, 200);
+    assert!(alive(&mark) > 0);
+    crate::confirm::signal(server.pid(), "KILL");
+    while feed.next().is_some() {} // what was on its way, and then the end
+    until("no process is left", || alive(&mark) == 0);
+    drop(server);
+    let (place, mut next) = place.with_server(TERMINALS);
+    let opened = next.call("terminal_open", json!({"argv": ["cat"]}));
+    assert!(!opened.is_error, "{}", opened.text);
+    let browser = place.login();
+    let take = json!({"id": browser.watch().session()["id"], "reason": ""});
+    let mut feed = browser.watch();
+    feed.session();
+    assert_eq!(browser.ask("/api/take", &take).status, 200);
 }
 
 #[test]
