@@ -40,20 +40,24 @@ pub enum State {
 
 const USERNS: &str = "allow unprivileged user namespaces, or run as root: docs/operating.md";
 const COUNTS: &str = "make /proc/sys writable (for Docker: --security-opt systempaths=unconfined): docs/operating.md";
+const CONTAINER: &str = "a system call filter is in force here, as in a container: let it allow namespaces and mounts: docs/operating.md, \"In a container\"";
 const APPARMOR: &str = "install the AppArmor profile in packaging/apparmor (Ubuntu wants one for user namespaces), or run as root: docs/operating.md";
 
 /// What to do about user namespaces that are missing here.
 fn userns_fix() -> &'static str {
     static FIX: LazyLock<&str> = LazyLock::new(|| {
         let restricted = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns";
-        fix_for(std::fs::read_to_string(restricted).ok().as_deref())
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let filtered = status.lines().any(|line| line == "Seccomp:\t2"); // proc_pid_status(5)
+        fix_for(filtered, std::fs::read_to_string(restricted).ok().as_deref())
     });
     *FIX
 }
 
-/// The same, from the setting that Ubuntu's kernels have.
-fn fix_for(restricted: Option<&str>) -> &'static str {
+/// The same, from whether a filter from outside holds for us, and the setting that Ubuntu's kernels have.
+fn fix_for(filtered: bool, restricted: Option<&str>) -> &'static str {
     match restricted.map(str::trim) {
+        _ if filtered => CONTAINER,
         None | Some("0") => USERNS,
         Some(_) => APPARMOR,
     }
@@ -225,9 +229,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ubuntus_rule_is_named_where_it_is_in_force() {
-        assert_eq!(fix_for(None), USERNS);
-        assert_eq!(fix_for(Some("0\n")), USERNS);
-        assert_eq!(fix_for(Some("1\n")), APPARMOR);
+    fn what_to_do_is_named_for_ubuntu_and_in_a_container() {
+        assert_eq!(fix_for(false, None), USERNS);
+        assert_eq!(fix_for(false, Some("0\n")), USERNS);
+        assert_eq!(fix_for(false, Some("1\n")), APPARMOR);
+        assert_eq!(fix_for(true, Some("1\n")), CONTAINER);
     }
 }

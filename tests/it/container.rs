@@ -1,7 +1,7 @@
 //! In a container: a filter from outside that refuses namespaces, mounts and keys, and a `/proc/sys` that nobody may write.
 
 use std::collections::BTreeMap;
-use std::process::Output;
+use std::process::{Command, Output};
 
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
@@ -9,7 +9,7 @@ use seccompiler::{
 };
 
 use crate::command::{Run, text};
-use crate::harness::not_tested;
+use crate::harness::{not_tested, program};
 
 /// What Docker's default profile refuses whoever lacks CAP_SYS_ADMIN, of what a sandbox is built with: with EPERM.
 const REFUSED: [i64; 13] = [
@@ -39,8 +39,7 @@ const NAMESPACES: [i32; 7] = [
 ];
 
 /// Runs a command under that filter, which whoever starts it cannot take off again.
-fn confined(run: &Run, line: &str) -> Output {
-    let mut command = run.command(&["bash", "-c", line]);
+fn confined(mut command: Command) -> Output {
     let new_namespace = |flag: &i32| {
         let bit = u64::from(flag.cast_unsigned());
         let set = SeccompCondition::new(0, SeccompCmpArgLen::Qword, SeccompCmpOp::MaskedEq(bit), bit).unwrap();
@@ -68,10 +67,8 @@ fn in_dockers_default_confinement_it_runs_by_landlock_and_its_filter_alone() {
     if rustix::process::geteuid().is_root() {
         std::os::unix::fs::chown(&run.workspace, Some(4321), Some(4321)).unwrap();
     }
-    let output = confined(
-        &run,
-        "echo ran > made && cat made; cat /etc/shadow; unshare --user true || echo refused",
-    );
+    let line = "echo ran > made && cat made; cat /etc/shadow; unshare --user true || echo refused";
+    let output = confined(run.command(&["bash", "-c", line]));
     let shown = text(&output);
     if shown.contains("Landlock 6") {
         assert_eq!(output.status.code(), Some(125), "{shown}");
@@ -79,6 +76,10 @@ fn in_dockers_default_confinement_it_runs_by_landlock_and_its_filter_alone() {
     }
     assert_eq!(output.stdout, b"ran\nrefused\n", "{shown}");
     assert!(shown.contains("/etc/shadow: Permission denied"), "{shown}");
+    let mut doctor = program();
+    doctor.arg("doctor");
+    let told = text(&confined(doctor));
+    assert!(told.contains("fix: a system call filter is in force here"), "{told}");
 }
 
 #[test]
