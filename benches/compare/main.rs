@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use report::{Budget, Row};
-use samples::Samples;
+use samples::{Samples, in_turns};
 use server::Server;
 
 fn main() {
@@ -98,18 +98,12 @@ fn idle_memory() -> Row {
 /// A call that is asked, admitted, judged, recorded and answered, beside a `ping` through the same pipe.
 fn gate() -> Row {
     let mut server = Server::start(&[]);
-    let (mut ours, mut plain) = (Samples::default(), Samples::default());
-    for round in 0..5_500 {
-        let since = Instant::now();
-        server.request("tools/call", json!({"name": "terminal_list", "arguments": {}}));
-        let called = since.elapsed();
-        let since = Instant::now();
-        server.request("ping", json!({}));
-        if round >= 500 {
-            ours.push(called);
-            plain.push(since.elapsed());
-        }
-    }
+    let (ours, plain) = in_turns(
+        5_000,
+        &mut server,
+        |server| drop(server.request("tools/call", json!({"name": "terminal_list", "arguments": {}}))),
+        |server| drop(server.request("ping", json!({}))),
+    );
     Row::new(
         "gate: `terminal_list` call, beside `ping`",
         ours,

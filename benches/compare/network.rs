@@ -6,18 +6,16 @@ use std::net::TcpStream;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::hf_fake::Fake;
 use crate::report::{Budget, Row};
-use crate::samples::Samples;
+use crate::samples::in_turns;
 use crate::server::Server;
 
 const ROUNDS: usize = 3_000;
-/// Rounds that do not count.
-const FIRST: usize = 300;
 
 pub(crate) fn rows() -> Vec<Row> {
     vec![over_http(), read_from_hf()]
@@ -42,22 +40,18 @@ fn over_http() -> Row {
         session.unwrap()
     );
     caller.post(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
-    let mut local = Server::start_with(&["--config", place.config.to_str().unwrap()], &place.environment());
-    let (mut ours, mut plain) = (Samples::default(), Samples::default());
-    for round in 0..FIRST + ROUNDS {
-        let params = json!({"name": "terminal_list", "arguments": {}});
-        let message = json!({"jsonrpc": "2.0", "id": round + 1, "method": "tools/call", "params": params});
-        let since = Instant::now();
-        let (answer, _) = caller.post(&message);
-        let took = since.elapsed();
-        assert!(answer.contains("structuredContent"), "{answer}");
-        let since = Instant::now();
-        local.request("tools/call", params);
-        if round >= FIRST {
-            ours.push(took);
-            plain.push(since.elapsed());
-        }
-    }
+    let local = Server::start_with(&["--config", place.config.to_str().unwrap()], &place.environment());
+    let params = json!({"name": "terminal_list", "arguments": {}});
+    let message = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params});
+    let (ours, plain) = in_turns(
+        ROUNDS,
+        &mut (caller, local),
+        |(caller, _)| {
+            let (answer, _) = caller.post(&message);
+            assert!(answer.contains("structuredContent"), "{answer}");
+        },
+        |(_, local)| drop(local.request("tools/call", params.clone())),
+    );
     Row::new(
         "`terminal_list` over HTTP, beside the same over pipes",
         ours,
@@ -81,26 +75,15 @@ fn read_from_hf() -> Row {
     server.call("hf_me_read", json!({}));
     let asked = fake.requests().remove(0);
     let asks: Value = serde_json::from_slice(&asked.body).unwrap();
-    let (address, _) = fake
-        .base()
-        .strip_prefix("http://")
-        .unwrap()
-        .split_once('/')
-        .map(|(a, b)| (a.to_owned(), b.to_owned()))
-        .unwrap();
-    let mut bare = Connection::to(&address, &asked.path, "bench");
-    let (mut ours, mut plain) = (Samples::default(), Samples::default());
-    for round in 0..FIRST + ROUNDS {
-        let since = Instant::now();
-        server.call("hf_me_read", json!({}));
-        let took = since.elapsed();
-        let since = Instant::now();
-        bare.post(&asks);
-        if round >= FIRST {
-            ours.push(took);
-            plain.push(since.elapsed());
-        }
-    }
+    let base = fake.base();
+    let (address, _) = base.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let bare = Connection::to(address, &asked.path, "bench");
+    let (ours, plain) = in_turns(
+        ROUNDS,
+        &mut (server, bare),
+        |(server, _)| drop(server.call("hf_me_read", json!({}))),
+        |(_, bare)| drop(bare.post(&asks)),
+    );
     Row::new(
         "`hf_me_read`, beside its bare request to the same fake",
         ours,

@@ -1,6 +1,31 @@
 //! What was measured, and what stands for it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// Rounds that do not count.
+const FIRST: usize = 300;
+
+/// So many rounds of what is measured and of the plain thing, in turns.
+pub(crate) fn in_turns<T>(
+    rounds: usize,
+    with: &mut T,
+    ours: impl Fn(&mut T),
+    plain: impl Fn(&mut T),
+) -> (Samples, Samples) {
+    let mut found = (Samples::default(), Samples::default());
+    for round in 0..FIRST + rounds {
+        let since = Instant::now();
+        ours(with);
+        let took = since.elapsed();
+        let since = Instant::now();
+        plain(with);
+        if round >= FIRST {
+            found.0.push(took);
+            found.1.push(since.elapsed());
+        }
+    }
+    found
+}
 
 /// Times, or numbers of bytes.
 #[derive(Debug, Default)]

@@ -7,7 +7,7 @@ use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 use serde_json::{Value, json};
 
 use crate::report::{Budget, Row};
-use crate::samples::Samples;
+use crate::samples::{Samples, in_turns};
 use crate::server::Server;
 
 /// All figures about terminals.
@@ -30,19 +30,15 @@ fn open(server: &mut Server) -> Value {
 fn exec() -> Row {
     let mut server = Server::start(&[]);
     let session = open(&mut server);
-    let (mut ours, mut plain) = (Samples::default(), Samples::default());
-    for round in 0..520 {
-        let since = Instant::now();
-        let facts = server.call("terminal_exec", json!({"session": session, "command": "echo hi"}));
-        let took = since.elapsed();
-        assert_eq!(facts["exit_code"], 0, "{facts}");
-        let since = Instant::now();
-        server.request("ping", json!({}));
-        if round >= 20 {
-            ours.push(took);
-            plain.push(since.elapsed());
-        }
-    }
+    let (ours, plain) = in_turns(
+        500,
+        &mut server,
+        |server| {
+            let facts = server.call("terminal_exec", json!({"session": session, "command": "echo hi"}));
+            assert_eq!(facts["exit_code"], 0, "{facts}");
+        },
+        |server| drop(server.request("ping", json!({}))),
+    );
     Row::new(
         "`terminal_exec` of `echo hi` in bash",
         ours,

@@ -99,18 +99,12 @@ pub(super) fn protections(
         ));
     }
     if modes.namespaces.user && !modes.namespaces.counts {
-        let why = support
-            .counts
-            .as_ref()
-            .err()
-            .map_or("no mount namespace", String::as_str);
+        let (why, fix) = match &support.counts {
+            Err(why) => (why.as_str(), COUNTS),
+            Ok(()) => ("no mount namespace", userns_fix()),
+        };
         let why = format!("{why}: the filter alone refuses namespaces within, and watches are bounded with the user's");
-        all.push(protection(
-            "user namespace's counts",
-            State::Degraded,
-            &why,
-            Some(COUNTS),
-        ));
+        all.push(protection("user namespace's counts", State::Degraded, &why, Some(fix)));
     }
     all.push(protected_paths(modes));
     all
