@@ -246,10 +246,11 @@ print('had')";
 
 #[test]
 fn page_tables_are_memory_and_semaphores_cannot_be_had_uncounted() {
-    let tables = "import mmap
+    let tables = "import mmap, time
 m = mmap.mmap(-1, 96 << 30, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000, prot=mmap.PROT_READ)
 m.madvise(15)
 for n in range(0, 96 << 30, 2 << 20): m[n]
+time.sleep(30)
 print('had')";
     let semaphores = "import ctypes\nlibc = ctypes.CDLL(None)\nprint(libc.semget(0, 32000, 0o1600))";
     let mut run = Run::limited("memory: 100MiB, tmp: 8MiB, home: 8MiB");
