@@ -81,8 +81,8 @@ fn it_is_not_quiet_while_the_other_stream_prints() {
     let mut server = Server::start(Era::Modern);
     let command = "while :; do echo x >&2; sleep 0.02; done";
     let reply = server.call("terminal_run", json!({"command": command, "yield_ms": 100}));
-    let until = json!({"stream": "stdout", "idle_ms": 500, "idle_at_once": true});
-    let wait = json!({"session": reply.facts["session"], "until": until, "timeout_ms": 2000});
+    let until = json!({"stream": "stdout", "idle_ms": 2000, "idle_at_once": true});
+    let wait = json!({"session": reply.facts["session"], "until": until, "timeout_ms": 3000});
     let reply = server.call("terminal_wait", wait);
     assert_eq!(reply.facts["fired"], "timeout", "{}", reply.text);
 }

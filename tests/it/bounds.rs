@@ -50,14 +50,14 @@ fn memory_of_one_process() {
 
 #[test]
 fn memory_of_all_processes_together() {
-    let each = |size: u32| {
+    let each = |size: u32, held: u32| {
         format!(
             "python:import os, time\nfor i in range(3):\n  if os.fork() == 0:\n    x = b'x' * ({size} << 20); \
-             time.sleep(2); os._exit(0)\nassert all(os.wait()[1] == 0 for i in range(3))\nprint('had')"
+             time.sleep({held}); os._exit(0)\nassert all(os.wait()[1] == 0 for i in range(3))\nprint('had')"
         )
     };
     let limits = "memory: 160MiB, tmp: 8MiB, home: 8MiB";
-    limit(limits, &each(20), &each(70), "limit: memory (160MiB)");
+    limit(limits, &each(20, 1), &each(70, 30), "limit: memory (160MiB)");
 }
 
 #[test]
@@ -151,24 +151,25 @@ fn the_temporary_directory_and_the_home() {
 
 #[test]
 fn growth_of_the_workspace_in_many_small_files() {
-    let write = |count: u32| {
-        format!("for n in $(seq {count}); do head -c 1M /dev/zero > $n; done; read -t 1 <> <(:); echo had")
+    let write = |count: u32, held: u32| {
+        format!("for n in $(seq {count}); do head -c 1M /dev/zero > $n; done; read -t {held} <> <(:); echo had")
     };
     limit(
         "workspace_growth: 16MiB, file_size: 2MiB",
-        &write(14),
-        &write(64),
+        &write(14, 1),
+        &write(64, 30),
         "limit: workspace_growth (16MiB)",
     );
 }
 
 #[test]
 fn files_in_the_workspace() {
-    let write = |count: u32| format!("for n in $(seq {count}); do : > $n; done; read -t 5 <> <(:); echo had");
+    let write =
+        |count: u32, held: u32| format!("for n in $(seq {count}); do : > $n; done; read -t {held} <> <(:); echo had");
     limit(
         "workspace_files: 100",
-        &write(95),
-        &write(120),
+        &write(95, 5),
+        &write(120, 30),
         "limit: workspace_files (100)",
     );
 }
@@ -185,40 +186,40 @@ fn files_in_the_temporary_directory_have_an_end() {
 
 #[test]
 fn output_to_the_byte() {
-    let print = |size: u32| format!("head -c {size} /dev/zero; sleep 1; echo had");
+    let print = |size: u32, held: u32| format!("head -c {size} /dev/zero; sleep {held}; echo had");
     let limits = "output: 64KiB";
-    limit(limits, &print(65_532), &print(65_537), "limit: output (64KiB)");
+    limit(limits, &print(65_532, 1), &print(65_537, 30), "limit: output (64KiB)");
 }
 
 #[test]
 fn wall_time_and_timeout() {
     limit(
-        "wall_time: 2s",
+        "wall_time: 4s",
         "sleep 0.5; echo had",
-        "sleep 9; echo had",
-        "limit: wall_time (2s)",
+        "sleep 30; echo had",
+        "limit: wall_time (4s)",
     );
     for mode in MODES {
         let mut run = Run::profile("default");
         run.options(mode);
-        run.options(&["--timeout", "1s"]);
+        run.options(&["--timeout", "3s"]);
         assert_eq!(run.bash("sleep 0.2; exit 4").status.code(), Some(4));
-        let output = run.bash("sleep 9");
-        assert!(text(&output).contains("limit: timeout_s (1)"), "{output:?}");
+        let output = run.bash("sleep 30");
+        assert!(text(&output).contains("limit: timeout_s (3)"), "{output:?}");
         assert_eq!(output.status.code(), Some(124));
     }
 }
 
 #[test]
 fn idle_time_ends_what_does_nothing_and_nothing_else() {
-    let limits = "idle_time: 1s";
-    let prints = "python:import time\nfor n in range(5): print(n); time.sleep(0.5)\nprint('had')";
-    limit(limits, prints, "exec sleep 9", "limit: idle_time (1s)");
+    let limits = "idle_time: 3s";
+    let prints = "python:import time\nfor n in range(9): print(n); time.sleep(0.5)\nprint('had')";
+    limit(limits, prints, "exec sleep 30", "limit: idle_time (3s)");
     limit(
         limits,
-        "sleep 2; echo had",
+        "sleep 4; echo had",
         "exec tail -f /dev/null",
-        "limit: idle_time (1s)",
+        "limit: idle_time (3s)",
     );
 }
 

@@ -126,7 +126,7 @@ fn memory_and_processes_and_growth_have_an_end() {
     let fill = run(
         &inside,
         &[],
-        "for i in $(seq 40); do head -c 50M /dev/zero > f$i; done; echo all",
+        "for i in $(seq 40); do head -c 50M /dev/zero > f$i; done; sleep 30; echo all",
     );
     assert!(
         !text(&fill).contains("all") && text(&fill).contains("limit: workspace_growth (1GiB)"),

@@ -8,8 +8,9 @@ use serde_json::json;
 use crate::harness::{Era, Server, fresh_directory, patience, program};
 
 const ERAS: [Era; 2] = [Era::Legacy, Era::Modern];
-/// More than is promised for the end of the server, for a busy machine, and less than any time that it may wait for others.
-const PROMPTLY: Duration = Duration::from_millis(1800);
+/// Far more than is promised for the end of the server, which a benchmark measures: a busy machine may keep any of its
+/// processes from running for seconds.
+const PROMPTLY: Duration = Duration::from_secs(10);
 
 #[test]
 fn a_modern_client_discovers_the_server() {
