@@ -54,8 +54,11 @@ pub enum LaunchError {
         #[from]
         source: io::Error,
     },
-    /// The launcher ended before the command had begun.
-    #[error("the launcher was killed while it started the command; hint: call again; nothing of it is left")]
+    /// The launcher ended before it said that the command had begun; it may have.
+    #[error(
+        "the launcher was killed before it told whether the command began, which may have run for a moment; nothing of it is \
+         left; hint: call again, if doing it twice does no harm"
+    )]
     LauncherLost,
     /// A pretence that does not exist.
     #[error(transparent)]
