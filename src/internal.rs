@@ -4,9 +4,10 @@
 pub type Target = fn(&[u8]);
 
 /// All targets by name; each has its file in `fuzz/fuzz_targets` and its folder in `fuzz/corpus`.
-pub const TARGETS: [(&str, Target); 20] = [
+pub const TARGETS: [(&str, Target); 21] = [
     ("arguments", crate::tools::fuzz::arguments),
     ("audit", crate::audit::fuzz::audit),
+    ("calls", crate::server::fuzz::calls),
     ("control", crate::server::control::fuzz::control),
     ("frames", crate::sandbox::fuzz::frames),
     ("hf_answer", crate::hf::fuzz::hf_answer),

@@ -15,7 +15,7 @@ use super::resolve::{is_name, resolve};
 use crate::yaml::{self, At, Setting, nearest};
 
 /// The profiles that callers can be given.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Profiles {
     sources: BTreeMap<String, Source>,
 }
@@ -165,7 +165,7 @@ impl Profiles {
 }
 
 /// One file and, once asked for, what it means.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Source {
     file: String,
     text: Text,
@@ -179,7 +179,7 @@ struct Resolved {
     profile: Arc<Profile>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Text {
     Shipped(&'static str),
     Operator(String),

@@ -9,7 +9,7 @@ mod command;
 mod device;
 mod environment;
 mod error;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(crate) mod fake;
 mod filesystem;
 mod follow;

@@ -40,6 +40,9 @@ pub struct Launchers {
     options: Arc<LaunchOptions>,
     compiled: Arc<Compiled>,
     held: Arc<Mutex<Held>>,
+    /// What stands in for all of it.
+    #[cfg(any(test, fuzzing))]
+    play: Option<super::fake::Play>,
 }
 
 /// What lives as long as the server. A zygote waits for its launchers, so those that wait go first.
@@ -56,6 +59,17 @@ impl Launchers {
             options: Arc::new(options),
             compiled: Arc::default(),
             held: Arc::default(),
+            #[cfg(any(test, fuzzing))]
+            play: None,
+        }
+    }
+
+    /// Launches nothing: sandboxes come from `play`.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn played(play: super::fake::Play) -> Self {
+        Self {
+            play: Some(play),
+            ..Self::new(LaunchOptions::default())
         }
     }
 
@@ -78,6 +92,10 @@ impl Launchers {
     }
 
     async fn start(&self, grant: LaunchGrant, startup: Option<MakeStartup>) -> Result<Sandbox, LaunchError> {
+        #[cfg(any(test, fuzzing))]
+        if let Some(play) = &self.play {
+            return Ok(play.start(&grant)?);
+        }
         let (orders, take_orders) = mpsc::channel(16);
         let (tell_ending, ending) = watch::channel(None);
         let (tell_used, used) = watch::channel(Used::default());

@@ -1,4 +1,13 @@
-//! What must hold for every state that a client brings back.
+//! What must hold for every state that a client brings back, and for calls in any order.
+
+#[expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a panic is how a target tells"
+)]
+mod calls;
+
+pub use calls::calls;
 
 use super::user::Seal;
 use crate::policy::Caller;

@@ -7,7 +7,7 @@ use crate::limits::Limits;
 use crate::model::workspace::{Keep, Owner};
 use crate::model::{Program, ShellLine, Workspace};
 use crate::profile::{Profile, Profiles};
-use crate::sandbox::fake::{self, Inside};
+use crate::sandbox::fake::{self, Heard, Inside};
 use crate::sandbox::handle::Order;
 use crate::sandbox::{Ending, Status};
 
@@ -37,7 +37,7 @@ fn launch() -> LaunchRequest {
 async fn start(sessions: &Sessions, caller: &Caller, launch: &LaunchRequest, stdin: &[u8]) -> (Session, Inside) {
     let permit = Limits::default().command(caller, Duration::ZERO).await.unwrap();
     let room = sessions.room(launch.terminal).await.unwrap();
-    let (sandbox, inside) = fake::sandbox();
+    let (sandbox, inside) = fake::sandbox().unwrap();
     let session = sessions
         .start(
             caller,
@@ -55,7 +55,7 @@ async fn start(sessions: &Sessions, caller: &Caller, launch: &LaunchRequest, std
 }
 
 fn end(inside: Inside, ending: Ending) {
-    inside.ending.send(Some(ending)).unwrap();
+    inside.heard.ending.send(Some(ending)).unwrap();
 }
 
 #[tokio::test]
@@ -104,7 +104,7 @@ async fn a_stream_that_somebody_holds_open_does_not_delay_the_end() {
     let sessions = Sessions::default();
     let (session, mut inside) = start(&sessions, &LOCAL, &launch(), b"").await;
     inside.stdout.write_all(b"last words").unwrap();
-    inside.ending.send(Some(fake::ended(Status::Code(0)))).unwrap();
+    inside.heard.ending.send(Some(fake::ended(Status::Code(0)))).unwrap();
     let finished = tokio::time::timeout(Duration::from_secs(5), session.finished()).await;
     assert_eq!(finished.unwrap().unwrap().ending.status, Status::Code(0));
     assert_eq!(session.progress().main, 10);
@@ -121,8 +121,7 @@ async fn too_much_output_stops_the_command_and_nothing_blocks() {
     let (session, inside) = start(&sessions, &LOCAL, &request, b"").await;
     let Inside {
         mut stdout,
-        mut orders,
-        ending,
+        heard: Heard { mut orders, ending },
         ..
     } = inside;
     let flood = tokio::task::spawn_blocking(move || stdout.write_all(&vec![b'x'; (8 << 20) + 1]));
@@ -152,9 +151,9 @@ async fn just_as_much_output_as_allowed_stops_nothing() {
     request.profile = Arc::new(profile);
     let (session, mut inside) = start(&sessions, &LOCAL, &request, b"").await;
     inside.stdout.write_all(b"1234").unwrap();
-    inside.ending.send(Some(fake::ended(Status::Code(0)))).unwrap();
+    inside.heard.ending.send(Some(fake::ended(Status::Code(0)))).unwrap();
     session.finished().await.unwrap();
-    assert!(inside.orders.try_recv().is_err());
+    assert!(inside.heard.orders.try_recv().is_err());
 }
 
 #[tokio::test]
@@ -183,7 +182,7 @@ async fn a_forgotten_session_ends_and_is_gone_for_those_who_hold_it() {
     assert!(sessions.list(&LOCAL).is_empty());
     // Those who still wait keep it alive; when they go it is dropped, and the sandbox with it.
     drop(session);
-    assert_eq!(inside.orders.recv().await, None);
+    assert_eq!(inside.heard.orders.recv().await, None);
 }
 
 #[tokio::test]
@@ -209,10 +208,17 @@ async fn the_end_of_the_server_stops_all_and_starts_nothing() {
         why: Stop::Closed,
         grace_ms: 7,
     };
-    assert_eq!(inside.orders.recv().await, Some(expected));
+    assert_eq!(inside.heard.orders.recv().await, Some(expected));
     let permit = Limits::default().command(&LOCAL, Duration::ZERO).await.unwrap();
     let room = sessions.room(Wanted::None).await.unwrap();
-    let refused = sessions.start(&LOCAL, &launch(), fake::sandbox().0, Manner::default(), room, permit);
+    let refused = sessions.start(
+        &LOCAL,
+        &launch(),
+        fake::sandbox().unwrap().0,
+        Manner::default(),
+        room,
+        permit,
+    );
     assert!(matches!(refused, Err(SessionError::Ending)));
 }
 

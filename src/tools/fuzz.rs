@@ -19,6 +19,13 @@ use crate::session::Sessions;
 /// The longest message about a call.
 const MESSAGE: usize = 2048;
 
+/// Parsed once: that takes longer than most inputs.
+static PROFILES: LazyLock<Profiles> = LazyLock::new(|| {
+    let profiles = Profiles::embedded();
+    profiles.names().iter().for_each(|name| drop(profiles.get(name)));
+    profiles
+});
+
 /// The first byte chooses the tool. A call is understood, or refused in few words without control characters.
 pub fn arguments(bytes: &[u8]) {
     static SERVICES: LazyLock<Services> = LazyLock::new(services);
@@ -26,10 +33,7 @@ pub fn arguments(bytes: &[u8]) {
     let Ok(arguments) = from_slice::<Map<String, Value>>(json) else {
         return;
     };
-    let name = definitions()
-        .get(usize::from(tool.wrapping_sub(b'0')))
-        .map_or("terminal_fly", |tool| tool.name)
-        .to_owned();
+    let name = tool_of(*tool).to_owned();
     match parse(&SERVICES, &Caller::Local { uid: 1 }, ToolCall { name, arguments }) {
         Ok(Parsed::Run(Request::Launch(request), _)) => {
             let line = |argument: &crate::model::Argument| argument.as_os_str().as_encoded_bytes().contains(&0);
@@ -50,7 +54,14 @@ pub fn arguments(bytes: &[u8]) {
     }
 }
 
-fn services() -> Services {
+/// The tool that this byte stands for: `0` is the first.
+pub(crate) fn tool_of(byte: u8) -> &'static str {
+    let number = usize::from(byte.wrapping_sub(b'0'));
+    definitions().get(number).map_or("terminal_fly", |tool| tool.name)
+}
+
+/// Those of a server that does nothing: no rule, no record, no launcher that was started.
+pub(crate) fn services() -> Services {
     Services {
         policy: Current::new(Policy::without_rules()),
         limits: Limits::default(),
@@ -60,7 +71,7 @@ fn services() -> Services {
         confirm: Confirm::default(),
         lockdown: Lockdown::default(),
         sessions: Sessions::default(),
-        profiles: Profiles::embedded(),
+        profiles: PROFILES.clone(),
         launchers: Launchers::new(LaunchOptions::default()),
         workspace: Workspace {
             path: "/w".into(),

@@ -3,7 +3,6 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use serde_json::json;
 
 use super::*;
-use crate::model::workspace::{Keep, Owner};
 use crate::policy::{EMBEDDED, Policy};
 
 const LOCAL: Caller = Caller::Local { uid: 1 };
@@ -15,24 +14,7 @@ fn policy() -> Current {
 pub(crate) fn services() -> Services {
     Services {
         policy: policy(),
-        limits: Limits::default(),
-        budget: Budget::in_directory(None),
-        alerts: Alerts::default(),
-        audit: Audit::to_log(crate::model::InstanceId::default()),
-        confirm: Confirm::default(),
-        lockdown: Lockdown::default(),
-        sessions: Sessions::default(),
-        profiles: Profiles::embedded(),
-        launchers: crate::sandbox::Launchers::new(crate::sandbox::LaunchOptions::default()),
-        workspace: Workspace {
-            path: "/w".into(),
-            device: 0,
-            inode: 0,
-            owner: Owner { uid: 0, gid: 0 },
-            keep: Keep::Always,
-        },
-        compat: None,
-        hf: None,
+        ..super::fuzz::services()
     }
 }
 
