@@ -74,7 +74,8 @@ fn snapshot() -> [Row; 2] {
     ]
 }
 
-/// Snapshots of one session while another floods, beside the same while it does not.
+/// Snapshots of one session while another floods, beside the same while it does not; a millisecond apart, as calls are
+/// not that come without a pause: what blocks a thread of the server is met by those that find it asleep.
 fn fairness() -> Row {
     let mut server = Server::start(&[]);
     let (quiet, flooding) = (open(&mut server), open(&mut server));
@@ -85,6 +86,7 @@ fn fairness() -> Row {
                 let since = Instant::now();
                 server.call("terminal_snapshot", json!({"session": quiet}));
                 samples.push(since.elapsed());
+                std::thread::sleep(Duration::from_millis(1));
             }
         };
         look(&mut server, &mut plain);

@@ -15,7 +15,7 @@ use super::output::{Output, Place};
 use super::screen::Size;
 use super::streams::{Input, Reader, readable, writable};
 use super::terminal::Terminal;
-use super::{Manner, aside};
+use super::{Manner, aside, pump};
 use crate::limits::CommandPermit;
 use crate::sandbox::{Control, Device, Ending, Io, Sandbox, Stop};
 
@@ -24,6 +24,8 @@ pub const OUTPUT_KEPT: usize = 4 << 20;
 /// How long after the command's end its output may take to end too. All that could hold it open is
 /// gone by then; this only guards against what should not happen.
 const DRAIN: Duration = Duration::from_secs(1);
+/// The same for a terminal, which another thread reads: that one may be late on a busy machine.
+const DRAIN_TERMINAL: Duration = Duration::from_secs(5);
 /// How long a finished session is kept.
 pub const KEEP: Duration = Duration::from_secs(600);
 /// How often a launcher is told of input and output: more often than the shortest idle time of a profile.
@@ -81,7 +83,7 @@ impl Actor {
                 let input = Input::terminal(master.try_clone()?, stdin)?;
                 let screens = memory.split_off(Terminal::least_memory(size));
                 let terminal = Terminal::new(size, Device::new(master.try_clone()?), integration, screens);
-                let main = Reader::new(master, OUTPUT_KEPT)?;
+                let main = Reader::new(pump::output_of(master)?, OUTPUT_KEPT)?;
                 (main, Reader::closed(), input, Some(terminal), None)
             }
         };
@@ -172,7 +174,8 @@ impl Actor {
                 ending = self.control.ended(), if self.ending.is_none() => {
                     self.ending = Some(ending);
                     self.input.close();
-                    drained.as_mut().reset(tokio::time::Instant::now() + DRAIN);
+                    let drain = if self.terminal.is_some() { DRAIN_TERMINAL } else { DRAIN };
+                    drained.as_mut().reset(tokio::time::Instant::now() + drain);
                 }
                 () = &mut drained, if self.ending.is_some() && !has_drained => {
                     // The runtime may be late to tell under load: what is in the pipes is not lost.

@@ -22,6 +22,7 @@ pub mod modes;
 mod output;
 mod plain;
 mod prompt;
+mod pump;
 pub mod screen;
 pub mod sequences;
 pub mod shell;

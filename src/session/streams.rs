@@ -54,7 +54,6 @@ impl Reader {
         let Some(from) = &self.from else { return 0 };
         match from.try_io(Interest::READABLE, |mut file| file.read(buffer)) {
             Err(error) if is_temporary(&error) => 0,
-            // A terminal whose last user is gone gives EIO instead of an end.
             Ok(0) | Err(_) => {
                 self.from = None;
                 0
@@ -144,11 +143,11 @@ impl Input {
     reason = "its successor is unsafe, and unsafe lives in `kernel`; what it asks for holds: a `File` owns one descriptor, \
               the same one, until it is dropped"
 )]
-fn watch(fd: OwnedFd, interest: Interest) -> io::Result<AsyncFd<File>> {
+pub(super) fn watch(fd: OwnedFd, interest: Interest) -> io::Result<AsyncFd<File>> {
     AsyncFd::with_interest(File::from(fd), interest)
 }
 
-fn is_temporary(error: &io::Error) -> bool {
+pub(super) fn is_temporary(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
 
