@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use rmcp::ServiceExt as _;
 use serde_json::{Value, json};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use self::client::{Client, HOUR};
@@ -56,6 +57,8 @@ pub fn calls(bytes: &[u8]) {
         .build();
     let text = String::from_utf8_lossy(bytes);
     runtime.expect("a runtime").block_on(async {
+        // Rust's own `main` ignores it, libFuzzer's does not, and a program may close what is written to.
+        let _survives = signal(SignalKind::pipe()).expect("a handler");
         let mut world = World::new().await;
         for line in text.lines().take(LINES) {
             world.step(line).await;
