@@ -42,7 +42,7 @@ pub mod workspace;
 pub(crate) mod zygote;
 
 pub use cause::{Cause, Limit};
-pub use device::Device;
+pub use device::{Device, output_of};
 pub use error::LaunchError;
 pub use handle::{Control, Ending, Io, Sandbox, Status, Stop, Target, Usage, Used};
 pub use plan::Refusal;

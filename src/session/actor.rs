@@ -15,9 +15,9 @@ use super::output::{Output, Place};
 use super::screen::Size;
 use super::streams::{Input, Reader, readable, writable};
 use super::terminal::Terminal;
-use super::{Manner, aside, pump};
+use super::{Manner, aside};
 use crate::limits::CommandPermit;
-use crate::sandbox::{Control, Device, Ending, Io, Sandbox, Stop};
+use crate::sandbox::{Control, Device, Ending, Io, Sandbox, Stop, output_of};
 
 /// What one session keeps of its output, both streams together.
 pub const OUTPUT_KEPT: usize = 4 << 20;
@@ -83,7 +83,7 @@ impl Actor {
                 let input = Input::terminal(master.try_clone()?, stdin)?;
                 let screens = memory.split_off(Terminal::least_memory(size));
                 let terminal = Terminal::new(size, Device::new(master.try_clone()?), integration, screens);
-                let main = Reader::new(pump::output_of(master)?, OUTPUT_KEPT)?;
+                let main = Reader::new(output_of(master)?, OUTPUT_KEPT)?;
                 (main, Reader::closed(), input, Some(terminal), None)
             }
         };

@@ -22,7 +22,6 @@ pub mod modes;
 mod output;
 mod plain;
 mod prompt;
-mod pump;
 pub mod screen;
 pub mod sequences;
 pub mod shell;

@@ -143,11 +143,11 @@ impl Input {
     reason = "its successor is unsafe, and unsafe lives in `kernel`; what it asks for holds: a `File` owns one descriptor, \
               the same one, until it is dropped"
 )]
-pub(super) fn watch(fd: OwnedFd, interest: Interest) -> io::Result<AsyncFd<File>> {
+fn watch(fd: OwnedFd, interest: Interest) -> io::Result<AsyncFd<File>> {
     AsyncFd::with_interest(File::from(fd), interest)
 }
 
-pub(super) fn is_temporary(error: &io::Error) -> bool {
+fn is_temporary(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
 
