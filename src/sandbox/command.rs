@@ -34,6 +34,7 @@ fn execute(base: &Base, task: &Task, stdio: &[OwnedFd]) -> Result<std::convert::
     // If memory runs out, the sandbox's processes go before pid 1 and before the host's.
     std::fs::write("/proc/self/oom_score_adj", "500").ok(); // not where /proc is hidden
     rustix::process::chdir(&task.command.cwd).at_path(Step::WorkingDirectory, &task.command.cwd)?;
+    init::limit_open_files(base)?;
     let program = Program::prepare(&task.command)?;
     syscalls::load(&base.filter).at(Step::Filter)?;
     program.execute()

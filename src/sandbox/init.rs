@@ -277,9 +277,24 @@ fn terminal(task: &Task, mut stdio: Vec<OwnedFd>) -> Result<(Option<OwnedFd>, Ve
     ))
 }
 
+/// All limits but that on open files, which is the command's alone: of descriptors on their way through sockets the kernel counts all of
+/// a user's, another sandbox's among them, and compares them with the sender's limit before a terminal may be handed out.
 fn set_limits(base: &Base) -> Result<(), StepError> {
+    set_limits_of(base, |resource| resource != Resource::OpenFiles)?;
+    if let Some(count) = base.processors {
+        limit_processors(count).at(Step::Processors)?;
+    }
+    Ok(())
+}
+
+/// The rest, in the command's process.
+pub(super) fn limit_open_files(base: &Base) -> Result<(), StepError> {
+    set_limits_of(base, |resource| resource == Resource::OpenFiles)
+}
+
+fn set_limits_of(base: &Base, wanted: impl Fn(Resource) -> bool) -> Result<(), StepError> {
     use nix::sys::resource::Resource as R;
-    for (resource, soft, hard) in &base.rlimits {
+    for (resource, soft, hard) in base.rlimits.iter().filter(|(resource, ..)| wanted(*resource)) {
         let known = match resource {
             Resource::OpenFiles => R::RLIMIT_NOFILE,
             Resource::FileSize => R::RLIMIT_FSIZE,
@@ -294,9 +309,6 @@ fn set_limits(base: &Base) -> Result<(), StepError> {
         let (_, ceiling) = nix::sys::resource::getrlimit(known).at(Step::ResourceLimits)?;
         let (soft, hard) = ((*soft).min(ceiling), (*hard).min(ceiling));
         nix::sys::resource::setrlimit(known, soft, hard).at(Step::ResourceLimits)?;
-    }
-    if let Some(count) = base.processors {
-        limit_processors(count).at(Step::Processors)?;
     }
     Ok(())
 }

@@ -4,8 +4,10 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::path::Path;
 
+use serde_json::json;
+
 use crate::command::{Run, text, until};
-use crate::harness::{fresh_directory, host_program, not_tested};
+use crate::harness::{Era, Server, fresh_directory, host_program, not_tested};
 
 /// A user that runs nothing else.
 const NOBODY_ELSE: u32 = 54_321;
@@ -285,6 +287,8 @@ time.sleep(60)";
     command.arg(inner.get_program()).args(inner.get_args());
     command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
     let output = command.output().unwrap();
+    let reply = Server::start(Era::Modern).call("terminal_run", json!({"command": "echo ran", "tty": true}));
+    assert!(!reply.is_error, "{}", reply.text);
     rustix::process::kill_process(rustix::process::Pid::from_child(&held), rustix::process::Signal::TERM).unwrap();
     held.wait().unwrap();
     assert_eq!(text(&output), "ran\n");
