@@ -74,8 +74,8 @@ fn snapshot() -> [Row; 2] {
     ]
 }
 
-/// Snapshots of one session while another floods, beside the same while it does not; a millisecond apart, as calls are
-/// not that come without a pause: what blocks a thread of the server is met by those that find it asleep.
+/// Snapshots of one session while another floods, beside the same while it does not. A millisecond apart: what keeps a
+/// thread of the server from its work is met by calls that find it asleep, hardly by those that come without a pause.
 fn fairness() -> Row {
     let mut server = Server::start(&[]);
     let (quiet, flooding) = (open(&mut server), open(&mut server));
