@@ -75,8 +75,8 @@ impl hyper::body::Body for Lines {
     }
 }
 
-/// The browser does not listen any more.
-struct Deaf;
+/// The browser does not listen any more, or is logged out.
+struct Gone;
 
 struct Feed<'a> {
     console: &'a Console,
@@ -100,16 +100,13 @@ impl<'a> Feed<'a> {
         }
     }
 
-    async fn run(mut self) -> Result<(), Deaf> {
+    async fn run(mut self) -> Result<(), Gone> {
         let hello = self.console.hello();
         self.send(&hello).await?;
         let mut looks = interval(LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         for count in (0..LISTS).cycle() {
             looks.tick().await;
-            if !self.console.access.is_in(self.browser) {
-                return Ok(()); // logged out, or logged in for too long
-            }
             let sessions = self.console.desk.services.sessions.everyone();
             self.sessions(&sessions, count == 0).await?;
             for event in self.news.look(self.console, count == 0).await {
@@ -126,7 +123,7 @@ impl<'a> Feed<'a> {
     }
 
     /// The list, at its time or when there are others.
-    async fn sessions(&mut self, sessions: &[(Caller, Session)], now: bool) -> Result<(), Deaf> {
+    async fn sessions(&mut self, sessions: &[(Caller, Session)], now: bool) -> Result<(), Gone> {
         let there: Vec<_> = sessions
             .iter()
             .map(|(_, session)| (session.about().id, session.progress().finished.is_some()))
@@ -154,9 +151,13 @@ impl<'a> Feed<'a> {
         Ok(())
     }
 
-    async fn send(&self, event: &Value) -> Result<(), Deaf> {
+    /// The login is looked at last: what happens after a logout is not told, however long it took to gather.
+    async fn send(&self, event: &Value) -> Result<(), Gone> {
+        if !self.console.access.is_in(self.browser) {
+            return Err(Gone); // logged out, or logged in for too long
+        }
         let mut line = event.to_string();
         line.push('\n');
-        self.lines.send(line.into()).await.map_err(|_| Deaf)
+        self.lines.send(line.into()).await.map_err(|_| Gone)
     }
 }
