@@ -1,7 +1,9 @@
 //! Compares the built server with the plain thing, side by side: `cargo bench --bench compare`.
 //!
 //! Each figure is taken in turns with what it is compared to, so that a busy machine slows both. With `--write FILE`
-//! the report goes to a file as well; with `calls`, `launch`, `steady`, `terminals` or `network` it has that part only. Nothing here passes or fails: figures are for reading.
+//! the report goes to a file as well, whose first heading and what follows it stay, and curves into `plots` beside it.
+//! With `calls`, `launch`, `steady`, `terminals`, `network` or `growth` there is that part only. Nothing here passes or
+//! fails: figures are for reading.
 
 #![expect(
     clippy::unwrap_used,
@@ -11,16 +13,19 @@
     reason = "a measurement that fails has no figure to give, and tells what it measures"
 )]
 
+mod growth;
 #[path = "../../tests/it/hf_fake/mod.rs"]
 #[expect(dead_code, reason = "the tests use more of it")]
 mod hf_fake;
 mod network;
+mod plot;
 mod report;
 mod samples;
 mod server;
 mod terminals;
 
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -39,7 +44,7 @@ fn main() {
     // The name of a part: only that.
     let only = arguments
         .iter()
-        .find(|a| ["calls", "launch", "steady", "terminals", "network"].contains(&a.as_str()));
+        .find(|a| ["calls", "launch", "steady", "terminals", "network", "growth"].contains(&a.as_str()));
     let wanted = |part: &str| only.is_none_or(|only| only == part);
     let mut rows = Vec::new();
     if wanted("calls") {
@@ -57,10 +62,19 @@ fn main() {
     if wanted("network") {
         rows.extend(network::rows());
     }
+    let file = file.map(Path::new);
+    if wanted("growth") {
+        let beside = file
+            .and_then(Path::parent)
+            .unwrap_or(Path::new(env!("CARGO_TARGET_TMPDIR")));
+        growth::draw(&beside.join("plots"));
+    }
     let text = report::compose(&rows);
     println!("{text}");
-    if let Some(file) = file {
-        fs::write(file, text).unwrap();
+    if let Some(file) = file.filter(|_| !rows.is_empty()) {
+        let kept = fs::read_to_string(file).unwrap_or_default();
+        let kept = kept.find("\n## ").map_or("", |at| &kept[at..]);
+        fs::write(file, text + kept).unwrap();
     }
 }
 

@@ -28,28 +28,14 @@ fn over_http() -> Row {
         "policy:\n  revision: bench\n  rules:\n    - {id: all, effect: allow, callers: [local, \
                                     \"token:*\"], tools: [terminal_list]}\n",
     );
-    let remote = Remote::start(&place);
-    let mut caller = Connection::to(&remote.address, "/mcp", &remote.token);
-    let hello = json!({
-        "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "compare", "version": "1"},
-    });
-    let (answer, session) = caller.post(&json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": hello}));
-    assert!(answer.contains("serverInfo"), "{answer}");
-    caller.more = format!(
-        "Mcp-Session-Id: {}\r\nMCP-Protocol-Version: 2025-11-25\r\n",
-        session.unwrap()
-    );
-    caller.post(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
-    let local = Server::start_with(&["--config", place.config.to_str().unwrap()], &place.environment());
+    let remote = Remote::start(&place, 1);
+    let caller = remote.caller(0);
+    let local = Server::start_with(&["--config", place.config()], &place.environment());
     let params = json!({"name": "terminal_list", "arguments": {}});
-    let message = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params});
     let (ours, plain) = in_turns(
         ROUNDS,
         &mut (caller, local),
-        |(caller, _)| {
-            let (answer, _) = caller.post(&message);
-            assert!(answer.contains("structuredContent"), "{answer}");
-        },
+        |(caller, _)| caller.call("tools/call", &params),
         |(_, local)| drop(local.request("tools/call", params.clone())),
     );
     Row::new(
@@ -71,7 +57,7 @@ fn read_from_hf() -> Row {
             fake.base()
         ),
     );
-    let mut server = Server::start_with(&["--config", place.config.to_str().unwrap()], &place.environment());
+    let mut server = Server::start_with(&["--config", place.config()], &place.environment());
     server.call("hf_me_read", json!({}));
     let asked = fake.requests().remove(0);
     let asks: Value = serde_json::from_slice(&asked.body).unwrap();
@@ -93,13 +79,13 @@ fn read_from_hf() -> Row {
 }
 
 /// A configuration, and state of its own.
-struct Place {
+pub(crate) struct Place {
     directory: PathBuf,
     config: PathBuf,
 }
 
 impl Place {
-    fn new(name: &str, config: &str) -> Self {
+    pub(crate) fn new(name: &str, config: &str) -> Self {
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("compare-{name}-{}", std::process::id()));
         fs::DirBuilder::new()
             .mode(0o700)
@@ -121,7 +107,11 @@ impl Place {
         }
     }
 
-    fn environment(&self) -> [(&str, &Path); 3] {
+    pub(crate) fn config(&self) -> &str {
+        self.config.to_str().unwrap()
+    }
+
+    pub(crate) fn environment(&self) -> [(&str, &Path); 3] {
         let token = Path::new("not-a-real-token-0123456789");
         [
             ("XDG_STATE_HOME", &self.directory),
@@ -137,15 +127,16 @@ impl Drop for Place {
     }
 }
 
-/// A server over HTTP, and a token for it.
-struct Remote {
+/// A server over HTTP, and tokens for it.
+pub(crate) struct Remote {
     child: Child,
     address: String,
-    token: String,
+    tokens: Vec<String>,
 }
 
 impl Remote {
-    fn start(place: &Place) -> Self {
+    /// Starts one for so many callers.
+    pub(crate) fn start(place: &Place, callers: usize) -> Self {
         let program = || {
             let mut command = Command::new(env!("CARGO_BIN_EXE_terrarium"));
             command.envs(place.environment());
@@ -153,8 +144,13 @@ impl Remote {
         };
         let workspace = place.directory.join("workspace");
         fs::create_dir_all(&workspace).unwrap();
-        let created = program().args(["token", "create", "bench"]).output().unwrap();
-        assert!(created.status.success(), "{created:?}");
+        let create = |number| {
+            let name = format!("bench-{number}");
+            let created = program().args(["token", "create", &name]).output().unwrap();
+            assert!(created.status.success(), "{created:?}");
+            String::from_utf8(created.stdout).unwrap().trim_end().to_owned()
+        };
+        let tokens = (0..callers).map(create).collect();
         let mut child = program()
             .args(["serve", "--http", "127.0.0.1:0", "--config"])
             .arg(&place.config)
@@ -175,8 +171,25 @@ impl Remote {
         Self {
             child,
             address: address.strip_suffix("/mcp").unwrap().to_owned(),
-            token: String::from_utf8(created.stdout).unwrap().trim_end().to_owned(),
+            tokens,
         }
+    }
+
+    /// A caller that has introduced itself, on a connection of its own.
+    pub(crate) fn caller(&self, number: usize) -> Connection {
+        let mut caller = Connection::to(&self.address, "/mcp", &self.tokens[number]);
+        let hello = json!({
+            "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "compare", "version": "1"},
+        });
+        let (answer, session) =
+            caller.post(&json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": hello}));
+        assert!(answer.contains("serverInfo"), "{answer}");
+        caller.more = format!(
+            "Mcp-Session-Id: {}\r\nMCP-Protocol-Version: 2025-11-25\r\n",
+            session.unwrap()
+        );
+        caller.post(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
+        caller
     }
 }
 
@@ -188,7 +201,7 @@ impl Drop for Remote {
 }
 
 /// A connection that is kept, with a client that costs next to nothing.
-struct Connection {
+pub(crate) struct Connection {
     stream: BufReader<TcpStream>,
     head: String,
     /// More headers.
@@ -208,6 +221,12 @@ impl Connection {
             ),
             more: String::new(),
         }
+    }
+
+    /// One call of MCP that must succeed.
+    pub(crate) fn call(&mut self, method: &str, params: &Value) {
+        let (answer, _) = self.post(&json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}));
+        assert!(answer.contains("structuredContent"), "{answer}");
     }
 
     /// The body of the answer, and the MCP session that it names.

@@ -27,6 +27,17 @@ pub(crate) fn in_turns<T>(
     found
 }
 
+/// The median of so many rounds, in seconds.
+pub(crate) fn median(rounds: usize, mut act: impl FnMut()) -> f64 {
+    let mut found = Samples::default();
+    for _ in 0..rounds {
+        let since = Instant::now();
+        act();
+        found.push(since.elapsed());
+    }
+    found.median().unwrap()
+}
+
 /// Times, or numbers of bytes.
 #[derive(Debug, Default)]
 pub(crate) struct Samples(Vec<f64>);

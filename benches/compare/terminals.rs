@@ -1,6 +1,7 @@
 //! Sessions with terminals: how soon a command answers, what a flood costs, and how many there may be.
 
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
@@ -14,7 +15,7 @@ use crate::server::Server;
 pub(crate) fn rows() -> Vec<Row> {
     let mut rows = vec![exec()];
     rows.extend(snapshot());
-    rows.push(fairness());
+    rows.extend([fairness(), fairness_of_the_machine()]);
     rows.extend(floods());
     rows.extend(growth());
     rows.extend(many());
@@ -22,7 +23,8 @@ pub(crate) fn rows() -> Vec<Row> {
     rows
 }
 
-fn open(server: &mut Server) -> Value {
+/// A bash at its prompt.
+pub(crate) fn open(server: &mut Server) -> Value {
     server.call("terminal_open", json!({"shell": "bash", "cols": 80, "rows": 24}))["session"].clone()
 }
 
@@ -82,12 +84,9 @@ fn fairness() -> Row {
     let (mut ours, mut plain) = (Samples::default(), Samples::default());
     for _ in 0..5 {
         let look = |server: &mut Server, samples: &mut Samples| {
-            for _ in 0..200 {
-                let since = Instant::now();
-                server.call("terminal_snapshot", json!({"session": quiet}));
-                samples.push(since.elapsed());
-                std::thread::sleep(Duration::from_millis(1));
-            }
+            now_and_then(samples, || {
+                drop(server.call("terminal_snapshot", json!({"session": quiet})))
+            });
         };
         look(&mut server, &mut plain);
         let flood = json!({"session": flooding, "command": "yes", "yield_ms": 200, "max_output_bytes": 1000});
@@ -102,6 +101,51 @@ fn fairness() -> Row {
         plain,
         Budget::TimesAtHigh(2.0),
     )
+}
+
+/// A byte to `cat` and back while `yes` floods a bare terminal, beside the same while it does not: what the scheduler does to whoever
+/// sleeps beside a flood.
+fn fairness_of_the_machine() -> Row {
+    let mut echo = Command::new("/bin/cat")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut to, mut from) = (echo.stdin.take().unwrap(), echo.stdout.take().unwrap());
+    let mut look = |samples: &mut Samples| {
+        now_and_then(samples, || {
+            to.write_all(b"x").unwrap();
+            from.read_exact(&mut [0]).unwrap();
+        });
+    };
+    let (mut ours, mut plain) = (Samples::default(), Samples::default());
+    for _ in 0..5 {
+        look(&mut plain);
+        let flood = Bare::start("yes");
+        let mut killer = flood.child.clone_killer();
+        let reader = std::thread::spawn(move || flood.read_all());
+        look(&mut ours);
+        killer.kill().unwrap();
+        reader.join().unwrap();
+    }
+    drop(to);
+    echo.wait().unwrap();
+    Row::new(
+        "a byte through `cat` while a bare terminal floods, p99, beside no flood",
+        ours,
+        plain,
+        Budget::Machine,
+    )
+}
+
+/// Two hundred samples a millisecond apart.
+fn now_and_then(samples: &mut Samples, mut act: impl FnMut()) {
+    for _ in 0..200 {
+        let since = Instant::now();
+        act();
+        samples.push(since.elapsed());
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// From the call to its answer with the last screenful, beside reading all of it from a bare terminal.
@@ -144,18 +188,35 @@ fn floods() -> [Row; 2] {
 }
 
 /// Runs a command on a terminal and reads all that it prints.
-fn read_all(command: &str) -> Duration {
+pub(crate) fn read_all(command: &str) -> Duration {
     let since = Instant::now();
-    let pair = native_pty_system().openpty(PtySize::default()).unwrap();
-    let mut line = CommandBuilder::new("/bin/bash");
-    line.args(["-c", command]);
-    let mut child = pair.slave.spawn_command(line).unwrap();
-    drop(pair.slave);
-    let mut reader = pair.master.try_clone_reader().unwrap();
-    let mut buffer = vec![0; 65_536];
-    while reader.read(&mut buffer).is_ok_and(|count| count > 0) {}
-    child.wait().unwrap();
+    Bare::start(command).read_all();
     since.elapsed()
+}
+
+/// A command on a terminal that nobody but its reader stands behind.
+struct Bare {
+    child: Box<dyn portable_pty::Child + Send + Sync>,
+    master: Box<dyn portable_pty::MasterPty + Send>,
+}
+
+impl Bare {
+    fn start(command: &str) -> Self {
+        let pair = native_pty_system().openpty(PtySize::default()).unwrap();
+        let mut line = CommandBuilder::new("/bin/bash");
+        line.args(["-c", command]);
+        Self {
+            child: pair.slave.spawn_command(line).unwrap(),
+            master: pair.master,
+        }
+    }
+
+    fn read_all(mut self) {
+        let mut reader = self.master.try_clone_reader().unwrap();
+        let mut buffer = vec![0; 65_536];
+        while reader.read(&mut buffer).is_ok_and(|count| count > 0) {}
+        self.child.wait().unwrap();
+    }
 }
 
 /// What the server has grown by after output that another server keeps.
