@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::plan::Mark;
-use super::spec::Base;
 use crate::model::Program;
 use crate::model::command::Shell;
 use crate::policy::LaunchRequest;
@@ -16,6 +15,8 @@ use crate::profile::Profile;
 
 /// At most so many wait: one for commands, and one for shells.
 const AT_MOST: usize = 2;
+/// How long a command that does not end is left to itself before another sandbox is built.
+pub(super) const MOMENT: Duration = Duration::from_millis(5);
 /// How long one waits. It holds on to the file systems that it shows.
 pub(super) const WAITS_FOR: Duration = Duration::from_secs(60);
 
@@ -24,7 +25,8 @@ pub(super) const WAITS_FOR: Duration = Duration::from_secs(60);
 pub(super) struct Prepared {
     pub(super) kind: Kind,
     pub(super) mark: Mark,
-    pub(super) base: Base,
+    /// Its base as it was sent.
+    pub(super) base: Vec<u8>,
     pub(super) socket: UnixStream,
 }
 

@@ -11,10 +11,11 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::command::NO_INTERPRETER;
 use super::error::LaunchError;
 use super::handle::{Ending, Io, Order, Used};
-use super::spawn::{Launchers, blocking};
+use super::spawn::{Launchers, blocking, prepare};
 use super::spec::{Base, Word};
 use super::step::{Step, StepError};
 use crate::kernel::{fdpass, fds};
+use crate::policy::LaunchGrant;
 
 /// What a launcher is sent. Kept until it says that it has begun.
 pub(super) struct LaunchOrders {
@@ -25,7 +26,7 @@ pub(super) struct LaunchOrders {
 
 impl LaunchOrders {
     pub(super) fn send(&self, socket: &UnixStream) -> io::Result<()> {
-        fdpass::send(socket, &serde_json::to_vec(&self.base)?, &[])?;
+        fdpass::send(socket, &self.base.to_bytes()?, &[])?;
         match self.send_task(socket) {
             // It ended while it built: its first word says why.
             Err(error) if fdpass::never_read(&error) => Ok(()),
@@ -47,8 +48,8 @@ pub(super) struct Begun {
     pub(super) protections: Vec<super::Protection>,
     /// Whether it was built before it was asked for: what went wrong then has nothing to do with this call.
     pub(super) prepared: bool,
-    /// Whether a sandbox like it can be built ahead.
-    pub(super) complete: bool,
+    /// What a sandbox may be built ahead for.
+    pub(super) next: Option<LaunchGrant>,
 }
 
 /// Who is told of a sandbox.
@@ -69,7 +70,7 @@ impl Begun {
             outside,
             protections,
             prepared,
-            ..
+            next,
         } = self;
         let mut first = first_word(socket).await;
         let again = match &first {
@@ -100,6 +101,9 @@ impl Begun {
         let running = started.is_ok();
         if tell.started.send(started.map(|io| (io, protections))).is_err() || !running {
             return; // nobody wants it: the closing socket ends it
+        }
+        if let Some(next) = next {
+            tokio::spawn(prepare(launchers.clone(), next, tell.ending.subscribe()));
         }
         let said = last_word(&mut reader, &tell.used);
         let passing = pass_on(orders, writer);

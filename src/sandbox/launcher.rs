@@ -4,11 +4,12 @@
 //! socket closes. It stays outside of all namespaces, with the server's own user.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
@@ -32,21 +33,24 @@ const HEAR_MS: u8 = 100;
 
 /// Runs one sandbox from its spec to its end, then exits.
 pub(super) fn run(control: UnixStream) -> ! {
-    let said = match launch(&control) {
-        Ok(said) => said,
-        Err(error) => Some(Word::Failed(error)),
-    };
-    if let Some(Ok(text)) = said.map(|word| serde_json::to_vec(&word)) {
-        fdpass::send(&control, &text, &[]).ok(); // the server may be gone; nobody else to tell
+    if let Err(error) = launch(&control) {
+        say(&control, &Word::Failed(error));
     }
     process::exit_now(0)
 }
 
+/// Tells the server.
+pub(super) fn say(control: &UnixStream, word: &Word) {
+    if let Ok(text) = serde_json::to_vec(word) {
+        fdpass::send(control, &text, &[]).ok(); // the server may be gone; nobody else to tell
+    }
+}
+
 /// Builds what can be built before anybody asks for it; then waits for what is to be run.
-fn launch(control: &UnixStream) -> Result<Option<Word>, StepError> {
+fn launch(control: &UnixStream) -> Result<(), StepError> {
     process::set_signal(Signal::SIGCHLD, SignalAction::Default).at(Step::ReadSpec)?;
     let Some((text, _)) = fdpass::receive(control).at(Step::ReadSpec)? else {
-        return Ok(None); // nobody wants it
+        return Ok(()); // nobody wants it
     };
     let base: Base = serde_json::from_slice(&text)
         .map_err(io::Error::from)
@@ -67,13 +71,13 @@ fn launch(control: &UnixStream) -> Result<Option<Word>, StepError> {
     result
 }
 
-fn run_in(control: &UnixStream, base: &Base, group: Option<&Group>) -> Result<Option<Word>, StepError> {
+fn run_in(control: &UnixStream, base: &Base, group: Option<&Group>) -> Result<(), StepError> {
     let running = build(base, group)?;
     let begun = settle(base, group, &running).and_then(|()| begin(control, base, group, &running));
     match begun {
         Ok(Some((task, before))) => {
-            let watcher = Watcher::new(control, base, &task, group, running, before);
-            Ok(Some(Word::Ended(watcher.run())))
+            Watcher::new(control, base, &task, group, running, before).run();
+            Ok(())
         }
         nothing_runs => {
             rustix::process::pidfd_send_signal(&running.pidfd, rustix::process::Signal::KILL).ok(); // it may have ended
@@ -81,7 +85,7 @@ fn run_in(control: &UnixStream, base: &Base, group: Option<&Group>) -> Result<Op
             if !base.namespaces.pid {
                 survivors::end_all();
             }
-            nothing_runs.map(|_| None)
+            nothing_runs.map(|_| ())
         }
     }
 }
@@ -235,8 +239,8 @@ fn died_early(group: Option<&Group>, error: &io::Error) -> StepError {
 
 /// Mounts that only the launcher can prepare, because it is privileged: one for each bind.
 ///
-/// An ordinary user cannot, and binds by path once it has its own user and mount namespaces.
-pub(super) type Prepared = HashMap<PathBuf, OwnedFd>;
+/// An ordinary user cannot, and binds by path once it has its own user and mount namespaces. By the paths in the sandbox.
+pub(super) type Prepared = HashMap<OsString, OwnedFd>;
 
 fn prepare_mounts(base: &Base) -> Result<Prepared, StepError> {
     let mut prepared = Prepared::new();
@@ -252,7 +256,7 @@ fn prepare_mounts(base: &Base) -> Result<Prepared, StepError> {
             Entry::Bind { path, source, .. } => {
                 let tree = mounts::detached(rustix::fs::CWD, source, Reach::Tree);
                 if let Ok(tree) = tree {
-                    prepared.insert(path.clone(), tree); // otherwise bound by path, or reported there
+                    prepared.insert(path.into(), tree); // otherwise bound by path, or reported there
                 }
             }
             Entry::Own {
@@ -263,7 +267,7 @@ fn prepare_mounts(base: &Base) -> Result<Prepared, StepError> {
                 ..
             } => {
                 let tree = own_mount(source, (*device, *inode), base.identity.outside);
-                prepared.insert(path.clone(), tree.at_path(Step::PrepareWorkspace, source)?);
+                prepared.insert(path.into(), tree.at_path(Step::PrepareWorkspace, source)?);
             }
             _ => {}
         }

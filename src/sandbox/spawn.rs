@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::ahead::{Kind, Prepared, WAITS_FOR, Waiting};
+use super::ahead::{Kind, MOMENT, Prepared, WAITS_FOR, Waiting};
 use super::error::LaunchError;
 use super::follow::{Begun, LaunchOrders, Tell};
-use super::handle::{Control, Io, Sandbox, Used};
+use super::handle::{Control, Ending, Io, Sandbox, Used};
 use super::plan::{Mark, Plan};
 use super::shell::MakeStartup;
 use super::spec::Task;
@@ -127,20 +127,16 @@ impl Launchers {
     /// Plans, and has a launcher told what to do. On a thread that may block.
     async fn begin(&self, grant: LaunchGrant, startup: Option<MakeStartup>) -> Result<Begun, LaunchError> {
         let me = self.clone();
-        let (begun, grant) = blocking(move || Ok((me.ask_for_launcher(&grant, startup)?, grant))).await?;
-        if self.builds_ahead() && begun.complete {
-            tokio::spawn(prepare(self.clone(), grant));
-        }
-        Ok(begun)
+        blocking(move || me.ask_for_launcher(grant, startup)).await
     }
 
-    fn ask_for_launcher(&self, grant: &LaunchGrant, startup: Option<MakeStartup>) -> Result<Begun, LaunchError> {
-        let Launcher { socket, plan, prepared } = match self.take_prepared(grant)? {
+    fn ask_for_launcher(&self, grant: LaunchGrant, startup: Option<MakeStartup>) -> Result<Begun, LaunchError> {
+        let Launcher { socket, plan, prepared } = match self.take_prepared(&grant)? {
             Some(launcher) => launcher,
-            None => self.new_launcher(grant)?,
+            None => self.new_launcher(&grant)?,
         };
         let (base, protections) = (plan.base, plan.protections);
-        let complete = base.is_complete();
+        let likely = self.builds_ahead() && base.is_complete();
         let task = plan.rest.task(grant.request(), startup);
         let io = Streams::open(grant.request().terminal, &task, self.options.joined)?;
         let mut orders = LaunchOrders {
@@ -163,7 +159,7 @@ impl Launchers {
             outside: io.outside,
             protections,
             prepared,
-            complete,
+            next: likely.then_some(grant),
         })
     }
 
@@ -184,7 +180,8 @@ impl Launchers {
         };
         let support = self.with_zygote(|zygote| Ok(zygote.support.clone()))?;
         let plan = Plan::make(grant, &support, &prepared.mark, self.options.run_as, &self.compiled)?;
-        Ok((plan.base == prepared.base).then_some(Launcher {
+        let same = plan.base.to_bytes()? == prepared.base;
+        Ok(same.then_some(Launcher {
             socket: prepared.socket,
             plan,
             prepared: true,
@@ -202,8 +199,7 @@ impl Launchers {
         held.waiting.being_built = false;
         let prepared = prepared?;
         // Under the lock: from when it is being built, the next call has it or ends it.
-        let base = serde_json::to_vec(&prepared.base).map_err(io::Error::from)?;
-        fdpass::send(&prepared.socket, &base, &[])?;
+        fdpass::send(&prepared.socket, &prepared.base, &[])?;
         let mark = prepared.mark.clone();
         held.waiting.add(prepared);
         Ok(Some(mark))
@@ -212,11 +208,11 @@ impl Launchers {
     fn plan_ahead(&self, grant: &LaunchGrant, kind: Kind) -> Result<Prepared, LaunchError> {
         let (socket, support) = self.fork_launcher()?;
         let mark = Mark::random()?;
-        let base = Plan::make(grant, &support, &mark, self.options.run_as, &self.compiled)?.base;
+        let plan = Plan::make(grant, &support, &mark, self.options.run_as, &self.compiled)?;
         Ok(Prepared {
             kind,
             mark,
-            base,
+            base: plan.base.to_bytes()?,
             socket,
         })
     }
@@ -279,8 +275,11 @@ impl Launchers {
     }
 }
 
-/// Prepares for the next call, and ends what nobody has asked for after a while.
-async fn prepare(launchers: Launchers, grant: LaunchGrant) {
+/// Prepares for the next call, and ends what nobody has asked for after a while. It begins when the command has ended, or has had a
+/// moment to itself: at once it would take the processor that the command's own processes are about to use.
+pub(super) async fn prepare(launchers: Launchers, grant: LaunchGrant, mut ending: watch::Receiver<Option<Ending>>) {
+    let ended = ending.wait_for(Option::is_some);
+    tokio::time::timeout(MOMENT, ended).await.ok(); // either is a time to begin
     let held = Arc::downgrade(&launchers.held);
     let prepared = blocking(move || launchers.prepare(&grant)).await;
     if let Ok(Some(mark)) = prepared {

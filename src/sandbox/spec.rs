@@ -6,6 +6,7 @@
 
 use std::ffi::OsString;
 use std::fs::Metadata;
+use std::io;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
@@ -46,6 +47,11 @@ pub(crate) struct Base {
 }
 
 impl Base {
+    /// As the launcher reads it. Bases are equal where these bytes are.
+    pub(crate) fn to_bytes(&self) -> io::Result<Vec<u8>> {
+        Ok(serde_json::to_vec(self)?)
+    }
+
     /// Whether nothing in it depends on what else runs on the machine: only such sandboxes are built ahead.
     pub(crate) fn is_complete(&self) -> bool {
         let Namespaces { user, mount, pid, .. } = self.namespaces;
@@ -338,7 +344,7 @@ pub(crate) enum Word {
     Failed(super::step::StepError),
     /// What it uses, when that was asked.
     Used(super::Used),
-    /// The sandbox is gone.
+    /// Nothing of the command is left.
     Ended(super::Ending),
 }
 

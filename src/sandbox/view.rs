@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -83,11 +84,11 @@ fn take_sources(view: &View, prepared: &mut Prepared) -> Result<(), StepError> {
             Entry::Own { path, source, .. } => (path, source, true),
             _ => continue,
         };
-        if prepared.contains_key(path) {
+        if prepared.contains_key(path.as_os_str()) {
             continue;
         }
         match mounts::detached(rustix::fs::CWD, source, Reach::Tree) {
-            Ok(tree) => drop(prepared.insert(path.clone(), tree)),
+            Ok(tree) => drop(prepared.insert(path.into(), tree)),
             Err(_) if !needed => {}
             Err(error) => return Err(error).at_path(Step::Mount, path),
         }
@@ -107,7 +108,7 @@ struct Builder<'a> {
     root: &'a Path,
     prepared: &'a Prepared,
     /// Directories that were made, and that no mount covers yet: most entries have the same few parents.
-    made: RefCell<HashSet<PathBuf>>,
+    made: RefCell<HashSet<OsString>>,
     /// Whether the attributes of binds are set later, all together.
     together: Cell<bool>,
 }
@@ -119,7 +120,7 @@ impl Builder<'_> {
     }
 
     fn prepared(&self, path: &Path) -> Option<&OwnedFd> {
-        self.prepared.get(path)
+        self.prepared.get(path.as_os_str())
     }
 
     /// Makes the directories that mounts need while the root can still be written.
@@ -137,7 +138,7 @@ impl Builder<'_> {
     }
 
     fn directory(&self, path: &Path) -> Result<(), StepError> {
-        if self.made.borrow().contains(path) {
+        if self.made.borrow().contains(path.as_os_str()) {
             return Ok(());
         }
         fs::DirBuilder::new()
@@ -145,7 +146,7 @@ impl Builder<'_> {
             .mode(0o755)
             .create(self.place(path))
             .at_path(Step::Mount, path)?;
-        self.made.borrow_mut().insert(path.to_owned());
+        self.made.borrow_mut().insert(path.into());
         Ok(())
     }
 
@@ -233,7 +234,9 @@ impl Builder<'_> {
         let place = self.place(path);
         rustix::mount::mount(kind, &place, kind, MountFlags::empty(), Some(options.as_c_str()))
             .at_path(Step::Mount, path)?;
-        self.made.borrow_mut().retain(|made| !made.starts_with(path)); // what was made below is covered now
+        let covered = path.as_os_str().as_encoded_bytes(); // what was made below is; neighbours are made again
+        let mut made = self.made.borrow_mut();
+        made.retain(|made| !made.as_encoded_bytes().starts_with(covered));
         mounts::set_attributes(&place, attributes, Reach::Mount).at_path(Step::Mount, path)
     }
 

@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, WaitOptions};
 
 use super::growth::Meter;
 use super::init::{InitOrder, Report};
-use super::launcher::Running;
+use super::launcher::{self, Running};
 use super::protect;
 use super::spec::{Base, Task, Watch, Word};
 use super::survivors;
@@ -93,8 +93,8 @@ impl<'a> Watcher<'a> {
         }
     }
 
-    /// Returns when nothing of the sandbox is left.
-    pub(super) fn run(mut self) -> Ending {
+    /// Returns when nothing of the sandbox is left. The server is told as soon as nothing of the command is.
+    pub(super) fn run(mut self) {
         let mut report = None;
         let mut server_there = true;
         let mut wait = BUSY;
@@ -112,7 +112,7 @@ impl<'a> Watcher<'a> {
                 break;
             }
         }
-        self.end(report.flatten())
+        self.end(report.flatten());
     }
 
     fn poll(&self, server_there: bool, wait: Duration) -> (bool, bool) {
@@ -173,9 +173,7 @@ impl<'a> Watcher<'a> {
                 }
             }
         };
-        if let Ok(text) = serde_json::to_vec(&Word::Used(used)) {
-            fdpass::send(self.control, &text, &[]).ok(); // the server is gone: nobody asks any more
-        }
+        launcher::say(self.control, &Word::Used(used));
     }
 
     fn signal(&self, number: i32, to: Target) {
@@ -302,19 +300,19 @@ impl<'a> Watcher<'a> {
         processes > OURS
     }
 
-    fn end(mut self, report: Option<Report>) -> Ending {
+    fn end(mut self, report: Option<Report>) {
         let duration = self.started.elapsed();
         if report.is_none() && self.kill_at.is_none() {
             self.last_words();
         }
-        rustix::process::pidfd_send_signal(&self.running.pidfd, Signal::KILL).ok(); // it may have ended
         let own = match self.group {
             Some(_) => Duration::ZERO, // the group tells
             None => proctree::sample(&[self.running.init]).cpu,
         };
-        rustix::process::waitpid(Some(self.running.init), WaitOptions::empty()).ok(); // reaped, or never ours
-        if !self.base.namespaces.pid {
-            survivors::end_all();
+        // pid 1 that reports has reaped everything in its namespace. What is left is ours: that takes a while, and nobody waits for it.
+        let alone = report.is_some() && self.base.is_complete();
+        if !alone {
+            self.reap();
         }
         let usage = self.usage(own);
         let status = report.as_ref().map_or(Status::Lost, |r| r.status);
@@ -327,13 +325,26 @@ impl<'a> Watcher<'a> {
                 _ => None,
             };
         }
-        Ending {
+        let ending = Ending {
             status,
             cause: self.cause,
             usage,
             duration,
             killed: report.map_or(0, |r| r.killed),
             touched: protect::changed(&self.watch.workspace, &self.protected, self.watch.depth),
+        };
+        launcher::say(self.control, &Word::Ended(ending));
+        if alone {
+            self.reap();
+        }
+    }
+
+    /// Ends pid 1, and with it what is left.
+    fn reap(&self) {
+        rustix::process::pidfd_send_signal(&self.running.pidfd, Signal::KILL).ok(); // it may have ended
+        rustix::process::waitpid(Some(self.running.init), WaitOptions::empty()).ok(); // reaped, or never ours
+        if !self.base.namespaces.pid {
+            survivors::end_all();
         }
     }
 
