@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::command::until;
 use crate::harness::is_there;
 use crate::sessions::{Terminal, shell};
 
@@ -212,12 +213,9 @@ fn the_list_tells_what_runs_what_is_stopped_and_what_protects() {
     assert!(running["time_left_s"].as_i64().unwrap() > 600, "{running}");
     terminal.call("terminal_signal", json!({"signal": "STOP"}));
     // The signal passes through the launcher; its effect is an event of the kernel that nobody tells.
-    let stopped = (0..500)
-        .map(|_| line(&mut terminal))
-        .find(|line| line["stopped"] == true);
-    assert!(stopped.is_some());
+    until("it is stopped", || line(&mut terminal)["stopped"] == true);
     terminal.call("terminal_signal", json!({"signal": "CONT"}));
-    assert!((0..500).any(|_| line(&mut terminal)["stopped"] != true));
+    until("it goes on", || line(&mut terminal)["stopped"] != true);
 }
 
 #[test]

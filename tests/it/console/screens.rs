@@ -97,6 +97,7 @@ fn a_screen_that_changes_all_the_time_is_sent_twenty_times_a_second_at_most() {
     // Between two lists, which come every twenty looks or when a session comes or goes, there are twenty looks.
     feed.shows("line");
     feed.until("sessions", |_| true);
+    let mut all = 0;
     for _ in 0..3 {
         let before = feed.told.len();
         feed.until("sessions", |_| true);
@@ -104,8 +105,10 @@ fn a_screen_that_changes_all_the_time_is_sent_twenty_times_a_second_at_most() {
             .iter()
             .filter(|event| event["kind"] == "screen")
             .count();
-        assert!((1..=20).contains(&screens), "{screens} in a second");
+        assert!(screens <= 20, "{screens} in a second");
+        all += screens;
     }
+    assert!(all > 0); // none in a second is a busy machine
 }
 
 #[test]
