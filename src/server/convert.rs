@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use rmcp::ErrorData;
 use rmcp::model::{
-    CallToolRequestMethod, CallToolRequestParams, CallToolResult, ConstString as _, ContentBlock, ErrorCode, Tool,
-    ToolAnnotations,
+    CallToolRequestMethod, CallToolRequestParams, CallToolResult, ConstString as _, ContentBlock, ErrorCode,
+    ReadResourceRequestMethod, SubscribeRequestMethod, Tool, ToolAnnotations, UnsubscribeRequestMethod,
 };
 
 use crate::audit::Redactor;
@@ -91,11 +91,13 @@ pub(super) fn resource_error(error: &ResourceError, redactor: &Redactor) -> Erro
 
 /// A request that nothing here answers. rmcp also hands over as unknown what it knows, if the parameters do not fit.
 pub(super) fn unknown(method: &str) -> ErrorData {
-    if method == CallToolRequestMethod::VALUE {
-        let rule = "the parameters do not fit; hint: write {\"name\": \"TOOL\", \"arguments\": {...}}";
-        return ErrorData::invalid_params(format!("{method}: {rule}"), None);
-    }
-    ErrorData::new(ErrorCode::METHOD_NOT_FOUND, method.to_owned(), None)
+    let resource = "write {\"uri\": \"terrarium://sessions/ID/screen\"}";
+    let hint = match method {
+        CallToolRequestMethod::VALUE => "write {\"name\": \"TOOL\", \"arguments\": {...}}",
+        ReadResourceRequestMethod::VALUE | SubscribeRequestMethod::VALUE | UnsubscribeRequestMethod::VALUE => resource,
+        _ => return ErrorData::new(ErrorCode::METHOD_NOT_FOUND, method.to_owned(), None),
+    };
+    ErrorData::invalid_params(format!("{method}: the parameters do not fit; hint: {hint}"), None)
 }
 
 /// An error and what it comes from, on one line.

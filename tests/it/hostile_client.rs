@@ -175,10 +175,23 @@ fn what_comes_before_the_first_request_does_not_end_the_server() {
 fn calls_with_other_parameters_say_what_to_write() {
     for era in ERAS {
         let mut server = Server::start(era);
-        let answer = server.request("tools/call", json!({"name": "terminal_run", "arguments": []}));
-        assert_eq!(answer["error"]["code"], -32602, "{answer}");
-        let said = answer["error"]["message"].as_str().unwrap();
-        assert!(said.contains("hint: write {\"name\""), "{said}");
+        for (method, params, hint) in [
+            (
+                "tools/call",
+                json!({"name": "terminal_run", "arguments": []}),
+                "write {\"name\"",
+            ),
+            ("resources/read", json!({}), "write {\"uri\""),
+            ("resources/subscribe", json!({"uri": 5}), "write {\"uri\""),
+        ] {
+            let answer = server.request(method, params);
+            assert_eq!(answer["error"]["code"], -32602, "{answer}");
+            let said = answer["error"]["message"].as_str().unwrap();
+            assert!(
+                said.contains(&format!("{method}: the parameters do not fit; hint: {hint}")),
+                "{said}"
+            );
+        }
         let answer = server.request("no/such", json!({}));
         assert_eq!(answer["error"]["code"], -32601, "{answer}");
     }
