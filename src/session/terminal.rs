@@ -227,9 +227,9 @@ impl Terminal {
         self.account();
     }
 
-    /// Has the rows above the screen take no more than there is for them.
+    /// Has the rows above the screen take no more than there is for them, besides what waits to be drawn.
     fn account(&mut self) {
-        let screens = self.screen.size().memory();
+        let screens = self.screen.size().memory() + self.undrawn.capacity();
         let wanted = self
             .screen
             .history_held()

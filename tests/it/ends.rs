@@ -1,6 +1,6 @@
 //! However a sandbox ends, nothing of it is left: no process, file, descriptor, segment or cgroup.
 //!
-//! Every cause is tried a few times. `TERRARIUM_TEST_ENDS=500` tries each so often; that takes an hour.
+//! Every cause is tried a few times. `TERRARIUM_TEST_ENDS=500` tries each so often; that takes some ten minutes.
 
 use std::fs;
 use std::path::Path;
