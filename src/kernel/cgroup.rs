@@ -39,7 +39,7 @@ pub enum Parent {
 }
 
 /// What a group limits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct GroupLimits {
     /// Bytes of memory, without swap.
     pub(crate) memory: u64,

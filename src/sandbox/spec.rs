@@ -18,7 +18,7 @@ use super::syscalls::Filter;
 use crate::kernel::cgroup::{GroupLimits, Parent};
 
 /// A sandbox without its command.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Base {
     /// Its name, for the cgroup.
     pub(crate) name: String,
@@ -101,7 +101,7 @@ pub(crate) struct Identity {
 }
 
 /// New namespaces.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Namespaces {
     pub(crate) user: bool,
     pub(crate) mount: bool,
@@ -131,14 +131,14 @@ impl Namespaces {
 }
 
 /// A cgroup to make.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct CgroupSpec {
     pub(crate) parent: Parent,
     pub(crate) limits: GroupLimits,
 }
 
 /// The root directory to build.
-#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct View {
     /// Made first; the whole is read-only afterwards.
     pub(crate) fixed: Vec<Entry>,
@@ -147,7 +147,7 @@ pub(crate) struct View {
 }
 
 /// One thing in the view. Paths are absolute, as the command sees them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Entry {
     /// A directory of the root itself, with its parents.
     Directory { path: PathBuf },
@@ -203,7 +203,7 @@ pub(crate) enum Entry {
 }
 
 /// Which file of the host it was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct FileId {
     device: u64,
     inode: u64,
@@ -231,7 +231,7 @@ impl FileId {
 }
 
 /// Landlock's rules.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct LandlockSpec {
     /// The running version.
     pub(crate) abi: u8,
@@ -242,7 +242,7 @@ pub(crate) struct LandlockSpec {
 }
 
 /// What a path may be used for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Access {
     pub(crate) read: bool,
     pub(crate) write: bool,

@@ -16,7 +16,7 @@ pub(super) fn instruction(code: u16, jt: u8, jf: u8, k: u32) -> sock_filter {
 }
 
 /// A filter as the spec carries it: eight bytes for each instruction, in base64.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub(crate) struct Filter(Vec<u8>);
 
 const INSTRUCTION: usize = 8;
