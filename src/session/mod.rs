@@ -226,10 +226,10 @@ impl Sessions {
 
     /// The caller's session with this handle.
     pub fn get(&self, caller: &Caller, id: SessionId) -> Result<Session, SessionError> {
-        let own = self.list(caller);
-        own.into_iter()
-            .find(|s| s.about.id == id)
-            .ok_or_else(|| no_such(&id.to_string()))
+        let table = self.table();
+        let own = table.of.get(caller).into_iter().flat_map(|own| own.sessions.values());
+        let mut found = own.filter(|s| s.about.id == id && !s.is_gone());
+        found.next().cloned().ok_or_else(|| no_such(&id.to_string()))
     }
 
     /// The caller's sessions, oldest first.

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use serde_json::{Map, Value, from_slice};
 
 use super::act::parse;
+use super::compat_ht::DEFINITIONS;
 use super::{Parsed, Services, ToolCall, definitions};
 use crate::audit::Audit;
 use crate::confirm::{Confirm, Lockdown};
@@ -58,6 +59,12 @@ pub fn arguments(bytes: &[u8]) {
 pub(crate) fn tool_of(byte: u8) -> &'static str {
     let number = usize::from(byte.wrapping_sub(b'0'));
     definitions().get(number).map_or("terminal_fly", |tool| tool.name)
+}
+
+/// The tool of ht-mcp's that this digit stands for.
+pub(crate) fn tool_of_ht(digit: char) -> &'static str {
+    let number = digit.to_digit(10).unwrap_or(9);
+    DEFINITIONS.get(number as usize).map_or("ht_fly", |tool| tool.name)
 }
 
 /// Those of a server that does nothing: no rule, no record, no launcher that was started.

@@ -28,7 +28,7 @@ use crate::sandbox::fake::Play;
 use crate::sandbox::{Launchers, Status};
 use crate::server::handler::Handler;
 use crate::server::opening::Opening;
-use crate::tools::{self, Services};
+use crate::tools::{self, Compat, Services};
 
 /// Lines that are looked at.
 const LINES: usize = 64;
@@ -42,8 +42,8 @@ rules:
 /// What happens, a line each. The first byte says what:
 ///
 /// - `a`, `b`: that client calls the tool of a digit with arguments in JSON, and waits for the answer; `A`, `B`: it does not wait.
-///   In place of the digit: `l` lists tools, `r` reads what of the sessions the rest names. `@0` is the number of the
-///   session that was opened first, by anybody;
+///   In place of the digit: `h` and a digit name a tool of ht-mcp, `l` lists tools, `r` reads what of the sessions the rest names. `@0`
+///   is the number of the session that was opened first, by anybody;
 /// - `p`: the youngest program prints the rest, after a word that is for its owner only; `e`: the oldest ends with this code;
 /// - `t`: so many milliseconds pass; `c`: the youngest call that nobody waits for is cancelled;
 /// - `y`, `n`: the operator answers the oldest question; `l`, `u`: locks down, and unlocks.
@@ -100,6 +100,7 @@ impl World {
             confirm: Confirm::new(instance, redactor),
             lockdown: Lockdown::in_directory(&directory),
             launchers: Launchers::played(Play::new(move |grant| play(&plays, grant))),
+            compat: Some(Compat::HtMcp),
             ..services
         });
         services.confirm.operator_listens();
@@ -199,10 +200,13 @@ impl World {
                 client.request("resources/read", json!({"uri": uri})).await
             }
             Some(digit) => {
+                let name = match digit {
+                    'h' => tools::fuzz::tool_of_ht(rest.next().unwrap_or_default()),
+                    digit => tools::fuzz::tool_of(u8::try_from(digit).unwrap_or_default()),
+                };
                 let Ok(arguments) = serde_json::from_str::<Value>(rest.as_str()) else {
                     return;
                 };
-                let name = tools::fuzz::tool_of(u8::try_from(digit).unwrap_or_default());
                 client
                     .request("tools/call", json!({"name": name, "arguments": arguments}))
                     .await
