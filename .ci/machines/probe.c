@@ -1,5 +1,6 @@
 // Crosses a limit, or stays just under it, and says how far it came: probe memory|forks|spin|hold AMOUNT.
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +24,10 @@ static int memory(int mebibytes) {
     close(ends[1]);
     char had[4];
     int count = 0;
-    while (count < 4 && read(ends[0], had, 1) == 1) count++;
+    struct pollfd more = {ends[0], POLLIN, 0};
+    // Those that are left keep the pipe open when one is ended.
+    while (count < 4 && waitpid(-1, 0, WNOHANG) == 0)
+        if (poll(&more, 1, 100) == 1 && read(ends[0], had, 1) == 1) count++;
     if (count == 4 && waitpid(-1, 0, WNOHANG) != 0) count--; // one that had its part was ended for another's
     printf("%d of 4 parts\n", count);
     return count == 4 ? 0 : 1;
