@@ -97,7 +97,7 @@ pub(crate) fn compose(rows: &[Row]) -> String {
          turns with the plain thing beside it, after a few rounds that do not count. The plain thing is `fork` and `exec`\n\
          by Rust's standard library, `ping` through the same pipe, or the same work in the same directory outside.\n\
          `p99` of fewer than 100 samples is the largest. Launches are whole calls: JSON, gate, sandbox, output and exit\n\
-         code. What is done in steady state measures itself, under profile `build`, whose limits leave all processors.\n\n\
+         code, ten of ours and ten plain ones in turns. What is done in steady state measures itself, under profile `build`, whose limits leave all processors.\n\n\
          | what | median | p99 | plain: median | plain: p99 | samples | result, of the budget |\n\
          |---|---|---|---|---|---|---|\n",
         machine()

@@ -203,7 +203,9 @@ impl Terminal {
         }
         self.place = output.place();
         // What is much to draw is drawn aside ([`super::aside`]).
-        if !was_behind {
+        if was_behind {
+            self.account();
+        } else {
             let drawn = self.screen.feed_little(&self.undrawn);
             self.has_drawn(drawn);
         }

@@ -82,6 +82,25 @@ fn ipc() -> usize {
     texts.map(|text| text.lines().count()).sum()
 }
 
+/// The sandbox is cleared away behind the answer, but nothing of the command is alive by then, though each needs its turn to die.
+#[test]
+fn when_the_answer_comes_nothing_of_the_command_runs() {
+    for options in [&[][..], &["--pretend", "pid"]] {
+        let mark = mark();
+        let mut server = Server::start_with(Era::Modern, options);
+        let busy = format!("sh -c 'trap \"\" HUP TERM INT; while :; do :; done' {mark}");
+        let line = format!("for i in {{1..40}}; do (setsid {busy} &>/dev/null &); done; exit 3");
+        for _ in 0..times() {
+            let reply = server.call("terminal_run", json!({"command": line}));
+            assert_eq!(
+                (reply.facts["exit_code"].as_i64(), alive(&mark)),
+                (Some(3), 0),
+                "{options:?}"
+            );
+        }
+    }
+}
+
 #[test]
 fn commands_that_end_leave_nothing_and_cost_the_server_no_descriptor() {
     let mark = mark();
