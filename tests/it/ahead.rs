@@ -19,6 +19,9 @@ fn waiting(server: &Server) -> [u32; 2] {
             return false;
         };
         let [init] = children(launcher)[..] else { return false };
+        if !children(init).is_empty() || has_reaped(init) {
+            return false; // that of the last call, which is cleared away behind the answer
+        }
         let status = fs::read_to_string(format!("/proc/{init}/status")).unwrap_or_default();
         let inside = |line: &str| line.starts_with("NSpid:") && line.ends_with("\t1");
         if !status.lines().any(inside) {
@@ -28,6 +31,13 @@ fn waiting(server: &Server) -> [u32; 2] {
         true
     });
     found
+}
+
+/// Whether children of its own have ended: then their page faults are counted, proc_pid_stat(5) "cminflt".
+fn has_reaped(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let behind_its_name = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
+    behind_its_name.split(' ').nth(8) != Some("0")
 }
 
 #[test]
