@@ -16,17 +16,18 @@ use crate::sandbox::{Control, Ending, Io, Stop, Target};
 
 /// What a command that is asked to end may take to do so.
 const GRACE: Duration = Duration::from_millis(300);
-/// How long output may take to arrive after the command's end.
-const DRAIN: Duration = Duration::from_millis(500);
-/// How often that is waited for where it is not our reader but a busy machine that holds it up.
-const DRAINS: u32 = 20;
+/// How long output may take to arrive after the command's end, while our own reader takes it. All that could hold it open is gone by
+/// then; this only guards against what should not happen.
+const DRAIN: Duration = Duration::from_secs(10);
+/// How often it is looked whether our own reader takes more.
+const LOOK: Duration = Duration::from_millis(500);
 /// How often the launcher is told of input and output, which only we see.
 const TELL_BUSY: Duration = Duration::from_millis(250);
 /// How much of the end of what is printed is kept, to say which limit a command may have met.
 const TAIL: usize = 4096;
 
 /// Relays both ways until the command has ended and its output is out. Gives the end of what was printed too.
-pub(super) async fn relay(io: Io, control: Control, limit: u64, signals: Signals) -> io::Result<(Ending, Vec<u8>)> {
+pub(super) async fn relay(io: Io, control: Control, limit: u64, mut signals: Signals) -> io::Result<(Ending, Vec<u8>)> {
     let (over, is_over) = tokio::sync::mpsc::channel(1);
     let (done, mut is_done) = tokio::sync::mpsc::channel::<()>(1);
     let copies = Copies {
@@ -47,21 +48,16 @@ pub(super) async fn relay(io: Io, control: Control, limit: u64, signals: Signals
         ..
     } = copies;
     drop(done);
-    let ending = follow(&control, terminal.as_ref(), &moved, is_over, signals).await;
+    let ending = follow(&control, terminal.as_ref(), &moved, is_over, &mut signals).await;
     let was_terminal = terminal.is_some();
     drop(terminal);
-    for _ in 0..DRAINS {
-        let out = tokio::time::timeout(DRAIN, is_done.recv()).await;
-        if out.is_ok() || !takes_more() {
-            break; // what is not out by then is held up by our reader
-        }
-    }
+    let out = drain(&mut is_done, &mut signals).await;
     let tail = match was_terminal {
         true => Vec::new(), // its end may have been drawn over
         false => [standard.tail(), error.tail()].concat(),
     };
-    for out in [standard, error] {
-        out.undo().ok(); // nobody looks
+    if out {
+        [standard, error].iter().for_each(|stream| drop(stream.undo())); // nobody looks any more if it fails
     }
     Ok((ending, tail))
 }
@@ -128,7 +124,7 @@ async fn follow(
     terminal: Option<&OwnedFd>,
     moved: &Moved,
     mut is_over: tokio::sync::mpsc::Receiver<()>,
-    mut signals: Signals,
+    signals: &mut Signals,
 ) -> Ending {
     let resize = || {
         if let (Some(master), Some((columns, rows))) = (terminal, outer_size()) {
@@ -151,9 +147,29 @@ async fn follow(
             _ = is_over.recv() => control.stop(Stop::Output, Duration::ZERO).await,
             _ = signals.resized.recv() => resize(),
             _ = signals.interrupt.recv() => { control.signal(libc::SIGINT, Target::Foreground).await; }
-            _ = signals.end.recv() => control.stop(Stop::Closed, GRACE).await,
+            _ = signals.end.recv() => {
+                signals.asked = true;
+                control.stop(Stop::Closed, GRACE).await;
+            }
         }
     }
+}
+
+/// Waits until the output is out: for as long as our own reader (a pager, say) takes, unless a signal ends us. Whether it goes on.
+async fn drain(is_done: &mut tokio::sync::mpsc::Receiver<()>, signals: &mut Signals) -> bool {
+    let mut waited = Duration::ZERO;
+    while waited < if signals.asked { LOOK } else { DRAIN } {
+        tokio::select! {
+            _ = is_done.recv() => return true,
+            _ = signals.interrupt.recv() => return false,
+            _ = signals.end.recv() => return false,
+            () = tokio::time::sleep(LOOK) => {
+                let held_up = !signals.asked && !takes_more();
+                waited = if held_up { Duration::ZERO } else { waited + LOOK };
+            }
+        }
+    }
+    takes_more()
 }
 
 /// The signals that are passed on. To be had before the terminal is changed, so that none ends us meanwhile.
@@ -161,6 +177,8 @@ pub(super) struct Signals {
     resized: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
     end: tokio::sync::mpsc::Receiver<()>,
+    /// Whether one has asked us to end, while the command ran.
+    asked: bool,
 }
 
 impl Signals {
@@ -169,6 +187,7 @@ impl Signals {
             resized: signal(SignalKind::window_change())?,
             interrupt: signal(SignalKind::interrupt())?,
             end: asked_to_end()?,
+            asked: false,
         })
     }
 }

@@ -1,12 +1,15 @@
-//! `terrarium run` on a terminal, with a terminal of its own inside and the outer one as it was; and on one pipe for both outputs.
+//! `terrarium run` on a terminal, with a terminal of its own inside and the outer one as it was; and on pipes that are one or not read yet.
 
 use std::io::Read as _;
 use std::ops::{Deref, DerefMut};
 use std::process::Command;
+use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::json;
 
-use crate::command::Run;
+use crate::command::{Run, until};
 use crate::harness::{host_program, program};
 use crate::tty::Tty;
 
@@ -149,11 +152,10 @@ fn nor_does_it_from_a_command_without_a_terminal() {
 
 #[test]
 fn signals_to_terrarium_end_the_command_and_put_the_terminal_in_order() {
-    use nix::sys::signal::{Signal, kill};
     for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT] {
         let mut outer = outer(&["bash", "-c", "stty -echo; echo up; sleep 60"]);
         outer.wait_for("up");
-        kill(nix::unistd::Pid::from_raw(outer.pid().cast_signed()), signal).unwrap();
+        kill(Pid::from_raw(outer.pid().cast_signed()), signal).unwrap();
         // Hung up, or killed where a busy machine did not let it end in time.
         let code = outer.end().0;
         assert!([Some(129), Some(137)].contains(&code), "{signal}: {code:?}");
@@ -177,4 +179,40 @@ fn two_outputs_that_are_one_keep_their_order() {
     // Two files stay two.
     let output = run.bash("echo out; echo err >&2");
     assert_eq!((&output.stdout[..], &output.stderr[..]), (&b"out\n"[..], &b"err\n"[..]));
+}
+
+#[test]
+fn a_reader_that_takes_its_time_gets_everything() {
+    let run = Run::profile("default");
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let mut command = run.command(&["seq", "20000"]); // more than a pipe holds
+    let mut child = command.stdout(writer).spawn().unwrap();
+    drop(command);
+    std::thread::park_timeout(Duration::from_millis(1500)); // a person reads the first page
+    let mut said = String::new();
+    reader.read_to_string(&mut said).unwrap();
+    assert_eq!(said.lines().last(), Some("20000"), "{} bytes", said.len());
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn a_signal_ends_the_wait_for_a_reader() {
+    let run = Run::profile("default");
+    for (argv, when) in [(["seq", "20000"], "it has ended"), (["yes", "up"], "it runs")] {
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        let mut command = run.command(&argv);
+        let mut child = command.stdout(writer).spawn().unwrap();
+        drop(command);
+        reader.read_exact(&mut [0]).unwrap();
+        until("the pipe is full", || {
+            let waiting = rustix::io::ioctl_fionread(&reader).unwrap();
+            waiting >= 60_000
+        });
+        if when == "it has ended" {
+            std::thread::park_timeout(Duration::from_millis(1500));
+            assert!(child.try_wait().unwrap().is_none(), "it waits for its reader");
+        }
+        kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM).unwrap();
+        until("it has ended", || child.try_wait().unwrap().is_some());
+    }
 }
