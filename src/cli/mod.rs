@@ -14,6 +14,7 @@ mod http;
 mod install;
 mod lockdown;
 mod man;
+mod output;
 mod passphrase;
 mod place;
 mod policy;

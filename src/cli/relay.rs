@@ -1,16 +1,16 @@
 //! Relays a command's input and output: as they are, but through a filter where they go to a terminal.
 
 use std::fs::File;
-use std::io::{self, IsTerminal as _, Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::filter::Filter;
+use super::output::{Output, Stream, take_more};
 use crate::kernel::tty;
 use crate::sandbox::{Control, Ending, Io, Stop, Target};
 
@@ -23,17 +23,24 @@ const DRAIN: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(500);
 /// How often the launcher is told of input and output, which only we see.
 const TELL_BUSY: Duration = Duration::from_millis(250);
-/// How much of the end of what is printed is kept, to say which limit a command may have met.
-const TAIL: usize = 4096;
 
-/// Relays both ways until the command has ended and its output is out. Gives the end of what was printed too.
-pub(super) async fn relay(io: Io, control: Control, limit: u64, mut signals: Signals) -> io::Result<(Ending, Vec<u8>)> {
+/// How it went.
+pub(super) struct Relayed {
+    pub(super) ending: Ending,
+    /// The end of what was printed, where it was no terminal.
+    pub(super) tail: Vec<u8>,
+    /// Why output is lost, if it is: a full disk, say. A reader that has gone wants none.
+    pub(super) lost: Option<io::Error>,
+}
+
+/// Relays both ways until the command has ended and its output is out.
+pub(super) async fn relay(io: Io, control: Control, limit: u64, mut signals: Signals) -> io::Result<Relayed> {
     let (over, is_over) = tokio::sync::mpsc::channel(1);
     let (done, mut is_done) = tokio::sync::mpsc::channel::<()>(1);
     let copies = Copies {
         moved: Arc::default(),
-        standard: Out::new(Stream::Standard),
-        error: Out::new(Stream::Error),
+        standard: Output::new(Stream::Standard),
+        error: Output::new(Stream::Error),
         limit,
         over,
         done,
@@ -57,17 +64,20 @@ pub(super) async fn relay(io: Io, control: Control, limit: u64, mut signals: Sig
         false => [standard.tail(), error.tail()].concat(),
     };
     if out {
-        [standard, error].iter().for_each(|stream| drop(stream.undo())); // nobody looks any more if it fails
+        for stream in [&standard, &error] {
+            stream.undo().ok(); // nobody looks any more
+        }
     }
-    Ok((ending, tail))
+    let lost = standard.lost().or_else(|| error.lost());
+    Ok(Relayed { ending, tail, lost })
 }
 
 /// What the threads that copy share with us.
 struct Copies {
     /// Bytes read and printed.
     moved: Arc<Moved>,
-    standard: Out,
-    error: Out,
+    standard: Output,
+    error: Output,
     limit: u64,
     over: tokio::sync::mpsc::Sender<()>,
     /// Closes when the last of them ends.
@@ -99,7 +109,7 @@ impl Copies {
         }
     }
 
-    fn copy_out(&self, from: OwnedFd, to: Out, limit: u64) {
+    fn copy_out(&self, from: OwnedFd, to: Output, limit: u64) {
         let done = self.done.clone();
         let watched = Watched {
             moved: Arc::clone(&self.moved),
@@ -164,12 +174,12 @@ async fn drain(is_done: &mut tokio::sync::mpsc::Receiver<()>, signals: &mut Sign
             _ = signals.interrupt.recv() => return false,
             _ = signals.end.recv() => return false,
             () = tokio::time::sleep(LOOK) => {
-                let held_up = !signals.asked && !takes_more();
+                let held_up = !signals.asked && !take_more();
                 waited = if held_up { Duration::ZERO } else { waited + LOOK };
             }
         }
     }
-    takes_more()
+    take_more()
 }
 
 /// The signals that are passed on. To be had before the terminal is changed, so that none ends us meanwhile.
@@ -206,84 +216,6 @@ fn asked_to_end() -> io::Result<tokio::sync::mpsc::Receiver<()>> {
     Ok(told)
 }
 
-/// Where both outputs go: as they are, but for what would act on a terminal.
-#[derive(Clone)]
-struct Out {
-    stream: Stream,
-    state: Arc<Mutex<OutState>>,
-}
-
-#[derive(Clone, Copy)]
-enum Stream {
-    /// Where both go if they are one.
-    Standard,
-    Error,
-}
-
-struct OutState {
-    /// Where the stream is a terminal.
-    filter: Option<Filter>,
-    /// The end of what was printed.
-    tail: Vec<u8>,
-}
-
-impl Out {
-    fn new(stream: Stream) -> Self {
-        let terminal = match stream {
-            Stream::Standard => io::stdout().is_terminal(),
-            Stream::Error => io::stderr().is_terminal(),
-        };
-        let state = OutState {
-            filter: terminal.then(Filter::default),
-            tail: Vec::new(),
-        };
-        Self {
-            stream,
-            state: Arc::new(Mutex::new(state)),
-        }
-    }
-
-    fn write(&self, bytes: &[u8]) -> io::Result<()> {
-        let mut state = self.state();
-        state.tail.extend_from_slice(bytes);
-        let over = state.tail.len().saturating_sub(TAIL);
-        state.tail.drain(..over);
-        let shown = state.filter.as_mut().map(|filter| filter.pass(bytes));
-        drop(state);
-        self.stream.write(shown.as_deref().unwrap_or(bytes))
-    }
-
-    /// Puts a terminal in order, if anything was printed on it.
-    fn undo(&self) -> io::Result<()> {
-        let mut state = self.state();
-        let printed = !state.tail.is_empty();
-        let undo = state.filter.as_mut().filter(|_| printed).map(Filter::undo);
-        drop(state);
-        undo.map_or(Ok(()), |undo| self.stream.write(&undo))
-    }
-
-    fn tail(&self) -> Vec<u8> {
-        self.state().tail.clone()
-    }
-
-    fn state(&self) -> MutexGuard<'_, OutState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Stream {
-    fn write(self, bytes: &[u8]) -> io::Result<()> {
-        match self {
-            Self::Standard => {
-                let mut to = io::stdout().lock();
-                to.write_all(bytes)?;
-                to.flush()
-            }
-            Self::Error => io::stderr().lock().write_all(bytes),
-        }
-    }
-}
-
 /// How much may be printed, and whom to tell when it is more.
 struct Watched {
     moved: Arc<Moved>,
@@ -292,7 +224,7 @@ struct Watched {
 }
 
 /// Copies until the end, or until more was printed than the profile allows.
-fn copy_out(mut from: File, to: &Out, watched: &Watched) {
+fn copy_out(mut from: File, to: &Output, watched: &Watched) {
     let mut buffer = vec![0; 64 << 10];
     loop {
         if !wait(from.as_fd(), PollFlags::POLLIN) {
@@ -310,8 +242,11 @@ fn copy_out(mut from: File, to: &Out, watched: &Watched) {
             watched.over.try_send(()).ok(); // said already
             return;
         }
-        if to.write(bytes).is_err() {
-            return; // nobody reads: the command sees a closed pipe
+        if let Err(error) = to.write(bytes) {
+            if error.kind() != io::ErrorKind::BrokenPipe {
+                to.lose(error);
+            }
+            return; // the command sees a closed pipe
         }
     }
 }
@@ -341,12 +276,6 @@ fn copy_in(mut to: File, typed: &AtomicU64) {
     }
 }
 
-/// Whether both outputs take more now.
-fn takes_more() -> bool {
-    let mut wanted = [rustix::stdio::stdout(), rustix::stdio::stderr()].map(|fd| PollFd::new(fd, PollFlags::POLLOUT));
-    poll(&mut wanted, PollTimeout::ZERO).is_ok_and(|ready| ready == 2)
-}
-
 fn wait(fd: BorrowedFd<'_>, what: PollFlags) -> bool {
     let mut wanted = [PollFd::new(fd, what)];
     loop {
@@ -356,12 +285,6 @@ fn wait(fd: BorrowedFd<'_>, what: PollFlags) -> bool {
             Err(_) => return false,
         }
     }
-}
-
-/// Whether standard output and standard error are one file, as after `2>&1`. Two pipes would lose the order of what is written.
-pub(super) fn same_output() -> bool {
-    let file = |fd: BorrowedFd<'_>| rustix::fs::fstat(fd).map(|stat| (stat.st_dev, stat.st_ino)).ok();
-    file(rustix::stdio::stdout()).is_some_and(|one| file(rustix::stdio::stderr()) == Some(one))
 }
 
 /// The outer terminal's size, if standard input and output are one.

@@ -11,7 +11,8 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::{Map, Value};
 
-use super::relay::{OuterTerminal, Signals, outer_size, relay, same_output};
+use super::output::are_one;
+use super::relay::{OuterTerminal, Relayed, Signals, outer_size, relay};
 use crate::audit::{Audit, AuditError, Closing, Decision, Entry, Facts, Outcome, Redactor};
 use crate::config::{Config, ConfigError};
 use crate::confirm::{Locked, quoted};
@@ -71,6 +72,8 @@ pub(super) struct Run {
 pub(super) enum Error {
     #[error("cannot relay input and output")]
     Relay(#[from] io::Error),
+    #[error("the command's output is incomplete, as it cannot be written: {0}; hint: make room, or send it elsewhere")]
+    Lost(io::Error),
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error(transparent)]
@@ -149,18 +152,21 @@ impl Run {
             run_as: self.run_as,
             pretend: self.pretend.clone(),
             ahead: false,
-            joined: !terminal && same_output(),
+            joined: !terminal && are_one(),
         });
         let code = match launchers.launch(grant).await {
             Ok(sandbox) => {
                 let signals = Signals::listen()?;
                 let outer = terminal.then(OuterTerminal::enter).transpose()?;
-                let (ending, errors) =
-                    relay(sandbox.io, sandbox.control, profile.limits.output.bytes(), signals).await?;
+                let limit = profile.limits.output.bytes();
+                let Relayed { ending, tail, lost } = relay(sandbox.io, sandbox.control, limit, signals).await?;
                 drop(outer);
-                self.tell(&ending, &errors, &profile, timeout);
+                self.tell(&ending, &tail, &profile, timeout);
                 close(entry, Outcome::Done, &facts(&ending)).await;
-                exit_code(&ending)
+                match lost {
+                    Some(why) => return Err(Error::Lost(why)),
+                    None => exit_code(&ending),
+                }
             }
             Err(error) => {
                 close(entry, Outcome::Failed, &Facts::default()).await;

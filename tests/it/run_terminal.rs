@@ -216,3 +216,25 @@ fn a_signal_ends_the_wait_for_a_reader() {
         until("it has ended", || child.try_wait().unwrap().is_some());
     }
 }
+
+#[test]
+fn output_that_cannot_be_written_is_told() {
+    let run = Run::profile("default");
+    for line in ["echo said", "echo said >&2", "yes"] {
+        let mut command = run.command(&["bash", "-c", line]);
+        let full = || std::fs::File::create("/dev/full").unwrap();
+        let output = if line.ends_with('2') {
+            command.stderr(full()).output().unwrap()
+        } else {
+            command.stdout(full()).output().unwrap()
+        };
+        assert_eq!(output.status.code(), Some(125), "{line}: {output:?}");
+        if !line.ends_with('2') {
+            let errors = String::from_utf8(output.stderr).unwrap();
+            assert!(
+                errors.contains("incomplete") && errors.contains("No space left"),
+                "{errors}"
+            );
+        }
+    }
+}
