@@ -1,15 +1,22 @@
 //! `terrarium approvals`: the questions that wait for the operator, of all servers of this user.
 
+use std::collections::HashMap;
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use tokio::sync::mpsc;
 
 use super::passphrase;
 use super::servers::{self, ENOUGH};
 use crate::model::plain::plain_json;
-use crate::server::control::reach::{ReachError, Reached};
+use crate::server::control::reach::{ReachError, Reached, reach};
 use crate::server::control::{About, Asked};
+
+/// How often `watch` looks for servers that have started.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Answers the questions of servers.
 #[derive(Debug, Args)]
@@ -47,7 +54,7 @@ enum Action {
         /// Its number, or how that begins.
         id: String,
     },
-    /// Shows each question when it comes, until interrupted.
+    /// Shows each question when it comes, of servers that start later too, until interrupted.
     #[command(after_help = "Example:\n  terrarium approvals watch")]
     Watch,
 }
@@ -103,30 +110,61 @@ async fn list(json: bool) -> Result<ExitCode, Error> {
 }
 
 async fn watch(json: bool) -> Result<ExitCode, Error> {
-    let (told, mut news) = tokio::sync::mpsc::channel(16);
-    for (mut server, ()) in servers::each(Reached::watch).await? {
-        let told = told.clone();
-        tokio::spawn(async move {
-            let mut known: Vec<String> = Vec::new();
-            while let Ok(questions) = server.news().await {
-                let fresh = |asked: &&Asked| asked.answered.is_none() && !known.contains(&asked.id);
-                for asked in questions.iter().filter(fresh) {
-                    if told.send((server.about.clone(), asked.clone())).await.is_err() {
-                        return;
-                    }
+    let (told, mut news) = mpsc::channel(16);
+    let mut look = tokio::time::interval(LOOK);
+    let mut followed = HashMap::new();
+    let mut alone = false;
+    loop {
+        tokio::select! {
+            _ = look.tick() => {
+                follow_new(&mut followed, &told).await;
+                if followed.is_empty() && !alone {
+                    alone = true;
+                    super::say(&servers::none());
+                    writeln!(io::stderr(), "terrarium: waiting for one to start")?;
                 }
-                known = questions.into_iter().map(|asked| asked.id).collect();
             }
-        });
-    }
-    drop(told);
-    while let Some((about, asked)) = news.recv().await {
-        line(&about, &asked, json)?;
-        if !json {
-            writeln!(io::stdout(), "{}", asked.preview)?;
+            Some((about, asked)) = news.recv() => {
+                line(&about, &asked, json)?;
+                if !json {
+                    writeln!(io::stdout(), "{}", asked.preview)?;
+                }
+            }
         }
     }
-    Ok(ExitCode::SUCCESS)
+}
+
+/// Follows the servers that are not followed yet; says of one that cannot be talked with why, once, and tries it again.
+async fn follow_new(followed: &mut HashMap<PathBuf, bool>, told: &mpsc::Sender<(About, Asked)>) {
+    for secret in servers::live() {
+        if followed.get(&secret) == Some(&true) {
+            continue;
+        }
+        let reached = match reach(&secret).await {
+            Ok(mut server) => server.watch().await.map(|()| server),
+            Err(error) => Err(error),
+        };
+        let before = followed.insert(secret, reached.is_ok());
+        match reached {
+            Ok(server) => drop(tokio::spawn(follow(server, told.clone()))),
+            Err(error) if before.is_none() => super::say(&error),
+            Err(_) => {}
+        }
+    }
+}
+
+/// Hands on each question of a server that is new, until it is gone.
+async fn follow(mut server: Reached, told: mpsc::Sender<(About, Asked)>) {
+    let mut known: Vec<String> = Vec::new();
+    while let Ok(questions) = server.news().await {
+        let fresh = |asked: &&Asked| asked.answered.is_none() && !known.contains(&asked.id);
+        for asked in questions.iter().filter(fresh) {
+            if told.send((server.about.clone(), asked.clone())).await.is_err() {
+                return;
+            }
+        }
+        known = questions.into_iter().map(|asked| asked.id).collect();
+    }
 }
 
 async fn show(id: &str, json: bool) -> Result<ExitCode, Error> {

@@ -1,6 +1,7 @@
 //! The servers of this user, reached through their control sockets.
 
 use std::io::{self, Write as _};
+use std::path::PathBuf;
 
 use crate::sandbox::workspace;
 use crate::server::control::Running;
@@ -26,25 +27,31 @@ pub(super) enum Error {
 
 /// All servers that can be talked with; says of the others why not.
 pub(super) async fn all() -> Result<Vec<Reached>, Error> {
-    let directories = workspace::runtime_directories();
     let mut servers = Vec::new();
-    for directory in &directories {
-        for reached in reach::all(directory).await {
-            match reached {
-                Ok(server) => servers.push(server),
-                Err(error) => super::say(&error),
-            }
+    for secret in live() {
+        match reach::reach(&secret).await {
+            Ok(server) => servers.push(server),
+            Err(error) => super::say(&error),
         }
     }
-    if servers.is_empty() {
-        let directories: Vec<_> = directories
-            .iter()
-            .map(|directory| directory.display().to_string())
-            .collect();
-        let directories = directories.join(", ");
-        return Err(Error::NoServer { directories });
-    }
-    Ok(servers)
+    if servers.is_empty() { Err(none()) } else { Ok(servers) }
+}
+
+/// What leads to each server that lives.
+pub(super) fn live() -> Vec<PathBuf> {
+    let directories = workspace::runtime_directories();
+    directories
+        .iter()
+        .flat_map(|directory| reach::live(directory))
+        .collect()
+}
+
+/// No server can be talked with.
+pub(super) fn none() -> Error {
+    let directories = workspace::runtime_directories();
+    let directories: Vec<_> = directories.iter().map(|d| d.display().to_string()).collect();
+    let directories = directories.join(", ");
+    Error::NoServer { directories }
 }
 
 /// Each server with what it tells; says of those that break meanwhile why. One that ends just then must not keep the

@@ -253,7 +253,7 @@ impl Desk {
             send(stream, &self.questions(), RESPONSE).await?;
             tokio::select! {
                 changed = changes.changed() => changed.map_err(io::Error::other)?,
-                gone = stream.readable() => return gone,
+                gone = receive::<Request>(stream, REQUEST) => return gone.map(drop),
             }
         }
     }

@@ -56,8 +56,8 @@ pub(super) fn is_live(secret: &Path) -> bool {
     File::open(secret).is_ok_and(|file| rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared).is_err())
 }
 
-/// All servers of this user that live, and why some of them cannot be talked with.
-pub async fn all(directory: &Path) -> Vec<Result<Reached, ReachError>> {
+/// What leads to each server of this user that lives.
+pub fn live(directory: &Path) -> Vec<PathBuf> {
     let mut secrets: Vec<PathBuf> = fs::read_dir(directory)
         .into_iter()
         .flatten()
@@ -66,18 +66,20 @@ pub async fn all(directory: &Path) -> Vec<Result<Reached, ReachError>> {
         .filter(|path| path.extension().is_some_and(|found| found == "key") && is_live(path))
         .collect();
     secrets.sort();
-    let mut reached = Vec::new();
-    for secret in secrets {
-        let silent = || ReachError::Silent {
-            socket: secret.with_extension("sock"),
-        };
-        let answered = tokio::time::timeout(PATIENCE, reach(&secret)).await;
-        reached.push(answered.unwrap_or_else(|_| Err(silent())));
-    }
-    reached
+    secrets
 }
 
-async fn reach(secret: &Path) -> Result<Reached, ReachError> {
+/// The server that `secret` leads to.
+pub async fn reach(secret: &Path) -> Result<Reached, ReachError> {
+    let answered = tokio::time::timeout(PATIENCE, greet(secret)).await;
+    answered.unwrap_or_else(|_| {
+        Err(ReachError::Silent {
+            socket: secret.with_extension("sock"),
+        })
+    })
+}
+
+async fn greet(secret: &Path) -> Result<Reached, ReachError> {
     let socket = secret.with_extension("sock");
     let talk = |source| ReachError::Talk {
         socket: socket.clone(),

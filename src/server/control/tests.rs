@@ -1,10 +1,11 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::net::UnixStream;
 
+use super::reach::{ReachError, Reached};
 use super::*;
 use crate::confirm::passphrase::{Checker, Verifier};
 use crate::model::InstanceId;
@@ -53,11 +54,19 @@ impl Drop for Place {
     }
 }
 
+async fn all(directory: &Path) -> Vec<Result<Reached, ReachError>> {
+    let mut reached = Vec::new();
+    for secret in reach::live(directory) {
+        reached.push(reach::reach(&secret).await);
+    }
+    reached
+}
+
 #[tokio::test]
 async fn an_operator_reaches_every_server_and_nothing_is_left_when_they_end() {
     let place = Place::new();
     let controls = [place.listen(None), place.listen(None)];
-    let mut reached = reach::all(&place.0).await;
+    let mut reached = all(&place.0).await;
     assert_eq!(reached.len(), 2);
     for server in &mut reached {
         assert_eq!(server.as_mut().unwrap().questions().await.unwrap(), []);
@@ -110,14 +119,14 @@ async fn strangers_cannot_keep_the_operator_out() {
     for _ in 0..100 {
         strangers.push(UnixStream::connect(place.file("sock")).await.unwrap());
     }
-    assert!(reach::all(&place.0).await.remove(0).is_ok());
+    assert!(all(&place.0).await.remove(0).is_ok());
 }
 
 #[tokio::test]
 async fn a_yes_needs_the_passphrase_that_was_set_when_the_server_started() {
     let place = Place::new();
     let _control = place.listen(Some(Verifier::new("correct horse").unwrap()));
-    let mut server = reach::all(&place.0).await.remove(0).unwrap();
+    let mut server = all(&place.0).await.remove(0).unwrap();
     assert!(server.about.passphrase);
     let asked = Asked::numbered(&"0".repeat(32));
     let wanted = [

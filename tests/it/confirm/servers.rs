@@ -1,10 +1,11 @@
 //! Several servers of one operator: each has its own questions, and one that does not work hides no other.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::process::Stdio;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::confirm::{LINE, Place, id, runs, signal};
 use crate::harness::Era;
@@ -95,4 +96,26 @@ fn pass_on(from: &mut UnixStream, to: &mut UnixStream) {
     from.read_exact(&mut message).unwrap();
     to.write_all(&length).unwrap();
     to.write_all(&message).unwrap();
+}
+
+#[test]
+fn whoever_watches_is_shown_each_question_when_it_comes_of_servers_that_start_later_too() {
+    let place = Place::new("operator", "5min");
+    let mut command = place.terrarium(&["approvals", "watch", "--json"]);
+    let mut watch = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(watch.stdout.take().unwrap()).lines();
+    for command in ["echo one", "echo two"] {
+        let mut server = place.server(Era::Modern);
+        let call = server.send_call("terminal_run", json!({"command": command}));
+        let shown: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+        assert_eq!(shown["server"]["pid"], server.pid());
+        assert!(
+            shown["question"]["preview"].as_str().unwrap().contains(command),
+            "{shown}"
+        );
+        place.approvals(&["approve", id(&shown)]);
+        assert_eq!(server.reply(call).section("stdout"), Some(&command[5..]));
+    }
+    watch.kill().unwrap();
+    watch.wait().unwrap();
 }
