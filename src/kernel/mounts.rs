@@ -32,6 +32,12 @@ pub(crate) fn set_attributes(path: &Path, set: u64, reach: Reach) -> io::Result<
     setattr(rustix::fs::CWD, &path, recursive, &change(set, 0))
 }
 
+/// Sets attributes on a mount that is attached nowhere yet.
+pub(crate) fn set_attributes_of(tree: &OwnedFd, set: u64, reach: Reach) -> io::Result<()> {
+    let recursive = if reach == Reach::Tree { libc::AT_RECURSIVE } else { 0 };
+    setattr(tree.as_fd(), c"", libc::AT_EMPTY_PATH | recursive, &change(set, 0))
+}
+
 /// Clears attributes of the mount at `path` alone.
 pub(crate) fn clear_attributes(path: &Path, clear: u64) -> io::Result<()> {
     let path = CString::new(path.as_os_str().as_bytes()).map_err(|_| io::ErrorKind::InvalidInput)?;
@@ -95,4 +101,11 @@ pub(crate) fn attach(tree: &OwnedFd, to: &Path) -> io::Result<()> {
     use rustix::mount::MoveMountFlags;
     rustix::mount::move_mount(tree, c"", rustix::fs::CWD, to, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
     Ok(())
+}
+
+/// Attaches a detached mount on exactly this file or directory, whatever it is called by now.
+pub(crate) fn attach_at(tree: &OwnedFd, to: &OwnedFd) -> io::Result<()> {
+    use rustix::mount::MoveMountFlags;
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+    Ok(rustix::mount::move_mount(tree, c"", to, c"", flags)?)
 }

@@ -80,6 +80,7 @@ impl LaunchError {
             Self::Refused(Refusal::MissingPath { .. }) => "path",
             Self::Refused(Refusal::KeptHome { .. } | Refusal::ForeignHome) => "home",
             Self::Refused(Refusal::NoShell { .. }) => "shell",
+            Self::Refused(Refusal::Replaced(_)) => "workspace",
             Self::Step(error) if error.step == Step::PrepareWorkspace => "workspace",
             Self::Step(_) => "step",
             Self::Zygote { .. } | Self::LauncherLost | Self::Pretence(_) | Self::Random(_) => "launcher",

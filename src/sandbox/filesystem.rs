@@ -114,6 +114,7 @@ fn proc(view: &mut View) {
     view.mounted.push(Entry::Proc);
     for path in PROC_READ_ONLY {
         view.mounted.push(Entry::Pin {
+            within: "/proc".into(),
             path: path.into(),
             attributes: PLAIN | NO_EXEC | READ_ONLY,
             seen: None,
@@ -267,6 +268,7 @@ fn pin(view: &mut View, pinned: &mut Vec<PathBuf>, workspace: &Path, protect: &P
         }
         pinned.push(place.clone());
         view.mounted.push(Entry::Pin {
+            within: workspace.to_owned(),
             path: place.clone(),
             attributes: if last { attributes | READ_ONLY } else { attributes },
             seen: Some(FileId::of(&found)),
@@ -274,8 +276,10 @@ fn pin(view: &mut View, pinned: &mut Vec<PathBuf>, workspace: &Path, protect: &P
     }
 }
 
-fn workspace_access(access: WorkspaceAccess) -> Access {
+fn workspace_access(request: &LaunchRequest) -> Access {
+    let access = request.profile.filesystem.workspace;
     Access {
+        seen: Some(FileId::of_workspace(&request.workspace)),
         read: true,
         write: access != WorkspaceAccess::Read,
         execute: access == WorkspaceAccess::ReadWriteExecute,
@@ -289,6 +293,7 @@ const READ: Access = Access {
     execute: false,
     ioctl: false,
     optional: true,
+    seen: None,
 };
 
 /// The kernel opens what it executes for reading too (do_open_execat), and Landlock asks for both rights;
@@ -299,6 +304,7 @@ const PROGRAM: Access = Access {
     execute: true,
     ioctl: false,
     optional: false,
+    seen: None,
 };
 
 /// The home and the temporary directory.
@@ -309,6 +315,7 @@ fn private(request: &LaunchRequest) -> Access {
         execute: request.profile.filesystem.write_and_execute != WriteAndExecute::Denied,
         ioctl: false,
         optional: false,
+        seen: None,
     }
 }
 
@@ -321,6 +328,7 @@ fn inside(request: &LaunchRequest, executes: &[HostFile]) -> Vec<(PathBuf, Acces
         execute: false,
         ioctl: true,
         optional: true,
+        seen: None,
     };
     let mut rules = vec![
         ("/".into(), READ),
@@ -342,10 +350,7 @@ fn inside(request: &LaunchRequest, executes: &[HostFile]) -> Vec<(PathBuf, Acces
                 ..READ
             },
         ),
-        (
-            request.workspace.path().to_owned(),
-            workspace_access(request.profile.filesystem.workspace),
-        ),
+        (request.workspace.path().to_owned(), workspace_access(request)),
     ];
     rules.extend(DEVICES.iter().map(|name| (Path::new("/dev").join(name), device)));
     rules.extend(
@@ -379,10 +384,7 @@ fn alone(
         };
         rules.push((Path::new("/dev").join(name), device));
     }
-    rules.push((
-        request.workspace.path().to_owned(),
-        workspace_access(request.profile.filesystem.workspace),
-    ));
+    rules.push((request.workspace.path().to_owned(), workspace_access(request)));
     rules.extend(places.all().map(|path| (path.to_owned(), private(request))));
     rules
 }

@@ -1,13 +1,17 @@
 //! Landlock's rules, from the spec to the kernel (landlock(7)).
 
 use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
 
 use landlock::{
-    ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible as _, PathBeneath, PathFd, Ruleset,
+    ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible as _, PathBeneath, Ruleset,
     RulesetAttr as _, RulesetCreatedAttr as _, Scope,
 };
 
-use super::spec::{Access, LandlockSpec};
+use rustix::fs::{Mode, OFlags};
+
+use super::spec::{Access, FileId, LandlockSpec};
 use super::step::{AtStep as _, Step, StepError};
 
 /// Restricts this process and its children to the rules, for good.
@@ -28,11 +32,10 @@ pub(super) fn restrict(spec: &LandlockSpec) -> Result<(), StepError> {
     }
     let mut created = ruleset.create().map_err(failed)?;
     for (path, access) in &spec.rules {
-        let fd = match PathFd::new(path) {
+        let fd = match open(path, access.seen) {
             Ok(fd) => fd,
             Err(_) if access.optional => continue,
-            Err(landlock::PathFdError::OpenCall { source, .. }) => return Err(source).at_path(Step::Landlock, path),
-            Err(_) => return Err(io::Error::from(io::ErrorKind::NotFound)).at_path(Step::Landlock, path),
+            Err(error) => return Err(error).at_path(Step::Landlock, path),
         };
         let directory = path.is_dir();
         let bits = rights(*access, abi, directory);
@@ -42,6 +45,18 @@ pub(super) fn restrict(spec: &LandlockSpec) -> Result<(), StepError> {
     }
     created.restrict_self().map_err(failed)?;
     Ok(())
+}
+
+/// What a rule is about; that what was `seen` before is still there.
+fn open(path: &Path, seen: Option<FileId>) -> io::Result<OwnedFd> {
+    let no_link = if seen.is_some() {
+        OFlags::NOFOLLOW
+    } else {
+        OFlags::empty()
+    };
+    let fd = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC | no_link, Mode::empty())?;
+    FileId::check(seen, &fd)?;
+    Ok(fd)
 }
 
 /// Every right that an access stands for, as far as this version knows it.

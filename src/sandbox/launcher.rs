@@ -17,7 +17,7 @@ use rustix::process::Pid;
 
 use super::init;
 use super::private::Temporary;
-use super::spec::{Base, Entry, Task, Word};
+use super::spec::{Base, Entry, FileId, Task, Word};
 use super::step::{AtStep as _, Step, StepError};
 use super::survivors;
 use super::view;
@@ -253,9 +253,10 @@ fn prepare_mounts(base: &Base) -> Result<Prepared, StepError> {
     };
     for entry in view.fixed.iter().chain(&view.mounted) {
         match entry {
-            Entry::Bind { path, source, .. } => {
+            Entry::Bind { path, source, seen, .. } => {
                 let tree = mounts::detached(rustix::fs::CWD, source, Reach::Tree);
                 if let Ok(tree) = tree {
+                    FileId::check(*seen, &tree).at_path(Step::Mount, path)?;
                     prepared.insert(path.into(), tree); // otherwise bound by path, or reported there
                 }
             }

@@ -13,6 +13,7 @@ use super::shell::{MakeStartup, Shell};
 use super::spec::{Base, CgroupSpec, Identity, Namespaces, Task, TerminalSpec};
 use super::support::{self, Protection};
 use super::syscalls::{self, Compiled, Conditions, Filter, Sockets};
+use super::workspace;
 use crate::kernel::cgroup::GroupLimits;
 use crate::kernel::probe::Support;
 use crate::model::SessionId;
@@ -60,6 +61,9 @@ pub enum Refusal {
         /// What is missing.
         path: PathBuf,
     },
+    /// The workspace.
+    #[error("the workspace {} was removed or replaced since it was checked; hint: start the server again", .0.display())]
+    Replaced(PathBuf),
     /// The working directory.
     #[error("the working directory {} lies outside the workspace, /tmp and the home directory of the sandbox; hint: leave it out, or name one in the workspace {}", cwd.display(), workspace.display())]
     OutsideDirectory {
@@ -150,6 +154,9 @@ impl Plan {
         compiled: &Compiled,
     ) -> Result<Self, Refusal> {
         let request = grant.request();
+        if !workspace::is_there(&request.workspace) {
+            return Err(Refusal::Replaced(request.workspace.path().to_owned()));
+        }
         let modes = modes(request, support, run_as, mark)?;
         floor(&modes, support, run_as, mark)?;
         required(request, &modes, support)?;

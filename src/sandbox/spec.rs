@@ -7,6 +7,7 @@
 use std::ffi::OsString;
 use std::fs::Metadata;
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::protect::Depth;
 use super::syscalls::Filter;
 use crate::kernel::cgroup::{GroupLimits, Parent};
+use crate::model::Workspace;
 
 /// A sandbox without its command.
 #[derive(Debug, Serialize, Deserialize)]
@@ -181,8 +183,9 @@ pub(crate) enum Entry {
         device: u64,
         inode: u64,
     },
-    /// A path of the workspace that is mounted on itself, so that it cannot be renamed away.
+    /// A path in `within`, which is mounted, that is mounted on itself, so that it cannot be renamed away.
     Pin {
+        within: PathBuf,
         path: PathBuf,
         attributes: u64,
         seen: Option<FileId>,
@@ -221,6 +224,24 @@ impl FileId {
         }
     }
 
+    /// That what is open is the file that was `seen`, where any was.
+    pub(crate) fn check(seen: Option<Self>, open: impl AsFd) -> io::Result<()> {
+        let Some(seen) = seen else { return Ok(()) };
+        let found = rustix::fs::fstat(open)?;
+        match (found.st_dev, found.st_ino) == (seen.device, seen.inode) {
+            true => Ok(()),
+            false => Err(io::Error::from_raw_os_error(libc::ESTALE)),
+        }
+    }
+
+    pub(crate) fn of_workspace(workspace: &Workspace) -> Self {
+        Self {
+            device: workspace.device,
+            inode: workspace.inode,
+            changed: None,
+        }
+    }
+
     /// Of a file that is copied.
     pub(crate) fn of_content(found: &Metadata) -> Self {
         Self {
@@ -251,6 +272,8 @@ pub(crate) struct Access {
     pub(crate) ioctl: bool,
     /// Whether a path that is not there is passed over.
     pub(crate) optional: bool,
+    /// The directory that it must be, where that was checked before. Then it is no link either.
+    pub(crate) seen: Option<FileId>,
 }
 
 /// Limits that every process has by itself (getrlimit(2)).

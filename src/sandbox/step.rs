@@ -142,6 +142,7 @@ impl StepError {
             (Step::IdMaps | Step::Mount | Step::Root, libc::EPERM | libc::EACCES) => {
                 "user namespaces are restricted here; see `terrarium doctor`"
             }
+            (_, libc::ESTALE | libc::ELOOP) => "it was replaced while the sandbox was being built; call again",
             (_, libc::ENOMEM) => "the machine or its cgroup is out of memory",
             (_, libc::EMFILE | libc::ENFILE) => "too many open files; raise the limit (ulimit -n)",
             (_, libc::ENOSPC) => "a file system is full",

@@ -9,10 +9,11 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
 
 use super::launcher::Prepared;
-use super::spec::{Entry, View};
+use super::spec::{Entry, FileId, View};
 use super::step::{AtStep as _, Step, StepError};
 use crate::kernel::mounts::{self, NO_DEV, NO_EXEC, NO_SUID, READ_ONLY, Reach};
 use crate::kernel::probe;
@@ -77,18 +78,25 @@ pub(super) fn copy_unreadable(source: &Path, to: &Path) -> io::Result<()> {
 /// Takes hold of every source before the new root covers the place it is built on.
 fn take_sources(view: &View, prepared: &mut Prepared) -> Result<(), StepError> {
     for entry in view.fixed.iter().chain(&view.mounted) {
-        let (path, source, needed) = match entry {
+        let (path, source, needed, seen) = match entry {
             Entry::Bind {
-                path, source, needed, ..
-            } => (path, source, *needed),
-            Entry::Own { path, source, .. } => (path, source, true),
+                path,
+                source,
+                needed,
+                seen,
+                ..
+            } => (path, source, *needed, *seen),
+            Entry::Own { path, source, .. } => (path, source, true, None), // compared when it is mounted
             _ => continue,
         };
         if prepared.contains_key(path.as_os_str()) {
             continue;
         }
         match mounts::detached(rustix::fs::CWD, source, Reach::Tree) {
-            Ok(tree) => drop(prepared.insert(path.into(), tree)),
+            Ok(tree) => {
+                FileId::check(seen, &tree).at_path(Step::Mount, path)?;
+                prepared.insert(path.into(), tree);
+            }
             Err(_) if !needed => {}
             Err(error) => return Err(error).at_path(Step::Mount, path),
         }
@@ -196,10 +204,12 @@ impl Builder<'_> {
             } => self
                 .own(path, source, *attributes, (*device, *inode))
                 .at_path(Step::PrepareWorkspace, path),
-            Entry::Pin { path, attributes, .. } => {
-                let place = self.place(path);
-                self.bind(path, &place, *attributes).at_path(Step::Mount, path)
-            }
+            Entry::Pin {
+                within,
+                path,
+                attributes,
+                seen,
+            } => self.pin(within, path, *attributes, *seen).at_path(Step::Mount, path),
             Entry::Tmpfs {
                 path,
                 size,
@@ -250,6 +260,19 @@ impl Builder<'_> {
             return Ok(());
         }
         mounts::set_attributes(&place, attributes, Reach::Tree)
+    }
+
+    /// By descriptors from `within` on, and never through a link: what else works there may replace every part of the path meanwhile.
+    fn pin(&self, within: &Path, path: &Path, attributes: u64, seen: Option<FileId>) -> io::Result<()> {
+        let below = path.strip_prefix(within).map_err(io::Error::other)?;
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let from = rustix::fs::open(self.place(within), flags | OFlags::DIRECTORY, Mode::empty())?;
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+        let place = rustix::fs::openat2(&from, below, flags, Mode::empty(), resolve)?;
+        FileId::check(seen, &place)?;
+        let tree = mounts::detached(&place, Path::new(""), Reach::Tree)?;
+        mounts::set_attributes_of(&tree, attributes, Reach::Tree)?;
+        mounts::attach_at(&tree, &place)
     }
 
     fn own(&self, path: &Path, source: &Path, attributes: u64, checked: (u64, u64)) -> io::Result<()> {

@@ -255,6 +255,12 @@ pub(crate) fn home() -> Option<PathBuf> {
         .and_then(|home| home.canonicalize().ok())
 }
 
+/// Whether it is still the directory that was checked. Whoever mounts it looks again.
+pub(super) fn is_there(workspace: &Workspace) -> bool {
+    let found = workspace.path().symlink_metadata();
+    found.is_ok_and(|found| (found.dev(), found.ino()) == (workspace.device, workspace.inode))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

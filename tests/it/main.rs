@@ -41,6 +41,7 @@ mod programs;
 mod prompts;
 mod protocol;
 mod quiet;
+mod replaced;
 mod resources;
 mod run;
 mod run_terminal;
