@@ -5,13 +5,12 @@ use std::time::{Duration, Instant};
 
 use super::grep::Grep;
 use super::keys::Key;
-use super::lines::MAX_LINE;
 use super::marks::{Marks, Piece};
 use super::modes::Modes;
 use super::output::{HEAD, Output};
 use super::plain::{Plain, incomplete_character, lossy};
 use super::screen::{HISTORY, Screen, Size};
-use super::waits::{Condition, IdleFrom, Pattern, Scope, Wait};
+use super::waits::{Condition, IdleFrom, MAX_SHOWN, Pattern, Scope, Wait};
 
 /// Longer inputs say nothing new.
 const MOST: usize = 4 * HEAD;
@@ -228,7 +227,7 @@ fn looked_for(pattern: &Pattern, output: &[u8], cut: usize) {
         assert!(found.is_some());
     }
     if let Some(line) = found.and_then(|found| found.line) {
-        assert!(line.len() <= 3 * MAX_LINE);
+        assert!(line.len() <= 3 * MAX_SHOWN + 6);
     }
     wait.time(now + Duration::from_secs(2));
 }

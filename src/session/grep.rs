@@ -2,12 +2,12 @@
 
 use std::collections::VecDeque;
 
-use super::lines::Lines;
+use super::lines::{Lines, around};
 use super::waits::Pattern;
 
 /// Lines that one search gives at most.
 pub const MAX_MATCHES: usize = 1000;
-/// Bytes of a line that are shown; more is cut at a character.
+/// Bytes of a line that are shown; of a longer one it is what is around the match.
 pub const MAX_SHOWN: usize = 500;
 
 /// A search through output, from a position on.
@@ -30,6 +30,8 @@ pub struct Found {
     /// How many lines were looked at.
     pub lines: u64,
     half: usize,
+    /// Where the last line that matches starts.
+    matched: Option<u64>,
 }
 
 /// A line that matches.
@@ -39,7 +41,7 @@ pub struct Match {
     pub cursor: u64,
     /// The line, counted from 1 from where the search began.
     pub number: u64,
-    /// Its text, cut after [`MAX_SHOWN`] bytes.
+    /// Its text, or [`MAX_SHOWN`] bytes around what matches.
     pub text: String,
 }
 
@@ -56,6 +58,7 @@ impl Grep {
                 last: VecDeque::new(),
                 lines: 0,
                 half: most.clamp(2, MAX_MATCHES) / 2,
+                matched: None,
             },
         }
     }
@@ -63,14 +66,15 @@ impl Grep {
     /// Takes the next piece of the output.
     pub fn feed(&mut self, bytes: &[u8]) {
         let (pattern, found) = (&self.pattern, &mut self.found);
-        self.lines.feed(bytes, |start, line| found.look(pattern, start, line));
+        self.lines
+            .feed(bytes, |start, line, ended| found.look(pattern, start, line, ended));
     }
 
     /// The output goes on at `position`: what was between is no longer kept.
     pub fn skip_to(&mut self, position: u64) {
         let (start, line) = self.lines.unfinished();
         if !line.is_empty() {
-            self.found.look(&self.pattern, start, line);
+            self.found.look(&self.pattern, start, line, true);
         }
         self.lines = Lines::from(position);
     }
@@ -79,22 +83,25 @@ impl Grep {
     pub fn finish(mut self) -> Found {
         let (start, line) = self.lines.unfinished();
         if !line.is_empty() {
-            self.found.look(&self.pattern, start, line);
+            self.found.look(&self.pattern, start, line, true);
         }
         self.found
     }
 }
 
 impl Found {
-    fn look(&mut self, pattern: &Pattern, cursor: u64, line: &[u8]) {
-        self.lines += 1;
-        if !pattern.is_in(line) {
-            return;
+    fn look(&mut self, pattern: &Pattern, cursor: u64, line: &[u8], ended: bool) {
+        let number = self.lines + 1;
+        self.lines += u64::from(ended);
+        if self.matched == Some(cursor) {
+            return; // another part of a line that was found
         }
+        let Some(place) = pattern.find(line) else { return };
+        self.matched = Some(cursor);
         let matched = Match {
             cursor,
-            number: self.lines,
-            text: shown(line),
+            number,
+            text: around(line, place, MAX_SHOWN),
         };
         if self.first.len() < self.half {
             return self.first.push(matched);
@@ -110,16 +117,6 @@ impl Found {
     pub fn total(&self) -> u64 {
         self.first.len() as u64 + self.omitted + self.last.len() as u64
     }
-}
-
-fn shown(line: &[u8]) -> String {
-    let mut text = String::from_utf8_lossy(line).into_owned();
-    if text.len() > MAX_SHOWN {
-        let end = (0..=MAX_SHOWN).rev().find(|end| text.is_char_boundary(*end));
-        text.truncate(end.unwrap_or(0));
-        text.push('…');
-    }
-    text
 }
 
 #[cfg(test)]

@@ -5,14 +5,17 @@
 //! is looked at when it ends, and the unfinished last one after each read, for prompts have no end;
 //! as lines are bounded, so is the work for each byte and each read.
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use regex::bytes::{Regex, RegexBuilder};
 
-use super::lines::Lines;
+use super::lines::{Lines, around};
 
 /// Longest text or pattern, in bytes.
 pub const MAX_PATTERN: usize = 1000;
+/// Bytes of a line that are told where it was found; of a longer one it is what is around the match.
+pub const MAX_SHOWN: usize = 1000;
 /// Things that one wait can be for.
 pub const MAX_CONDITIONS: usize = 8;
 /// Memory of a compiled pattern. Larger ones are refused: `\w{500}{500}` is no pattern but an attack.
@@ -134,9 +137,9 @@ impl Pattern {
         built.map(Self).map_err(|source| PatternError::Regex { source })
     }
 
-    /// It is in this line.
-    pub fn is_in(&self, line: &[u8]) -> bool {
-        self.0.is_match(line)
+    /// Where in this line it is.
+    pub fn find(&self, line: &[u8]) -> Option<Range<usize>> {
+        self.0.find(line).map(|found| found.range())
     }
 }
 
@@ -184,17 +187,12 @@ impl Wait {
         }
         let mut fired = None;
         let mut look = |line: &[u8]| {
-            if fired.is_none()
-                && let Some((condition, _)) = patterns.iter().find(|(_, pattern)| pattern.is_in(line))
-            {
-                fired = Some(Fired {
-                    condition: *condition,
-                    line: Some(String::from_utf8_lossy(line).into_owned()),
-                });
+            if fired.is_none() {
+                fired = first_of(&patterns, line);
             }
         };
         let lines = &mut self.lines;
-        lines.feed(bytes, |_, line| look(line));
+        lines.feed(bytes, |_, line, _| look(line));
         look(lines.unfinished().1);
         fired
     }
@@ -205,15 +203,7 @@ impl Wait {
         if patterns.is_empty() {
             return None;
         }
-        for row in rows {
-            if let Some((condition, _)) = patterns.iter().find(|(_, pattern)| pattern.is_in(row.as_bytes())) {
-                return Some(Fired {
-                    condition: *condition,
-                    line: Some(row.to_owned()),
-                });
-            }
-        }
-        None
+        rows.into_iter().find_map(|row| first_of(&patterns, row.as_bytes()))
     }
 
     /// The screen matters to it.
@@ -259,6 +249,16 @@ impl Wait {
         let condition = self.conditions.iter().position(it)?;
         Some(Fired { condition, line: None })
     }
+}
+
+fn first_of(patterns: &[(usize, &Pattern)], line: &[u8]) -> Option<Fired> {
+    let mut found = patterns
+        .iter()
+        .filter_map(|(at, pattern)| Some((*at, pattern.find(line)?)));
+    found.next().map(|(condition, place)| Fired {
+        condition,
+        line: Some(around(line, place, MAX_SHOWN)),
+    })
 }
 
 fn patterns(conditions: &[Condition], wanted: Scope) -> impl Iterator<Item = (usize, &Pattern)> {
@@ -405,8 +405,13 @@ mod tests {
         for bad in ["(", "(?=x)", r"(a)\1", r"(\w{100}){100}"] {
             assert!(matches!(Pattern::regex(bad), Err(PatternError::Regex { .. })), "{bad}");
         }
-        assert!(Pattern::text("(").unwrap().is_in(b"("));
-        assert!(Pattern::regex("(a+)+$").unwrap().is_in("a".repeat(4000).as_bytes()));
+        assert!(Pattern::text("(").unwrap().find(b"(").is_some());
+        assert!(
+            Pattern::regex("(a+)+$")
+                .unwrap()
+                .find("a".repeat(4000).as_bytes())
+                .is_some()
+        );
     }
 
     proptest! {

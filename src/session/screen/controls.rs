@@ -147,10 +147,11 @@ impl Interpreter {
                 self.cost(usize::from(size.columns()));
                 self.pass(first, action);
             }
-            'A' | 'B' | 'C' | 'D' | 'E' | 'F' => {
+            'C' | 'D' => {
                 self.leave_margin();
                 self.pass(first, action);
             }
+            'A' | 'B' | 'E' | 'F' => self.move_rows(count, action),
             'G' | '`' => self.pass(first, 'G'),
             'a' => {
                 self.leave_margin();
@@ -171,12 +172,7 @@ impl Interpreter {
             }
             'I' => self.tab(i32::from(count)),
             'Z' => self.tab(-i32::from(count)),
-            'b' => {
-                // Longer than a line nobody repeats; a terminal is not to be kept busy with few bytes.
-                let count = count.min(size.columns());
-                self.cost(2 * usize::from(size.columns()));
-                self.pass(count, 'b');
-            }
+            'b' => self.repeat(count),
             'g' => self.clear_tabs(first),
             'r' => self.set_margins(parameters),
             's' if first == 0 => self.save(),
@@ -184,6 +180,41 @@ impl Interpreter {
             't' => self.title_aside(first),
             _ => {}
         }
+    }
+
+    /// Up or down, and for some to the first column.
+    fn move_rows(&mut self, count: u16, action: char) {
+        self.leave_margin();
+        match self.rows_to_margin(count, matches!(action, 'B' | 'E')) {
+            0 if matches!(action, 'E' | 'F') => self.drawing(b"\r"),
+            0 => {}
+            count => self.pass(count, action),
+        }
+    }
+
+    /// The last character again. Longer than a line nobody repeats; a terminal is not to be kept busy with few bytes.
+    fn repeat(&mut self, count: u16) {
+        let columns = self.engine.size().columns();
+        let mut count = count.min(columns);
+        self.cost(2 * usize::from(columns));
+        if !self.autowrap {
+            self.leave_margin();
+            count = count.min(columns - self.position().1);
+        }
+        self.pass(count, 'b');
+    }
+
+    /// So many rows up or down at the most: the margins stop a cursor that is not beyond them (xterm's CursorUp, CursorDown).
+    fn rows_to_margin(&mut self, count: u16, down: bool) -> u16 {
+        let Some((top, bottom)) = self.margins else {
+            return count;
+        };
+        let row = self.position().0 + 1;
+        let (beyond, left) = match down {
+            true => (row > bottom, bottom.saturating_sub(row)),
+            false => (row < top, row.saturating_sub(top)),
+        };
+        if beyond { count } else { count.min(left) }
     }
 
     /// What may move all rows and clear one.

@@ -37,7 +37,10 @@ fn what_the_emulator_lacks_is_drawn_too() {
         ("a\x1b[2Ib\x1b[Zc", "a               c"),
         ("\x1b[3g\x1b[1;5H\x1bH\r\tx", "    x"),
         ("abc\x1b[2D\x1b[4hXY\x1b[4lZ", "aXYZc"),
-        ("\x1b[?7l0123456789012345678901234\x1b[?7h", "0123456789012345678"),
+        ("\x1b[?7l0123456789012345678901234\x1b[?7h", "01234567890123456784"),
+        ("\x1b[?7l\x1b[1;20Ha\x1b[b", "                   a"),
+        ("\x1b[?7l\x1b[1;20Ha\x1b[8b", "                   a"),
+        ("\x1b[?7l\x1b[1;18Ha\x1b[8b", "                 aaa"),
         ("\x1b[20ha\nb\x1b[20l\nc", "a\nb\n c"),
         ("x\x1b[500b", "xxxxxxxxxxxxxxxxxxxx\nx"),
         ("a\x1b[3ab", "a   b"),
@@ -48,15 +51,13 @@ fn what_the_emulator_lacks_is_drawn_too() {
         ("01234567890123456789\x08!", "012345678901234567!9"),
         ("01234567890123456789\x1b[K", "01234567890123456789"),
         ("a\x1b[58;5;1;4mb", "ab"),
+        ("\x1b[2;4r\x1b[1;1H\x1b[9Bx", "\n\n\nx"),
+        ("\x1b[2;4r\x1b[5;1H\x1b[9Ax", "\nx"),
+        ("\x1b[2;4r\x1b[5;3H\x1b[9Bx\x1b[9Ey", "\n\n\n\ny x"),
+        ("\x1b[2;3r\x1b[1;1H\x1b[9Ax\x1b[4F\x1b[2;3Hy\x1b[Fz", "x\nz y"),
     ];
     for (bytes, expected) in table {
-        let found = text(bytes.as_bytes());
-        let expected = if bytes.contains("?7l") {
-            "01234567890123456784"
-        } else {
-            expected
-        };
-        assert_eq!(found, expected, "{bytes:?}");
+        assert_eq!(text(bytes.as_bytes()), *expected, "{bytes:?}");
     }
     assert_eq!(text(b"a\xff\xe2\x82b"), "a\u{FFFD}\u{FFFD}b");
     assert_eq!(text(b"\x1b#8").lines().count(), 5);
