@@ -82,6 +82,12 @@ pub(crate) fn foreground_is_stopped(master: &impl AsFd) -> bool {
     state() == Some('T')
 }
 
+/// Whether the foreground group of a terminal is another than that of its session's leader: a shell has given it to a job.
+pub(crate) fn foreground_is_job(master: &impl AsFd) -> bool {
+    let leader = rustix::termios::tcgetsid(master);
+    rustix::termios::tcgetpgrp(master).is_ok_and(|group| leader.is_ok_and(|leader| leader != group))
+}
+
 /// The arguments of the leader of a terminal's session, as it was started or has last executed itself
 /// (proc_pid_cmdline(5)).
 pub(crate) fn leader_arguments(master: &impl AsFd) -> Option<Vec<u8>> {

@@ -40,6 +40,11 @@ impl Device {
         tty::foreground_is_stopped(&self.0)
     }
 
+    /// Whether the terminal's first process, a shell, has given the foreground to a job.
+    pub fn has_job(&self) -> bool {
+        tty::foreground_is_job(&self.0)
+    }
+
     /// What the terminal's first process was started with, or what it has become by executing something else.
     pub fn leader(&self) -> Option<Vec<u8>> {
         tty::leader_arguments(&self.0)

@@ -35,10 +35,10 @@ pub(super) fn command(
         Program::Argv(arguments) => arguments.iter().map(|a| Bytes(a.as_os_str().to_owned())).collect(),
     };
     let mut variables = ours(request, shell, &cwd, places);
+    chosen(request, &mut variables);
     for (name, value) in interactive.into_iter().flat_map(|shell| &shell.startup.variables) {
         variables.insert(name.clone(), value.into());
     }
-    chosen(request, &mut variables);
     let path = variables
         .get("PATH")
         .map(|p| std::env::split_paths(p).collect())

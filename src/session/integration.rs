@@ -7,8 +7,8 @@ use super::marks::Key;
 use super::modes::Modes;
 use super::output::{Output, Place};
 use super::prompt::Commands;
+use super::refused::ExecuteError;
 use super::shell::{CommandText, ShellKind, Typing};
-use super::terminal::ExecuteError;
 use crate::model::Shell;
 use crate::sandbox::MakeStartup;
 
@@ -27,11 +27,13 @@ pub(super) struct Typed {
 
 /// bash asks for pastes in brackets (DECSET 2004) before it shows the prompt with the mark.
 const PASTES: &[u8] = b"\x1b[?2004h";
-/// Typed before a command where the shell cannot tell by itself that it begins one.
-const BEGIN: &[u8] = b"_t; ";
-/// C-u, where lines are edited: what was typed ahead and not ended is not the command's beginning. Nor is a line that was to be
-/// dropped by an interrupt, which fish passes over while it draws its prompt.
+/// C-u: what was typed ahead and not ended is not the command's beginning. Nor is a line that was to be dropped by an interrupt, which
+/// fish passes over while it draws its prompt, nor an answer of the terminal's to a program that did not wait for it.
 const KILL_LINE: &[u8] = b"\x15";
+/// The same, and what is typed before a command where the shell cannot tell by itself that it begins one.
+const BEGIN: &[u8] = b"\x15_t; ";
+/// The end of several lines, as none of them is.
+const LAST_LINE: &str = "__terrarium_end";
 /// What a terminal takes as one line when no editor reads it (N_TTY_BUF_SIZE, less a little).
 const LINE: usize = 4000;
 
@@ -91,7 +93,7 @@ impl Integration {
     }
 }
 
-/// Several lines, for a shell that reads them one by one: as one group, so that they end together.
+/// Several lines, for a shell that reads them one by one: as one word, so that they end together and nothing in them ends it.
 fn lines(text: &str) -> Result<Typed, ExecuteError> {
     if let Some(long) = text.lines().find(|line| line.len() > LINE) {
         return Err(ExecuteError::TooLong {
@@ -99,9 +101,14 @@ fn lines(text: &str) -> Result<Typed, ExecuteError> {
             bytes: long.len(),
         });
     }
-    let typed = format!("{{ _t\r{}\r}}\r", text.trim_end_matches('\n').replace('\n', "\r"));
+    let mut last = LAST_LINE.to_owned();
+    while text.lines().any(|line| line == last) {
+        last.push('_');
+    }
+    let text = text.trim_end_matches('\n').replace('\n', "\r");
+    let typed = format!("eval \"_s $?; $(command cat <<'{last}'\r{text}\r{last}\r)\"\r");
     Ok(Typed {
         lines: typed.bytes().filter(|byte| *byte == b'\r').count() as u64,
-        bytes: typed.into_bytes(),
+        bytes: [BEGIN, typed.as_bytes()].concat(),
     })
 }

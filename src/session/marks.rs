@@ -176,12 +176,9 @@ impl Marks {
             ("S", None) => Mark::More,
             _ => return None,
         };
-        // D opens a new number; the marks up to the next one carry the same.
-        let fresh = if kind == "D" {
-            number > self.last
-        } else {
-            number == self.last
-        };
+        // D opens a new number; the marks up to the next one carry the same, or a higher one: bash counts on for each line of
+        // what is pasted that holds no command.
+        let fresh = number > self.last || (number == self.last && kind != "D");
         fresh.then(|| {
             self.last = number;
             mark
@@ -376,7 +373,6 @@ mod tests {
             format!("\x1b]133;D;0;99999999999999999999;{K}\x07"),
             format!("\x1b]133;Z;5;{K}\x07"),
             format!("\x1b]133;C;4;{K}\x07"),
-            format!("\x1b]133;C;6;{K}\x07"),
             format!("\x1b]133;D;0;4;{K}\x07"),
             first,
             format!("\x1b]133;D;0;{}", "9".repeat(500)),
@@ -391,6 +387,13 @@ mod tests {
             };
             assert_eq!((output.as_str(), &marks), (shown.as_str(), &seen), "{forged:?}");
         }
+    }
+
+    #[test]
+    fn a_number_that_is_skipped_does_not_come_back() {
+        let stream = [mark("D;0;1"), mark("C;3"), mark("D;4;2"), mark("C;2"), mark("D;4;4")].concat();
+        let expected = [Mark::End { status: 0 }, Mark::Begin, Mark::End { status: 4 }];
+        assert_eq!(once(&stream), (String::new(), expected.to_vec()));
     }
 
     #[test]

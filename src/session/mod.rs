@@ -22,6 +22,7 @@ pub mod modes;
 mod output;
 mod plain;
 mod prompt;
+mod refused;
 pub mod screen;
 pub mod sequences;
 pub mod shell;
@@ -37,7 +38,8 @@ pub use memory::{Full, MEMORY, Share};
 pub use output::{Chunk, Excerpt, HEAD, Omitted, Place};
 pub use plain::{Plain, incomplete_character, lossy};
 pub use prompt::{Ahead, Command, Prompt};
-pub use terminal::{ExecuteError, ResizeError, Terminal, TypeError};
+pub use refused::{ExecuteError, ResizeError, TypeError};
+pub use terminal::Terminal;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;

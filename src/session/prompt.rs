@@ -154,6 +154,7 @@ impl Commands {
     /// The shell printed a mark, with the output at `place`.
     pub(super) fn on(&mut self, mark: Mark, now: Instant, place: Place) {
         (self.changed, self.in_paste) = (Some(now), false);
+        let answers = self.ahead > 0;
         if matches!(mark, Mark::End { .. } | Mark::More) {
             self.ahead = self.ahead.saturating_sub(1);
         }
@@ -174,7 +175,19 @@ impl Commands {
             Some(Event::Ended { status }) => self.end(status, place, true),
             Some(Event::Nothing { status }) => self.end(status, place, false),
             Some(Event::Ready) => self.now.ended = self.now.started,
-            Some(Event::Unfinished) | None => {}
+            Some(Event::Unfinished) => {}
+            // An interrupt at the prompt, which ran nothing.
+            None => {
+                if let Mark::End { status } = mark
+                    && answers
+                    && self.now.shell == ShellState::Ready
+                {
+                    self.now.start = place;
+                    self.end(status, place, false);
+                    self.now.started += 1;
+                    self.now.ended = self.now.started;
+                }
+            }
         }
         self.now.shell = self.follow.shell();
     }

@@ -1,20 +1,19 @@
 //! A session's terminal: what the program drew, what is typed into it, and what its shell is doing.
 
-use std::io;
 use std::time::Instant;
 
-use super::input::{self, InputError, Item};
+use super::input::{self, Item};
 use super::integration::Integration;
-use super::marks::{Marks, Piece, ShellState};
-use super::memory::{Full, Share};
+use super::marks::{Mark, Marks, Piece, ShellState};
+use super::memory::Share;
 use super::output::{Output, Place};
 use super::prompt::{Ahead, Commands, INTERRUPT, Prompt};
+use super::refused::{ExecuteError, ResizeError, TypeError};
 use super::screen::{Screen, Size};
-use super::shell::LineError;
 use crate::sandbox::Device;
 
 /// Bytes that may wait for a program that does not read.
-const MAX_WAITING: usize = 256 * 1024;
+pub(super) const MAX_WAITING: usize = 256 * 1024;
 /// Beyond this the program's questions are not answered: it reads no answers, and one more input is to have room.
 const MAX_ANSWERED: usize = MAX_WAITING - input::MAX_BYTES;
 /// Output that may wait to be drawn; beyond that the program waits, as it does for a slow terminal.
@@ -28,7 +27,10 @@ pub struct Terminal {
     screen: Screen,
     shell: Option<Marked>,
     undrawn: Vec<u8>,
-    /// What the actor is to write.
+    /// What of it belongs to a command that has ended: whoever asked the terminal something there does not read the answer.
+    undrawn_of_ended: usize,
+    /// What the actor is to write: the terminal's own answers, and what was typed.
+    answers: Vec<u8>,
     typed: Vec<u8>,
     /// What waits to be read by the program.
     waiting: usize,
@@ -49,106 +51,6 @@ struct Marked {
     arguments: Option<Vec<u8>>,
 }
 
-/// Why nothing was typed.
-#[derive(Debug, thiserror::Error)]
-pub enum TypeError {
-    /// The items cannot be sent.
-    #[error(transparent)]
-    Input(#[from] InputError),
-    /// The program reads nothing.
-    #[error(
-        "{waiting} bytes wait to be read by the program, and at most {MAX_WAITING} may; hint: terminal_snapshot shows what it does, \
-         terminal_signal or terminal_close ends it"
-    )]
-    Full {
-        /// How many wait.
-        waiting: usize,
-    },
-    /// It has ended.
-    #[error("the program has ended and reads nothing more; hint: terminal_open starts another")]
-    Ended,
-}
-
-/// Why the size stays as it is.
-#[derive(Debug, thiserror::Error)]
-pub enum ResizeError {
-    /// The kernel does not take it.
-    #[error("cannot resize the terminal")]
-    Device(#[from] io::Error),
-    /// The screen would be too large.
-    #[error("cannot resize the terminal: {0}")]
-    Memory(#[from] Full),
-}
-
-/// Why a command line was not given to the shell.
-#[derive(Debug, thiserror::Error)]
-pub enum ExecuteError {
-    /// It runs something else, or it was started by hand.
-    #[error(
-        "this session runs a program of its own, not a shell that tells when a command ends; hint: use terminal_send with a wait, \
-         or terminal_open without command and argv"
-    )]
-    NoShell,
-    /// It runs something.
-    #[error(
-        "the shell is busy{}; hint: terminal_wait with until.command waits for the end, terminal_send types into it, \
-         terminal_signal interrupts it", program.as_ref().map(|name| format!(" with {name:?}")).unwrap_or_default()
-    )]
-    Busy {
-        /// The program in the foreground, as it calls itself.
-        program: Option<String>,
-    },
-    /// It is another program by now.
-    #[error(
-        "marks lost: the shell of this session has been replaced by {program:?}, which does not tell when a command ends; hint: type \
-         with terminal_send and wait for a text or for quiet, or terminal_open a new shell"
-    )]
-    Replaced {
-        /// The program that took its place, as it calls itself.
-        program: String,
-    },
-    /// It wants more of an earlier line, or has one that it has not begun with.
-    #[error(
-        "the shell waits for the rest of an earlier line (an unclosed quote, or `done` missing), or has not begun with it yet; hint: \
-         terminal_send the rest, or key C-c to drop it"
-    )]
-    Unfinished,
-    /// Its line is not empty.
-    #[error(
-        "something was typed at the prompt without Enter, and the command would be added to it; hint: terminal_send key C-c drops \
-         it, key Enter runs it"
-    )]
-    HalfTyped,
-    /// It has no prompt yet.
-    #[error("the shell has not shown its first prompt yet; hint: terminal_wait with until.command")]
-    Starting,
-    /// It is no command line.
-    #[error(transparent)]
-    Line(#[from] LineError),
-    /// It has several lines, and the shell would run them one by one.
-    #[error(
-        "the shell does not take pastes at present, so that a command must be one line without tabs; hint: in bash, \
-         `bind 'set enable-bracketed-paste on'`"
-    )]
-    NoPaste,
-    /// It holds a tab, which fish leaves out of what is pasted.
-    #[error(
-        "fish leaves tabs out of what is pasted; hint: write the tab as \\t where fish understands that, or use bash"
-    )]
-    Tab,
-    /// Longer than what a terminal takes without a line editor.
-    #[error("this shell takes at most {most} bytes in a line, this has {bytes}; hint: write it to a file and run that")]
-    TooLong {
-        /// How long it may be.
-        most: usize,
-        /// How long it is.
-        bytes: usize,
-    },
-    /// It cannot be typed.
-    #[error(transparent)]
-    Type(#[from] TypeError),
-}
-
 impl Terminal {
     /// What one takes at least.
     pub(super) fn least_memory(size: Size) -> usize {
@@ -165,6 +67,8 @@ impl Terminal {
                 integration,
             }),
             undrawn: Vec::new(),
+            undrawn_of_ended: 0,
+            answers: Vec::new(),
             typed: Vec::new(),
             waiting: 0,
             place: Place::default(),
@@ -189,7 +93,11 @@ impl Terminal {
                             self.undrawn.extend_from_slice(bytes);
                         }
                         Piece::Mark(mark) => {
-                            let start = shell.commands.prompt().start;
+                            let Prompt { start, began, .. } = shell.commands.prompt();
+                            if began && matches!(mark, Mark::End { .. }) {
+                                self.answers.clear();
+                                self.undrawn_of_ended = self.undrawn.len();
+                            }
                             shell
                                 .commands
                                 .on(mark, Instant::now(), Integration::end_of_output(output, start));
@@ -204,27 +112,31 @@ impl Terminal {
         self.place = output.place();
         // What is much to draw is drawn aside ([`super::aside`]).
         if was_behind {
-            self.account();
-        } else {
-            let drawn = self.screen.feed_little(&self.undrawn);
-            self.has_drawn(drawn);
+            return self.account();
+        }
+        self.draw_by(Screen::feed_little);
+        if self.undrawn_of_ended == 0 && self.has_undrawn() {
+            self.draw_by(Screen::feed_little); // what came after the end
         }
     }
 
     /// Draws as much as one turn allows.
     pub(super) fn draw(&mut self) {
-        let drawn = self.screen.feed(&self.undrawn);
-        self.has_drawn(drawn);
+        self.draw_by(Screen::feed);
     }
 
-    fn has_drawn(&mut self, bytes: usize) {
-        self.undrawn.drain(..bytes);
+    fn draw_by(&mut self, feed: impl Fn(&mut Screen, &[u8]) -> usize) {
+        let of_ended = self.undrawn_of_ended;
+        let most = if of_ended > 0 { of_ended } else { self.undrawn.len() };
+        let drawn = feed(&mut self.screen, self.undrawn.get(..most).unwrap_or_default());
+        self.undrawn.drain(..drawn);
+        self.undrawn_of_ended -= drawn.min(of_ended);
         if self.undrawn.is_empty() && self.undrawn.capacity() > 2 * MAX_UNDRAWN {
             self.undrawn = Vec::new();
         }
         let answers = self.screen.take_replies();
-        if self.waiting + self.typed.len() + answers.len() <= MAX_ANSWERED {
-            self.typed.extend(answers);
+        if of_ended == 0 && self.unwritten() + answers.len() <= MAX_ANSWERED {
+            self.answers.extend(answers);
         }
         self.account();
     }
@@ -254,9 +166,10 @@ impl Terminal {
 
     /// What is to be written to the program now; `waiting` bytes wait already.
     pub(super) fn take_typed(&mut self, waiting: usize) -> Vec<u8> {
-        let typed = std::mem::take(&mut self.typed);
-        self.waiting = waiting + typed.len();
-        typed
+        let mut bytes = std::mem::take(&mut self.answers);
+        bytes.append(&mut self.typed);
+        self.waiting = waiting + bytes.len();
+        bytes
     }
 
     /// Nothing more comes: what was held back is output, and the device is closed.
@@ -271,7 +184,7 @@ impl Terminal {
         }
         self.screen.settle();
         self.account();
-        self.typed = Vec::new();
+        (self.answers, self.typed) = (Vec::new(), Vec::new());
         self.device = None;
     }
 
@@ -293,6 +206,11 @@ impl Terminal {
     /// What the program in the foreground has called itself.
     pub fn foreground(&self) -> Option<String> {
         self.device.as_ref()?.foreground()
+    }
+
+    /// Whether the shell has given the foreground to a job: then it is not the shell that is waited for.
+    pub fn has_job(&self) -> bool {
+        self.device.as_ref().is_some_and(Device::has_job)
     }
 
     /// Whether what is in the foreground is stopped.
@@ -345,6 +263,9 @@ impl Terminal {
         let Some(shell) = &self.shell else {
             return Err(ExecuteError::NoShell);
         };
+        if self.device.is_none() {
+            return Err(TypeError::Ended.into());
+        }
         let prompt = shell.commands.prompt();
         if let Some(program) = self.replaced() {
             return Err(ExecuteError::Replaced { program });
@@ -355,7 +276,8 @@ impl Terminal {
             ShellState::Busy if !prompt.began => return Err(ExecuteError::Unfinished),
             ShellState::Starting => return Err(ExecuteError::Starting),
             ShellState::Unfinished => return Err(ExecuteError::Unfinished),
-            ShellState::Busy => return Err(ExecuteError::Busy { program }),
+            ShellState::Busy if self.has_job() => return Err(ExecuteError::Busy { program }),
+            ShellState::Busy => return Err(ExecuteError::BusyItself),
         }
         let typed = shell.integration.line(line, &modes)?;
         self.queue(&typed.bytes)?;
@@ -378,11 +300,16 @@ impl Terminal {
         Ok(())
     }
 
+    /// What waits to be written, and what the program has not read.
+    fn unwritten(&self) -> usize {
+        self.waiting + self.answers.len() + self.typed.len()
+    }
+
     fn queue(&mut self, bytes: &[u8]) -> Result<(), TypeError> {
         if self.device.is_none() {
             return Err(TypeError::Ended);
         }
-        let waiting = self.waiting + self.typed.len();
+        let waiting = self.unwritten();
         if waiting + bytes.len() > MAX_WAITING {
             return Err(TypeError::Full { waiting });
         }

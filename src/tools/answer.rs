@@ -106,15 +106,7 @@ impl Answer {
         if text.is_empty() {
             text.push_str("(no output)\n");
         }
-        if unclear > 0 {
-            writeln!(
-                text,
-                "({unclear} bytes that are not UTF-8 are shown as \u{FFFD}; exact bytes: terminal_read with session \
-                 {:?}, encoding \"base64\")",
-                about.alias
-            )
-            .ok(); // writing to a string cannot fail
-        }
+        say_unclear(&mut text, unclear, &about.alias);
         let omitted = [&shown.main, &shown.error].map(|e| e.omitted.map_or(0, |o| o.bytes));
         let to_ask = progress.finished.is_none() || unclear > 0 || omitted != [0, 0];
         let facts = facts(session, progress, shown, omitted.iter().sum(), to_ask);
@@ -220,6 +212,18 @@ pub(super) fn section(text: &mut String, alias: &str, name: &str, excerpt: &Exce
         push_lines(text, &tail);
     }
     unclear
+}
+
+/// Says that what is shown is not exactly what was printed.
+pub(super) fn say_unclear(text: &mut String, unclear: u64, alias: &str) {
+    if unclear > 0 {
+        let said = writeln!(
+            text,
+            "({unclear} bytes that are not UTF-8 are shown as \u{FFFD}; exact bytes: terminal_read with session {alias:?}, encoding \
+             \"base64\")"
+        );
+        said.ok(); // writing to a string cannot fail
+    }
 }
 
 fn push_lines(text: &mut String, lines: &str) {

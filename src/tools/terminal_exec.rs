@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
-use super::answer::{number, section, structured};
+use super::answer::{number, say_unclear, section, structured};
 use super::{Definition, Hints, Parsed, Reply, Services, ToolError, arguments, guess, schema};
 use crate::policy::{Caller, Request, SessionGrant};
 use crate::session::{Ahead, ExecuteError, Gone, Progress, Prompt, Session, ShellState};
@@ -84,7 +84,7 @@ enum Outcome {
 #[derive(Debug, Serialize, JsonSchema)]
 struct Result {
     outcome: Outcome,
-    /// What the command exited with, as the shell reports it.
+    /// What the command exited with, as the shell reports it, or the shell itself where that ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     exit_code: Option<i64>,
     duration_ms: i64,
@@ -219,6 +219,8 @@ async fn over(session: &Session, number: u64) -> std::result::Result<Over, Gone>
         }
         match tokio::time::timeout(HESITATES, next).await {
             Ok(progress) => seen = progress?,
+            // What it has set for its prompt runs (PROMPT_COMMAND, PS0): it tells when that has ended.
+            Err(_) if session.terminal(|terminal, _| terminal.has_job()).await? == Some(true) => {}
             // Not every shell says that it wants more: it just goes on editing.
             Err(_) => return Ok(Over::Hesitates),
         }
@@ -240,8 +242,9 @@ async fn answer(session: &Session, command: u64, over: Over, took: Duration, max
         let last = prompt.last;
         let outcome = if last.ran { Outcome::Ended } else { Outcome::NothingRan };
         (outcome, Some(i64::from(last.exit_code)), last.start, last.end)
-    } else if progress.finished.is_some() {
-        (Outcome::ShellEnded, None, prompt.start, here)
+    } else if let Some(finished) = &progress.finished {
+        let (_, exit_code, _) = super::answer::state(Some(finished));
+        (Outcome::ShellEnded, exit_code.map(i64::from), prompt.start, here)
     } else if prompt.shell == ShellState::Unfinished || (over == Over::Hesitates && !prompt.began) {
         (Outcome::Unfinished, None, prompt.start, here)
     } else if replaced(session).await?.is_some() {
@@ -253,10 +256,11 @@ async fn answer(session: &Session, command: u64, over: Over, took: Duration, max
     let about = session.about();
     let mut text = first_line(outcome, exit_code, took, session, &progress);
     let before = text.len();
-    section(&mut text, &about.alias, "terminal", &excerpt);
+    let unclear = section(&mut text, &about.alias, "terminal", &excerpt);
     if text.len() == before {
         text.push_str("(no output)\n");
     }
+    say_unclear(&mut text, unclear, &about.alias);
     if exit_code.is_some_and(|code| code != 0)
         && let Some(hint) = guess::why(
             if excerpt.tail.is_empty() {
@@ -303,7 +307,7 @@ fn first_line(
             "still running after {seconds:.1} s; hint: terminal_wait {{\"session\": {alias:?}, \"until\": {{\"command\": true}}}}\n"
         ),
         Outcome::Unfinished => format!(
-            "the shell waits for the rest of the command; hint: terminal_send {{\"session\": {alias:?}, \"input\": [{{\"key\": \
+            "the shell waits for the rest of the command, or has not begun with it; hint: terminal_send {{\"session\": {alias:?}, \"input\": [{{\"key\": \
              \"C-c\"}}]}} drops it\n"
         ),
         Outcome::MarksLost => "marks lost: the shell has been replaced by another program, which does not tell when a command ends; \

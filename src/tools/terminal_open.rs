@@ -115,6 +115,9 @@ pub(crate) struct Manner {
     name: Option<String>,
 }
 
+/// Variables by which shells find their start files or leave them out.
+const STARTS_A_SHELL: [&str; 6] = ["BASHOPTS", "BASH_ENV", "ENV", "POSIXLY_CORRECT", "SHELLOPTS", "ZDOTDIR"];
+
 pub(super) fn parse(services: &Services, given: Map<String, Value>) -> super::ParseResult {
     let given: Arguments = arguments::take(&ARGUMENTS, given)?;
     let profile = given.profile.as_deref().unwrap_or("default");
@@ -130,6 +133,17 @@ pub(super) fn parse(services: &Services, given: Map<String, Value>) -> super::Pa
             return Err(ArgumentError::new("shell", "and \"command\" or \"argv\" are both given", fix).into());
         }
     };
+    let starts = |name: &&String| matches!(program, Program::Interactive(_)) && STARTS_A_SHELL.contains(&name.as_str());
+    if let Some(name) = given.env.iter().flat_map(BTreeMap::keys).find(starts) {
+        let fix = "leave it out, and set it with terminal_exec";
+        let field = format!("env.{name}");
+        return Err(ArgumentError::new(
+            &field,
+            "decides how the shell itself starts, which would tell of no command then",
+            fix,
+        )
+        .into());
+    }
     let request = LaunchRequest {
         tool: NAME,
         profile,

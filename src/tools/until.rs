@@ -11,9 +11,11 @@ use super::arguments::ArgumentError;
 use super::terminal_read::StreamName;
 use crate::session::screen::Snapshot;
 use crate::session::waits::{self, IdleFrom, Pattern, PatternError, Wait};
-use crate::session::{ExecuteError, Gone, Progress, Session, ShellState, Stream, Streams};
+use crate::session::{Ahead, ExecuteError, Gone, Progress, Session, ShellState, Stream, Streams, Terminal};
 
 const PIECE: usize = 256 * 1024;
+/// How often it is looked whether the shell has ended what was typed ahead.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// What to wait for: whatever comes first. The end of the session's command always counts.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -227,19 +229,26 @@ impl Condition {
             }
             let ready = seen.prompt.is_some_and(|prompt| prompt.shell == ShellState::Ready);
             let ended = ready && (before.is_none() || seen.prompt != start.prompt);
+            let mut again = None;
             if let Some(found) = first.wait.command_ended().filter(|_| ended) {
-                return Ok(self.fired(found));
+                // What was typed ahead is the shell's next command, unless another program has read it; not every shell tells when it
+                // begins with one.
+                let busy = |terminal: &mut Terminal, _| terminal.ahead() == Some(Ahead::Line) || terminal.has_job();
+                if session.terminal(busy).await? != Some(true) {
+                    return Ok(self.fired(found));
+                }
+                again = Some(Instant::now() + LOOK);
             }
             // Quiet means that no stream has anything.
             let quiet_at = watches.iter().filter_map(|watch| watch.wait.deadline()).max();
             let next = session.changed_from(&seen);
-            match quiet_at {
+            match [quiet_at, again].into_iter().flatten().min() {
                 None => drop(next.await?),
-                Some(at) => {
-                    if tokio::time::timeout_at(at.into(), next).await.is_err() {
-                        return Ok((Fired::Idle, None));
-                    }
-                }
+                Some(at) => match tokio::time::timeout_at(at.into(), next).await {
+                    Err(_) if quiet_at == Some(at) => return Ok((Fired::Idle, None)),
+                    Err(_) => {}
+                    Ok(changed) => drop(changed?),
+                },
             }
         }
     }

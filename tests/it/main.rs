@@ -20,6 +20,7 @@ mod docs;
 mod elicitation;
 mod ends;
 mod escape;
+mod exact;
 mod faults;
 mod floods;
 mod full;

@@ -75,6 +75,9 @@ fn several_lines_are_one_command() {
             ("cat <<X\na\nb\nX", "a\nb"),
             ("f() {\n  echo in f\n}\nf", "in f"),
             ("echo one\necho two", "one\ntwo"),
+            ("# what it is for\necho run", "run"),
+            ("\n  \necho late", "late"),
+            ("cat <<'X'\n$HOME \"quoted\" `x`\n)\nX", "$HOME \"quoted\" `x`\n)"),
         ];
         for (command, output) in table {
             let reply = terminal.exec(command);

@@ -11,10 +11,11 @@ PS2='> '
 __terrarium_n=0
 __terrarium_prompt() {
     { local -; set +xe; } 2>/dev/null
-    case $PS1 in *';${__terrarium_k}'*) ;; *)
-        PS1=$'\\[\e]133;D;$?;$((__terrarium_n+=1));${__terrarium_k}\a\\]'$PS1$'\\[\e]133;B;$__terrarium_n;${__terrarium_k}\a\\]' ;;
-    esac
-    case $PS2 in *';${__terrarium_k}'*) ;; *) PS2=$'\\[\e]133;S;$__terrarium_n;${__terrarium_k}\a\\]'$PS2 ;; esac
+    # What others put in front of it (`activate` of a Python venv) would be a command's output.
+    local d=$'\\[\e]133;D;$?;$((__terrarium_n+=1));${__terrarium_k}\a\\]'
+    local b=$'\\[\e]133;B;$__terrarium_n;${__terrarium_k}\a\\]'
+    case ${PS1-} in "$d"*"$b") ;; *) PS1=${PS1-}; PS1=${PS1//"$d"}; PS1=$d${PS1//"$b"}$b ;; esac
+    case ${PS2-} in *';${__terrarium_k}'*) ;; *) PS2=$'\\[\e]133;S;$__terrarium_n;${__terrarium_k}\a\\]'${PS2-} ;; esac
     case ${PS0-} in *';${__terrarium_k}'*) ;; *) PS0=${PS0-}$'\e]133;C;$__terrarium_n;${__terrarium_k}\a' ;; esac
 }
 # In a group, so that a shell that traces (`set -x`) does not show the call.

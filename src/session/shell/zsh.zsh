@@ -5,7 +5,7 @@ PS1='%# '
 [[ -r ~/.zshrc ]] && source ~/.zshrc
 typeset -gi __terrarium_n=0
 __terrarium_precmd() {
-    { local __terrarium_s=$?; setopt localoptions noxtrace noerrexit nounset noallexport } 2>/dev/null
+    { local __terrarium_s=$?; emulate -L zsh; setopt noxtrace noerrexit nounset noallexport } 2>/dev/null
     builtin print -rn -- $'\e]133;D;'$__terrarium_s';'$((__terrarium_n += 1))$';@KEY@\a'
     # Prompts are exported, by `activate` of a Python venv for one: they name the key and do not hold it.
     typeset -g +x PSVAR
@@ -15,7 +15,7 @@ __terrarium_precmd() {
     [[ $PS2 == *';%8v'* ]] || PS2=$'%{\e]133;S;%9v;%8v\a%}'$PS2
 }
 __terrarium_preexec() {
-    { setopt localoptions noxtrace noerrexit nounset } 2>/dev/null
+    { emulate -L zsh; setopt noxtrace noerrexit nounset } 2>/dev/null
     builtin print -rn -- $'\e]133;C;'$__terrarium_n$';@KEY@\a'
 }
 precmd_functions=(__terrarium_precmd $precmd_functions)

@@ -1,0 +1,136 @@
+//! What made answers about a shell's commands inexact once. Needs a working sandbox.
+
+use serde_json::json;
+
+use crate::harness::{Era, Server};
+use crate::sessions::{shell, there};
+
+#[test]
+fn several_lines_are_one_command_whatever_is_in_them() {
+    for name in there(["bash", "zsh", "dash", "sh"]) {
+        let mut terminal = shell(name);
+        terminal.exec("echo one\n}\necho two"); // how far that goes is the shell's business
+        terminal.exec("# nothing but\n# comments");
+        for code in [6, 7] {
+            let reply = terminal.exec(&format!("# first\necho {code}\n(exit {code})"));
+            assert_eq!(reply.facts["exit_code"], code, "{name}: {}", reply.text);
+            assert_eq!(reply.section("terminal"), Some(code.to_string().as_str()), "{name}");
+        }
+        let reply = terminal.exec("echo status $?\necho __terrarium_end\n__terrarium_end() { :; }");
+        assert_eq!(reply.section("terminal"), Some("status 7\n__terrarium_end"), "{name}");
+        let reply = terminal.call(
+            "terminal_exec",
+            json!({"command": "# a comment\nsleep 60", "yield_ms": 1000}),
+        );
+        assert_eq!(reply.facts["outcome"], "running", "{name}: {}", reply.text);
+        terminal.send(json!([{"key": "C-c"}]), json!({"command": true}));
+        assert_eq!(terminal.exec("echo again").section("terminal"), Some("again"), "{name}");
+    }
+}
+
+#[test]
+fn what_stands_before_the_prompt_is_no_output() {
+    for name in there(["bash", "zsh", "dash"]) {
+        let mut terminal = shell(name);
+        terminal.exec("PS1=\"(venv) $PS1\"; export PS1");
+        for _ in 0..2 {
+            assert_eq!(terminal.exec("printf nonl").section("terminal"), Some("nonl"), "{name}");
+        }
+        let shown = terminal.call("terminal_snapshot", json!({}));
+        assert!(shown.text.contains("(venv) "), "{name}: {}", shown.text);
+    }
+}
+
+#[test]
+fn an_answer_of_the_terminal_that_nobody_waits_for_is_not_typed() {
+    for name in there(["bash", "zsh", "fish", "dash"]) {
+        let mut terminal = shell(name);
+        for _ in 0..5 {
+            terminal.exec("printf '\\033[c\\033[6n'");
+            let reply = terminal.exec("echo made");
+            assert_eq!(reply.section("terminal"), Some("made"), "{name}: {}", reply.text);
+            assert_eq!(reply.facts["exit_code"], 0, "{name}: {}", reply.text);
+        }
+    }
+}
+
+#[test]
+fn the_end_that_is_waited_for_is_that_of_all_that_was_typed() {
+    for name in there(["bash", "zsh", "dash"]) {
+        let mut terminal = shell(name);
+        let typed = json!([{"text": "echo a\nsleep 1; echo b; (exit 9)\n"}]);
+        let reply = terminal.send(typed, json!({"command": true}));
+        assert_eq!(reply.facts["exit_code"], 9, "{name}: {}", reply.text);
+        // An interrupt at the prompt, whether or not there is a line to drop.
+        for typed in [json!([{"text": "half"}, {"key": "C-c"}]), json!([{"key": "C-c"}])] {
+            let reply = terminal.send(typed, json!({"command": true}));
+            assert_eq!(reply.facts["fired"], "command", "{name}: {}", reply.text);
+        }
+        assert_eq!(terminal.exec("echo again").section("terminal"), Some("again"), "{name}");
+    }
+}
+
+#[test]
+fn a_shell_that_is_slow_to_begin_is_no_unfinished_command() {
+    let mut terminal = shell("bash");
+    terminal.exec("PROMPT_COMMAND=\"sleep 2${PROMPT_COMMAND:+;$PROMPT_COMMAND}\"");
+    let reply = terminal.exec("# just a comment");
+    assert_eq!(reply.facts["outcome"], "nothing_ran", "{}", reply.text);
+}
+
+#[test]
+fn a_shell_that_ended_says_so() {
+    let mut terminal = shell("bash");
+    let reply = terminal.exec("exit 7");
+    assert_eq!(
+        (&reply.facts["outcome"], &reply.facts["exit_code"]),
+        (&json!("shell_ended"), &json!(7))
+    );
+    let reply = terminal.call("terminal_exec", json!({"command": "echo x"}));
+    reply.refused("the program has ended");
+}
+
+#[test]
+fn a_shell_whose_marks_were_taken_says_what_may_be() {
+    let mut terminal = shell("sh");
+    terminal.call("terminal_exec", json!({"command": "PS1='> '", "yield_ms": 500}));
+    let reply = terminal.call("terminal_exec", json!({"command": "echo x"}));
+    reply.refused("what tells was taken from the shell (PS1,");
+}
+
+#[test]
+fn variables_by_which_a_shell_starts_are_refused() {
+    let mut server = Server::start(Era::Modern);
+    for name in ["ENV", "ZDOTDIR", "POSIXLY_CORRECT", "SHELLOPTS"] {
+        server
+            .call("terminal_open", json!({"env": {name: "/tmp"}}))
+            .refused(&format!("env.{name}"));
+        let program = json!({"env": {name: "/tmp"}, "argv": ["cat"]});
+        assert!(!server.call("terminal_open", program).is_error);
+    }
+}
+
+#[test]
+fn a_text_is_found_anywhere_in_a_long_line() {
+    let mut terminal = shell("bash");
+    terminal.exec("line() { head -c \"$1\" /dev/zero | tr '\\0' x; printf NEED''LE; head -c \"$2\" /dev/zero | tr '\\0' y; echo; }");
+    for (before, after) in [(9000, 9000), (0, 100_000), (100_000, 100_000), (100_000, 0)] {
+        let typed = json!([{"text": format!("line {before} {after}\n")}]);
+        let reply = terminal.send(typed, json!({"text": "NEEDLE"}));
+        assert_eq!(reply.facts["fired"], "found", "{before} {after}: {}", reply.text);
+        assert!(
+            reply.facts["matched_line"].as_str().unwrap().contains("NEEDLE"),
+            "{}",
+            reply.text
+        );
+        terminal.call("terminal_wait", json!({"until": {"command": true}}));
+    }
+    let found = terminal.call("terminal_read", json!({"grep": "NEEDLE"}));
+    assert_eq!(found.facts["matching_lines"], 4, "{}", found.text);
+}
+
+#[test]
+fn what_is_no_text_is_told() {
+    let reply = shell("bash").exec("printf 'a\\377c\\n'");
+    assert!(reply.text.contains("1 bytes that are not UTF-8"), "{}", reply.text);
+}
