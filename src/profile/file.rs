@@ -58,7 +58,7 @@ pub struct FilesystemFile {
     pub read: Setting<Listed<PathEntry>>,
     /// Files and directories whose programs may be run; readable too. A list replaces, `{add: [...]}` adds.
     pub execute: Setting<Listed<PathEntry>>,
-    /// Paths inside the workspace that the host may run later, kept from change. A list replaces, `{add: [...]}` adds.
+    /// Paths inside the workspace that the host may run later, kept from change; a component `*` is every directory there. A list replaces, `{add: [...]}` adds.
     pub protect: Setting<Listed<WorkspaceText>>,
     /// Where `HOME` is: `private` is empty at start and gone at the end, `kept` is a directory for each caller and
     /// workspace.

@@ -7,6 +7,7 @@ use super::environment;
 use super::host_file::{HostFile, existing};
 use super::places::{HOME, Places};
 use super::plan::{Modes, Refusal};
+use super::protect::expand;
 use super::shell::Shell;
 use super::spec::{Access, Entry, FileId, LandlockSpec, View};
 use crate::kernel::mounts::{NO_DEV, NO_EXEC, NO_SUID, READ_ONLY};
@@ -237,6 +238,7 @@ fn workspace(view: &mut View, request: &LaunchRequest, exec: u64) {
         return;
     }
     let protect = &request.profile.filesystem.protect;
+    let protect: Vec<PathBuf> = protect.iter().flat_map(|protect| expand(&path, protect)).collect();
     let led_to = protect.iter().filter_map(|protect| led_to(&path, protect));
     let led_to = led_to.filter_map(|target| Some(target.strip_prefix(&path).ok()?.to_owned()));
     let mut pinned: Vec<PathBuf> = Vec::new();
@@ -252,7 +254,8 @@ pub(super) fn led_to(workspace: &Path, protect: &Path) -> Option<PathBuf> {
     (target != named && target != workspace && target.starts_with(workspace)).then_some(target)
 }
 
-/// Makes `protect` read-only, and keeps what it lies in from being replaced.
+/// Makes `protect` read-only, and keeps what it lies in from being replaced. A file that stands where a directory should be leads there
+/// too: `.git` of a worktree.
 fn pin(view: &mut View, pinned: &mut Vec<PathBuf>, workspace: &Path, protect: &Path, attributes: u64) {
     let mut place = workspace.to_owned();
     let parts: Vec<_> = protect.components().collect();
@@ -263,6 +266,7 @@ fn pin(view: &mut View, pinned: &mut Vec<PathBuf>, workspace: &Path, protect: &P
             break; // a link that is replaced, and what appears, is reported at the end
         }
         let last = index + 1 == parts.len();
+        let whole = last || found.is_file();
         if !last && pinned.contains(&place) {
             continue;
         }
@@ -270,7 +274,7 @@ fn pin(view: &mut View, pinned: &mut Vec<PathBuf>, workspace: &Path, protect: &P
         view.mounted.push(Entry::Pin {
             within: workspace.to_owned(),
             path: place.clone(),
-            attributes: if last { attributes | READ_ONLY } else { attributes },
+            attributes: if whole { attributes | READ_ONLY } else { attributes },
             seen: Some(FileId::of(&found)),
         });
     }

@@ -1,5 +1,6 @@
 //! Paths of the workspace that the host may run later: looked at before and after.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,9 @@ use super::filesystem::led_to;
 
 /// So many entries of a protected directory are looked at. One that holds more counts as changed.
 const MAX_ENTRIES: usize = 20_000;
+
+/// So many paths a pattern stands for at the most.
+const MAX_EXPANDED: usize = 200;
 
 /// What a path looked like: nothing where it was not there. Changes of an entry set its ctime, for good.
 pub(super) type Fingerprint = Vec<(PathBuf, u64, i64, i64, u64)>;
@@ -24,26 +28,91 @@ pub(crate) enum Depth {
     Whole,
 }
 
+/// What is looked at: each path, and what stands where one of the directories should be that lead to it. A file called `.git` leads git
+/// to wherever it says.
+fn watched(workspace: &Path, protect: &[PathBuf]) -> BTreeMap<PathBuf, Part> {
+    let mut watched = BTreeMap::new();
+    for path in protect.iter().flat_map(|pattern| expand(workspace, pattern)) {
+        for leads in path.ancestors().skip(1).filter(|leads| !leads.as_os_str().is_empty()) {
+            watched.entry(leads.to_owned()).or_insert(Part::LeadsThere);
+        }
+        watched.insert(path, Part::Whole);
+    }
+    watched
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// The path itself.
+    Whole,
+    /// Only what is no directory.
+    LeadsThere,
+}
+
+/// The paths that a pattern stands for now: a component `*` is every directory there.
+pub(super) fn expand(workspace: &Path, pattern: &Path) -> Vec<PathBuf> {
+    let mut found = vec![PathBuf::new()];
+    for part in pattern.components() {
+        found = match part.as_os_str() == "*" {
+            false => found.into_iter().map(|path| path.join(part)).collect(),
+            true => found.iter().flat_map(|path| directories(workspace, path)).collect(),
+        };
+        found.truncate(MAX_EXPANDED);
+    }
+    found
+}
+
+fn directories(workspace: &Path, below: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(workspace.join(below)).into_iter().flatten().flatten();
+    let directories = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    let mut names: Vec<_> = directories.map(|entry| below.join(entry.file_name())).collect();
+    names.sort();
+    names
+}
+
 /// What there was of each path, relative to the workspace. A link is looked at as itself, and so is what it leads to.
-pub(super) fn look(workspace: &Path, protect: &[PathBuf], depth: Depth) -> Vec<(PathBuf, Fingerprint)> {
-    let look = |path: &PathBuf| (path.clone(), fingerprint(workspace, path, depth).unwrap_or_default());
-    protect.iter().map(look).collect()
+pub(super) fn look(workspace: &Path, protect: &[PathBuf], depth: Depth) -> BTreeMap<PathBuf, Fingerprint> {
+    let watched = watched(workspace, protect).into_iter();
+    let look = |(path, part): (PathBuf, Part)| {
+        let found = fingerprint(workspace, &path, part, depth).unwrap_or_default();
+        (path, found)
+    };
+    watched.map(look).collect()
 }
 
 /// Those that look different now.
-pub(super) fn changed(workspace: &Path, before: &[(PathBuf, Fingerprint)], depth: Depth) -> Vec<PathBuf> {
-    let now = before
-        .iter()
-        .filter(|(path, was)| fingerprint(workspace, path, depth).is_none_or(|now| now != *was));
-    now.map(|(path, _)| path.clone()).collect()
+pub(super) fn changed(
+    workspace: &Path,
+    protect: &[PathBuf],
+    before: &BTreeMap<PathBuf, Fingerprint>,
+    depth: Depth,
+) -> Vec<PathBuf> {
+    let mut now = watched(workspace, protect);
+    for path in before
+        .keys()
+        .filter(|path| !now.contains_key(*path))
+        .cloned()
+        .collect::<Vec<_>>()
+    {
+        now.insert(path, Part::Whole); // what a pattern stood for
+    }
+    let differs = |(path, part): &(PathBuf, Part)| {
+        let was = before.get(path).map_or(&[][..], Vec::as_slice);
+        fingerprint(workspace, path, *part, depth).is_none_or(|now| now != was)
+    };
+    now.into_iter().filter(differs).map(|(path, _)| path).collect()
 }
 
 /// `None` where there is more than can be looked at.
-fn fingerprint(workspace: &Path, path: &Path, depth: Depth) -> Option<Fingerprint> {
+fn fingerprint(workspace: &Path, path: &Path, part: Part, depth: Depth) -> Option<Fingerprint> {
     let mut found = Fingerprint::new();
     let mut left = vec![workspace.join(path)];
-    // What a link leads to within the workspace is the command's to change.
-    left.extend(led_to(workspace, path));
+    if part == Part::LeadsThere {
+        left.retain(|path| !path.is_dir());
+    } else {
+        // What a link leads to within the workspace is the command's to change.
+        left.extend(led_to(workspace, path));
+    }
     while let Some(path) = left.pop() {
         let Ok(entry) = fs::symlink_metadata(&path) else {
             continue;

@@ -1,5 +1,6 @@
 //! The launcher's watch over a running sandbox: orders, limits, and the end.
 
+use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
@@ -45,13 +46,13 @@ pub(super) struct Watcher<'a> {
     times: Times,
     peak: u64,
     meters: Vec<Meter>,
-    protected: Vec<(PathBuf, protect::Fingerprint)>,
+    protected: BTreeMap<PathBuf, protect::Fingerprint>,
 }
 
 /// What is there before the command can change it.
 pub(super) struct Before {
     meters: Vec<Meter>,
-    protected: Vec<(PathBuf, protect::Fingerprint)>,
+    protected: BTreeMap<PathBuf, protect::Fingerprint>,
 }
 
 impl Before {
@@ -331,12 +332,18 @@ impl<'a> Watcher<'a> {
             usage,
             duration,
             killed: report.map_or(0, |r| r.killed),
-            touched: protect::changed(&self.watch.workspace, &self.protected, self.watch.depth),
+            touched: self.touched(),
         };
         launcher::say(self.control, &Word::Ended(ending));
         if alone {
             self.reap();
         }
+    }
+
+    /// Protected paths that changed.
+    fn touched(&self) -> Vec<PathBuf> {
+        let watch = self.watch;
+        protect::changed(&watch.workspace, &watch.protect, &self.protected, watch.depth)
     }
 
     /// Ends pid 1, and with it what is left.

@@ -132,6 +132,38 @@ fn what_makes_git_and_cargo_run_something_is_reported() {
 }
 
 #[test]
+fn a_file_that_leads_git_elsewhere_is_protected_or_reported() {
+    let lead = "echo 'gitdir: .evil' > .git && echo written";
+    // One that appears.
+    let shown = text(&Run::profile("default").bash(lead));
+    assert!(shown.contains("\".git\" appeared or changed"), "{shown}");
+    // That of a worktree or of a submodule.
+    let worktree = Run::profile("default");
+    worktree.write(".git", "gitdir: ../repository/.git/worktrees/w\n");
+    let shown = text(&worktree.bash(lead));
+    assert!(
+        !shown.contains("written") && shown.contains("Read-only file system"),
+        "{shown}"
+    );
+    // Those by which a repository leads to its worktrees, now and later.
+    let main = Run::profile("default");
+    for name in ["commondir", "gitdir"] {
+        main.write(&format!(".git/worktrees/w/{name}"), "../..\n");
+    }
+    let shown =
+        text(&main.bash("cd .git/worktrees; for f in w/*; do echo evil > $f && echo written; done; mv w v; echo $?"));
+    assert!(!shown.contains("written") && shown.contains("cannot move"), "{shown}");
+    let shown =
+        text(&main.bash("mkdir .git/worktrees/new; echo evil > .git/worktrees/new/commondir; echo evil > HEAD"));
+    for path in [".git/worktrees/new/commondir", "HEAD"] {
+        assert!(
+            shown.contains(&format!("\"{path}\" appeared or changed")),
+            "{path}: {shown}"
+        );
+    }
+}
+
+#[test]
 fn without_a_view_changes_inside_of_protected_directories_are_reported() {
     let run = without(Run::profile("default"), &["mount"]);
     run.write(".git/hooks/pre-commit", "true\n");
