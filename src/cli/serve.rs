@@ -36,8 +36,8 @@ use crate::server::{self, ServeError};
 use crate::session::Sessions;
 use crate::tools::{self, Compat, Services};
 
-/// What is logged unless somebody asks for more: what goes wrong, and no audit.
-const LOG: &str = "warn,audit=off";
+/// What is logged unless somebody asks for more: what goes wrong, of the audit too, and not what is on record.
+const LOG: &str = "warn,audit=warn";
 
 /// The arguments of `terrarium serve`.
 #[derive(Debug, Args)]

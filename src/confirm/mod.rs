@@ -5,6 +5,7 @@
 //! and its answer, again.
 
 mod error;
+mod heard;
 pub mod lockdown;
 pub mod passphrase;
 mod preview;
@@ -13,6 +14,7 @@ mod tests;
 mod waiting;
 
 pub use error::{Unanswerable, Unapproved};
+pub use heard::Heard;
 pub use lockdown::{Lockdown, Locked};
 pub use preview::quoted;
 
@@ -237,7 +239,7 @@ impl Confirm {
         }
     }
 
-    /// A person answers a question that they were shown.
+    /// A person answers a question that they were shown. Whether a call waits for it now, which puts it on record.
     pub fn answer(
         &self,
         id: QuestionId,
@@ -245,7 +247,7 @@ impl Confirm {
         answer: Answer,
         channel: Channel,
         by: &str,
-    ) -> Result<(), Unanswerable> {
+    ) -> Result<Heard, Unanswerable> {
         let questions = self.questions();
         let waiting = questions
             .iter()
@@ -268,9 +270,17 @@ impl Confirm {
             }
             open
         });
+        let heard = match waiting.answer.receiver_count() {
+            0 => Heard::ByNobody,
+            _ => Heard::ByCall,
+        };
         drop(questions);
         self.0.changed.tell();
-        if counted { Ok(()) } else { Err(Unanswerable::Answered) }
+        if counted {
+            Ok(heard)
+        } else {
+            Err(Unanswerable::Answered)
+        }
     }
 
     /// Drops the questions of a caller who may ask for nothing any more, whatever was said to them. Their calls were

@@ -5,12 +5,14 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use tokio::sync::Semaphore;
 
+use crate::audit::{Audit, Event};
 use crate::kernel::own_file::{self, FileError};
 
 /// The file's name in the directory of state.
@@ -21,6 +23,9 @@ const MOST: u64 = 4 << 10;
 pub const SHORTEST: usize = 8;
 /// Bytes of the longest.
 pub const LONGEST: usize = 1024;
+
+/// How long the next is held up after a wrong one.
+const WRONG: Duration = Duration::from_millis(500);
 
 /// What a passphrase is checked with.
 #[derive(Clone)]
@@ -58,8 +63,9 @@ impl Checker {
         self.verifier.is_some()
     }
 
-    /// Checks it, where there is one, away from the threads that answer calls.
-    pub async fn check(&self, passphrase: Option<String>) -> Result<(), NotOperator> {
+    /// Checks it, where there is one, away from the threads that answer calls. A wrong one is put on record as an alert, and holds up
+    /// the next for a while: who guesses is a program.
+    pub async fn check(&self, passphrase: Option<String>, audit: &Audit, at: &str) -> Result<(), NotOperator> {
         let Some(verifier) = self.verifier.clone() else {
             return Ok(());
         };
@@ -67,7 +73,14 @@ impl Checker {
         let _turn = self.turn.acquire().await.map_err(|_| NotOperator::Wrong)?; // it is never closed
         match tokio::task::spawn_blocking(move || verifier.accepts(&passphrase)).await {
             Ok(true) => Ok(()),
-            Ok(false) | Err(_) => Err(NotOperator::Wrong),
+            Ok(false) | Err(_) => {
+                tracing::warn!(at, "a wrong passphrase was given");
+                if let Err(error) = audit.note(Event::Alert, at, "a wrong passphrase was given").await {
+                    tracing::error!(target: "audit", %error, "a wrong passphrase is not on record");
+                }
+                tokio::time::sleep(WRONG).await;
+                Err(NotOperator::Wrong)
+            }
         }
     }
 }

@@ -216,7 +216,7 @@ async fn an_answer_counts_once_for_its_digest_and_through_its_channel() {
     let answer = |action: &str, channel| confirm.answer(shown.id, action, Answer::Yes, channel, "x");
     assert_eq!(answer(&"0".repeat(64), Channel::Operator), Err(Unanswerable::Other));
     assert_eq!(answer(&action, Channel::User), Err(Unanswerable::Channel));
-    assert_eq!(answer(&action, Channel::Operator), Ok(()));
+    assert_eq!(answer(&action, Channel::Operator), Ok(Heard::ByCall));
     assert_eq!(answer(&action, Channel::Operator), Err(Unanswerable::Answered));
     // Another server knows nothing of it.
     let other = self::confirm().answer(shown.id, &action, Answer::Yes, Channel::Operator, "x");

@@ -288,6 +288,34 @@ fn a_yes_waits_for_the_passphrase_and_a_wrong_one_is_none() {
     assert!(status == Some(0) && shown.contains("approved, once"), "{shown}");
     assert!(!server.reply(call).is_error);
     assert_eq!(runs(server.workspace()), 1);
+    let alerts = place.record().into_iter().filter(|line| line["event"] == "alert");
+    let wrong = alerts
+        .filter(|line| line["why"] == "a wrong passphrase was given")
+        .count();
+    assert!(wrong >= 1, "{wrong}");
+}
+
+#[test]
+fn an_answer_that_no_call_waits_for_is_on_record() {
+    let place = Place::new("operator", "5min");
+    let mut server = place.server(Era::Modern);
+    for (before, act, event) in [(0, "approve", "approved"), (1, "deny", "declined")] {
+        let call = server.send_call("terminal_run", json!({"command": format!("echo {act}")}));
+        let question = place.questions(1).remove(0);
+        server.notify("notifications/cancelled", json!({"requestId": call}));
+        let cancelled = |line: &&Value| line["event"] == "refused" && line["why"] == "cancelled";
+        until("the call is gone", || {
+            place.record().iter().filter(cancelled).count() > before
+        });
+        assert!(place.approvals(&[act, id(&question)]).status.success());
+        let named = |line: &Value| line["why"].as_str().is_some_and(|why| why.contains(id(&question)));
+        let record = place.record();
+        let found = record
+            .iter()
+            .filter(|line| line["event"] == event && named(line))
+            .count();
+        assert_eq!(found, 1, "{record:?}");
+    }
 }
 
 #[test]

@@ -193,7 +193,8 @@ impl Console {
 
     /// Checks the operator's passphrase, where there is one.
     pub(super) async fn check(&self, passphrase: Option<String>) -> Result<(), Refusal> {
-        let checked = self.desk.passphrase.check(passphrase).await;
+        let audit = &self.desk.services.audit;
+        let checked = self.desk.passphrase.check(passphrase, audit, "the console").await;
         checked.map_err(|_| Refused::Passphrase.into())
     }
 }

@@ -55,7 +55,8 @@ impl Console {
         };
         let confirm = &self.desk.services.confirm;
         let counted = confirm.answer(id, &given.action, answer, Channel::Operator, &by);
-        counted.map_err(conflict)?;
+        let heard = counted.map_err(conflict)?;
+        heard.note(&self.desk.services.audit, answer, id, &by).await;
         Ok(done())
     }
 

@@ -271,12 +271,17 @@ impl Desk {
         }
         let id = QuestionId::parse(question).ok_or("no question has such a number")?;
         let counted = self.services.confirm.answer(id, action, answer, Channel::Operator, by);
-        counted.map_err(|error| error.to_string())
+        let heard = counted.map_err(|error| error.to_string())?;
+        heard.note(&self.services.audit, answer, id, by).await;
+        Ok(())
     }
 
     /// Checks the passphrase, where there is one.
     pub(super) async fn check(&self, passphrase: Option<String>) -> Result<(), String> {
-        let checked = self.passphrase.check(passphrase).await;
+        let checked = self
+            .passphrase
+            .check(passphrase, &self.services.audit, "the control socket")
+            .await;
         checked.map_err(|error| error.to_string())
     }
 
