@@ -37,7 +37,7 @@ use crate::session::Sessions;
 use crate::tools::{self, Compat, Services};
 
 /// What is logged unless somebody asks for more: what goes wrong, of the audit too, and not what is on record.
-const LOG: &str = "warn,audit=warn";
+const LOG: &str = "warn,rmcp=error,audit=warn";
 
 /// The arguments of `terrarium serve`.
 #[derive(Debug, Args)]

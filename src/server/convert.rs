@@ -89,6 +89,11 @@ pub(super) fn resource_error(error: &ResourceError, redactor: &Redactor) -> Erro
     }
 }
 
+/// Whether this is a request that is answered where its parameters fit.
+pub(super) fn is_known(method: &str) -> bool {
+    unknown(method).code != ErrorCode::METHOD_NOT_FOUND
+}
+
 /// A request that nothing here answers. rmcp also hands over as unknown what it knows, if the parameters do not fit.
 pub(super) fn unknown(method: &str) -> ErrorData {
     let resource = "write {\"uri\": \"terrarium://sessions/ID/screen\"}";

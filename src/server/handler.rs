@@ -11,6 +11,7 @@ use rmcp::model::{
 };
 use rmcp::service::{RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
+use serde_json::Map;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +24,8 @@ use crate::model::QuestionId;
 use crate::policy::Caller;
 use crate::tools::{self, Compat, Reply, Services, ToolCall, ToolError, compat_ht};
 
+/// Characters of a method that nobody knows that are said back.
+const METHOD: usize = 64;
 /// How often a client that asked for it hears that a call goes on.
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 
@@ -152,7 +155,16 @@ impl ServerHandler for Handler {
         request: CustomRequest,
         _context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
-        Err(convert::unknown(&self.services.audit.redactor().clean(&request.method)))
+        let method: String = request.method.chars().take(METHOD).collect();
+        if convert::is_known(&method) {
+            let call = ToolCall {
+                name: method.clone(),
+                arguments: Map::new(),
+            };
+            let counted = tools::misfit(&self.services, &self.caller, &call, "arguments").await;
+            counted.map_err(|error| ErrorData::invalid_request(error.to_string(), None))?;
+        }
+        Err(convert::unknown(&self.services.audit.redactor().clean(&method)))
     }
 
     async fn call_tool(

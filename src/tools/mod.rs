@@ -262,6 +262,15 @@ async fn judged(
     }
 }
 
+/// A request that stands for no call that could be judged: counted and on record, as refused.
+pub async fn misfit(services: &Services, caller: &Caller, call: &ToolCall, why: &str) -> Result<(), ToolError> {
+    tally::came(services, caller).await?;
+    let entry = services.audit.asked(caller, &call.name, &call.arguments).await?;
+    entry.refused(why).await;
+    tally::misunderstood(services, caller).await;
+    Ok(())
+}
+
 /// Admitted and judged; where the policy wants a person's yes, asked for it; where it must wait for its turn, waited; and
 /// after either admitted and judged again, by the policy and under the lockdown that hold then.
 async fn decide(

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{Services, ToolCall, ToolError, permitted, run, terminal_list, terminal_read, terminal_snapshot};
+use super::{Services, ToolCall, ToolError, misfit, permitted, run, terminal_list, terminal_read, terminal_snapshot};
 use crate::limits::SubscriptionPermit;
 use crate::model::SessionId;
 use crate::policy::Caller;
@@ -169,8 +169,9 @@ pub async fn read(
     uri: &str,
     cancelled: CancellationToken,
 ) -> Result<Contents, ResourceError> {
-    let place = Place::parse(uri).ok_or_else(|| no_such(uri))?;
-    let call = place.call(services, caller).ok_or_else(|| no_such(uri))?;
+    let Some((place, call)) = found(services, caller, uri) else {
+        return Err(missed(services, caller, uri).await);
+    };
     if let Place::Profile(name) = place {
         permitted(services, caller, call).await?;
         let known = profiles(services, caller).contains(&name);
@@ -204,11 +205,12 @@ pub struct Subscription {
 impl Subscription {
     /// To one screen or output of the caller's.
     pub async fn open(services: Arc<Services>, caller: Caller, uri: &str) -> Result<Self, ResourceError> {
-        let place = Place::parse(uri).ok_or_else(|| no_such(uri))?;
+        let Some((place, call)) = found(&services, &caller, uri) else {
+            return Err(missed(&services, &caller, uri).await);
+        };
         let (Place::Screen(id) | Place::Output(id)) = place else {
             return Err(ResourceError::Still { uri: cut(uri) });
         };
-        let call = place.call(&services, &caller).ok_or_else(|| no_such(uri))?;
         permitted(&services, &caller, call).await?;
         let permit = services.limits.subscription(&caller).map_err(ToolError::from)?;
         let session = services.sessions.resolve(&caller, id).map_err(|_| no_such(uri))?;
@@ -258,6 +260,28 @@ fn listing() -> ToolCall {
 fn profiles<'a>(services: &'a Services, caller: &Caller) -> Vec<&'a str> {
     let names = services.profiles.names();
     services.policy.get().profiles(caller, "terminal_open", &names)
+}
+
+/// What an address is of, and the call that shows it.
+fn found<'a>(services: &Services, caller: &Caller, uri: &'a str) -> Option<(Place<'a>, ToolCall)> {
+    let place = Place::parse(uri)?;
+    let call = place.call(services, caller)?;
+    Some((place, call))
+}
+
+/// There is no such thing for this caller. Who tries addresses is counted and on record, as who tries handles is.
+async fn missed(services: &Services, caller: &Caller, uri: &str) -> ResourceError {
+    let Value::Object(arguments) = json!({"uri": cut(uri)}) else {
+        return no_such(uri);
+    };
+    let call = ToolCall {
+        name: "resource".to_owned(),
+        arguments,
+    };
+    match misfit(services, caller, &call, "session").await {
+        Ok(()) => no_such(uri),
+        Err(error) => error.into(),
+    }
 }
 
 fn no_such(uri: &str) -> ResourceError {

@@ -350,3 +350,35 @@ impl Drop for Mount {
         rustix::mount::unmount(&self.0, rustix::mount::UnmountFlags::DETACH).ok(); // the test says what failed
     }
 }
+
+#[test]
+fn what_stands_for_no_call_is_on_record_and_counted_too() {
+    let state = State::new();
+    let mut server = state.server();
+    server.call("terminal_list", json!({})); // which opens the record
+    for (method, params) in [
+        (
+            "resources/read",
+            json!({"uri": "terrarium://sessions/00000000000000000000000000000000/screen"}),
+        ),
+        ("resources/read", json!({"uri": 5})),
+        ("tools/call", json!({"name": "terminal_run", "arguments": 5})),
+    ] {
+        let before = state.lines().len();
+        let answer = server.request(method, params);
+        assert!(answer["error"].is_object(), "{method}: {answer}");
+        let lines = state.lines();
+        assert_eq!(events(&lines[before..]), ["asked", "refused"], "{method}");
+    }
+    let answer = server.request(&"x".repeat(100_000), json!({}));
+    assert!(answer.to_string().len() < 1000);
+    // As many a minute as any caller may send.
+    let tried = (0..700).map(|_| {
+        server
+            .request("resources/read", json!({"uri": "file:///etc/passwd"}))
+            .to_string()
+    });
+    assert!(tried.filter(|answer| answer.contains("came to nothing")).count() > 0);
+    let alerts = state.lines().into_iter().filter(|line| line["event"] == "alert");
+    assert!(alerts.count() > 0);
+}
