@@ -4,21 +4,32 @@
 //! the protocol: a late cancellation from before a reconnection must not cost a client its server.
 //! And rmcp reads on while answers wait to be written, and starts all that it has read: a client that reads none, or sends faster than
 //! is answered, would fill the memory.
+//!
+//! Lines are parsed here: what is no message and has an id that can be read is answered with it (rmcp would say nothing, or nothing of
+//! the id, and its sender would wait for ever). JavaScript writes half a pair of surrogates, which is no JSON for serde, into strings.
 
 use std::collections::HashSet;
+use std::future::poll_fn;
 use std::io;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rmcp::RoleServer;
+use futures_core::Stream as _;
 use rmcp::model::{
     ClientNotification, ClientRequest, GetMeta as _, JsonRpcMessage, JsonRpcNotification, ProtocolVersion, RequestId,
 };
 use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage};
 use rmcp::transport::Transport;
-use rmcp::transport::async_rw::AsyncRwTransport;
-use tokio::io::{AsyncRead, AsyncWrite};
+use rmcp::transport::async_rw::{AsyncRwTransport, DEFAULT_MAX_LINE_LENGTH};
+use rmcp::{ErrorData, RoleServer};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+use serde_json::error::Category;
+use tokio::io::{AsyncRead, AsyncWrite, Empty};
 use tokio::sync::Notify;
+use tokio_util::codec::{AnyDelimiterCodec, AnyDelimiterCodecError, FramedRead};
 
 /// Messages to the client that may wait to be written before no more is read. As many as calls may run at once.
 const UNWRITTEN: usize = 1024;
@@ -26,9 +37,19 @@ const UNWRITTEN: usize = 1024;
 /// answered at once too, that they are too many.
 const UNANSWERED: usize = 2048;
 
+/// Bytes of the longest line that is read; a longer one is dropped. As over HTTP.
+const LONGEST: usize = DEFAULT_MAX_LINE_LENGTH;
+/// RFC 8259 section 8.1 lets it be passed over.
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
 /// One line, one message.
 pub(super) struct Opening<R: AsyncRead, W: AsyncWrite> {
-    lines: AsyncRwTransport<RoleServer, R, W>,
+    lines: FramedRead<R, AnyDelimiterCodec>,
+    writer: AsyncRwTransport<RoleServer, Empty, W>,
+    /// What is being said to the last line, which was no message. Before anything else is read.
+    said: Option<Pin<Box<dyn Future<Output = io::Result<()>> + Send>>>,
+    /// The last line was too long: the lines end once, as it were, and go on.
+    dropped: bool,
     /// Whether the client has chosen an era.
     begun: bool,
     owed: Arc<Owed>,
@@ -83,11 +104,82 @@ impl Drop for Waiting {
 impl<R: AsyncRead + Send + Unpin, W: AsyncWrite + Send + Unpin + 'static> Opening<R, W> {
     pub(super) fn new(input: R, output: W) -> Self {
         Self {
-            lines: AsyncRwTransport::new_server(input, output),
+            lines: FramedRead::new(
+                input,
+                AnyDelimiterCodec::new_with_max_length(b"\n".to_vec(), Vec::new(), LONGEST),
+            ),
+            writer: AsyncRwTransport::new_server(tokio::io::empty(), output),
+            said: None,
+            dropped: false,
             begun: false,
             owed: Arc::default(),
         }
     }
+
+    /// The next message. Cancel-safe.
+    async fn message(&mut self) -> Option<RxJsonRpcMessage<RoleServer>> {
+        loop {
+            if let Some(said) = &mut self.said {
+                said.await.ok(); // a client that is gone wants none
+                self.said = None;
+            }
+            self.owed.room().await;
+            let line = match poll_fn(|cx| Pin::new(&mut self.lines).poll_next(cx)).await {
+                Some(Ok(line)) => line,
+                Some(Err(AnyDelimiterCodecError::MaxChunkLengthExceeded)) => {
+                    tracing::warn!(bytes = LONGEST, "dropped a line that is longer than is read");
+                    self.dropped = true;
+                    continue;
+                }
+                None if self.dropped => {
+                    self.dropped = false;
+                    continue;
+                }
+                None => return None,
+                Some(Err(AnyDelimiterCodecError::Io(error))) => {
+                    tracing::debug!(%error, "the client cannot be read any more");
+                    return None;
+                }
+            };
+            let line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&line);
+            match serde_json::from_slice(line) {
+                Ok(message) => return Some(message),
+                Err(error) => {
+                    if let Some(answer) = misfit(line, &error) {
+                        self.said = Some(Box::pin(self.send(answer)));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What is said to a line that is no message. Nothing to a notification, and to what is no JSON and has no id: who repeats what it
+/// reads would never end.
+fn misfit(line: &[u8], error: &serde_json::Error) -> Option<TxJsonRpcMessage<RoleServer>> {
+    #[derive(Deserialize)]
+    struct Named {
+        #[serde(default, deserialize_with = "given")]
+        id: Option<Value>,
+        #[serde(default, deserialize_with = "given")]
+        method: Option<IgnoredAny>,
+    }
+    /// `null` is a value too.
+    fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
+        T::deserialize(from).map(Some)
+    }
+    let named = serde_json::from_slice::<Named>(line).ok();
+    let is_notification = |named: &Named| named.id.is_none() && named.method.is_some();
+    if named.as_ref().is_some_and(is_notification) {
+        return None;
+    }
+    let id = named.and_then(|named| serde_json::from_value::<RequestId>(named.id?).ok());
+    let answer = match error.classify() {
+        Category::Data => ErrorData::invalid_request(format!("no message of the protocol: {error}"), None),
+        _ if id.is_none() => return None,
+        _ => ErrorData::parse_error(format!("no JSON: {error}"), None),
+    };
+    Some(TxJsonRpcMessage::<RoleServer>::error(answer, id))
 }
 
 impl<R: AsyncRead + Send + Unpin, W: AsyncWrite + Send + Unpin + 'static> Transport<RoleServer> for Opening<R, W> {
@@ -103,7 +195,7 @@ impl<R: AsyncRead + Send + Unpin, W: AsyncWrite + Send + Unpin + 'static> Transp
             _ => {}
         }
         let waiting = Waiting::new(&self.owed);
-        let sent = self.lines.send(message);
+        let sent = self.writer.send(message);
         async move {
             let result = sent.await;
             drop(waiting);
@@ -111,11 +203,10 @@ impl<R: AsyncRead + Send + Unpin, W: AsyncWrite + Send + Unpin + 'static> Transp
         }
     }
 
-    /// Cancel-safe, as rmcp's own is: what is dropped here was received whole.
+    /// Cancel-safe: what is dropped here was received whole.
     async fn receive(&mut self) -> Option<RxJsonRpcMessage<RoleServer>> {
         loop {
-            self.owed.room().await;
-            let message = self.lines.receive().await?;
+            let message = self.message().await?;
             if let JsonRpcMessage::Request(request) = &message {
                 self.begun |= begins(&request.request);
                 self.owed.unanswered().insert(request.id.clone());
@@ -138,7 +229,7 @@ impl<R: AsyncRead + Send + Unpin, W: AsyncWrite + Send + Unpin + 'static> Transp
     }
 
     async fn close(&mut self) -> Result<(), io::Error> {
-        self.lines.close().await
+        self.writer.close().await
     }
 }
 

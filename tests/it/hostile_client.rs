@@ -52,19 +52,15 @@ fn padded(length: usize) -> Vec<u8> {
 
 #[test]
 fn what_is_no_json_is_dropped() {
-    let lines: [Vec<u8>; 13] = [
+    let lines: [Vec<u8>; 9] = [
         b"{".to_vec(),
         b"   ".to_vec(),
         b"}{".to_vec(),
         b"\0".to_vec(),
         b"\xff\xfe\xfd".to_vec(),
-        b"{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"method\":\"pi\xffng\"}".to_vec(),
-        br#"{"jsonrpc":"2.0","id":"x","method":"ping","params":{"x":"\ud800"}}"#.to_vec(),
         br#"{"jsonrpc":"2.0","id":"x","method":"ping"} trailing"#.to_vec(),
         b"Content-Length: 40\r".to_vec(),
         b"[".repeat(100_000),
-        nested("[", "]", 100_000),
-        nested("{\"a\":", "}", 50_000),
         [padded(LONGEST_LINE + 1_000_000), b"[".repeat(LONGEST_LINE)].concat(),
     ];
     for era in ERAS {
@@ -73,6 +69,55 @@ fn what_is_no_json_is_dropped() {
             let said = said_about(&mut server, line);
             let shown = String::from_utf8_lossy(&line[..line.len().min(80)]);
             assert!(said.is_empty(), "{shown}: {said:?}");
+        }
+    }
+}
+
+#[test]
+fn whoever_sent_what_is_no_message_hears_of_it_by_its_id() {
+    // The code, and what is no message.
+    let lines: [(i64, Vec<u8>); 8] = [
+        (
+            -32700,
+            b"{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"method\":\"pi\xffng\"}".to_vec(),
+        ),
+        (
+            -32700,
+            br#"{"jsonrpc":"2.0","id":"x","method":"ping","params":{"x":"\ud800"}}"#.to_vec(),
+        ),
+        (-32700, nested("[", "]", 100_000)),
+        (-32700, nested("{\"a\":", "}", 50_000)),
+        (
+            -32600,
+            br#"{"jsonrpc":"2.0","id":"x","method":"tools/list","params":[]}"#.to_vec(),
+        ),
+        (
+            -32600,
+            br#"{"jsonrpc":"2.0","id":"x","method":"tools/list","params":{"_meta":5}}"#.to_vec(),
+        ),
+        (-32600, br#"{"jsonrpc":"2.0","id":"x","method":5}"#.to_vec()),
+        (-32600, br#"{"jsonrpc":"1.0","id":"x","method":"ping"}"#.to_vec()),
+    ];
+    for era in ERAS {
+        let mut server = Server::start(era);
+        for (code, line) in &lines {
+            let said = said_about(&mut server, line);
+            let shown = String::from_utf8_lossy(&line[..line.len().min(80)]);
+            assert_eq!(said.len(), 1, "{shown}: {said:?}");
+            assert_eq!(
+                (&said[0]["id"], &said[0]["error"]["code"]),
+                (&json!("x"), &json!(code)),
+                "{shown}"
+            );
+        }
+        for notification in [
+            r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":5}"#,
+            r#"{"jsonrpc":"2.0","method":7}"#,
+        ] {
+            assert!(
+                said_about(&mut server, notification.as_bytes()).is_empty(),
+                "{notification}"
+            );
         }
     }
 }
