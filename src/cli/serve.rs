@@ -333,6 +333,7 @@ fn log_to_stderr(filter: &str, redactor: &Redactor) -> Result<(), Error> {
         .with_env_filter(parsed)
         .with_writer(writer)
         .with_ansi(false)
+        .log_internal_errors(false) // it would be told on standard error too, with a panic where that is full
         .init();
     Ok(())
 }

@@ -29,7 +29,8 @@ use serde_json::Value;
 use serde_json::error::Category;
 use tokio::io::{AsyncRead, AsyncWrite, Empty};
 use tokio::sync::Notify;
-use tokio_util::codec::{AnyDelimiterCodec, AnyDelimiterCodecError, FramedRead};
+use tokio_util::bytes::{Bytes, BytesMut};
+use tokio_util::codec::{AnyDelimiterCodec, AnyDelimiterCodecError, Decoder, FramedRead};
 
 /// Messages to the client that may wait to be written before no more is read. As many as calls may run at once.
 const UNWRITTEN: usize = 1024;
@@ -44,12 +45,10 @@ const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// One line, one message.
 pub(super) struct Opening<R: AsyncRead, W: AsyncWrite> {
-    lines: FramedRead<R, AnyDelimiterCodec>,
+    lines: FramedRead<R, BoundedLines>,
     writer: AsyncRwTransport<RoleServer, Empty, W>,
     /// What is being said to the last line, which was no message. Before anything else is read.
     said: Option<Pin<Box<dyn Future<Output = io::Result<()>> + Send>>>,
-    /// The last line was too long: the lines end once, as it were, and go on.
-    dropped: bool,
     /// Whether the client has chosen an era.
     begun: bool,
     owed: Arc<Owed>,
@@ -104,13 +103,9 @@ impl Drop for Waiting {
 impl<R: AsyncRead + Send + Unpin, W: AsyncWrite + Send + Unpin + 'static> Opening<R, W> {
     pub(super) fn new(input: R, output: W) -> Self {
         Self {
-            lines: FramedRead::new(
-                input,
-                AnyDelimiterCodec::new_with_max_length(b"\n".to_vec(), Vec::new(), LONGEST),
-            ),
+            lines: FramedRead::new(input, BoundedLines::new()),
             writer: AsyncRwTransport::new_server(tokio::io::empty(), output),
             said: None,
-            dropped: false,
             begun: false,
             owed: Arc::default(),
         }
@@ -126,17 +121,8 @@ impl<R: AsyncRead + Send + Unpin, W: AsyncWrite + Send + Unpin + 'static> Openin
             self.owed.room().await;
             let line = match poll_fn(|cx| Pin::new(&mut self.lines).poll_next(cx)).await {
                 Some(Ok(line)) => line,
-                Some(Err(AnyDelimiterCodecError::MaxChunkLengthExceeded)) => {
-                    tracing::warn!(bytes = LONGEST, "dropped a line that is longer than is read");
-                    self.dropped = true;
-                    continue;
-                }
-                None if self.dropped => {
-                    self.dropped = false;
-                    continue;
-                }
                 None => return None,
-                Some(Err(AnyDelimiterCodecError::Io(error))) => {
+                Some(Err(error)) => {
                     tracing::debug!(%error, "the client cannot be read any more");
                     return None;
                 }
@@ -151,6 +137,47 @@ impl<R: AsyncRead + Send + Unpin, W: AsyncWrite + Send + Unpin + 'static> Openin
                 }
             }
         }
+    }
+}
+
+/// Lines, of which those that are too long are passed over. An error would end them: `FramedRead` waits for more input after one.
+struct BoundedLines(AnyDelimiterCodec);
+
+impl BoundedLines {
+    fn new() -> Self {
+        Self(AnyDelimiterCodec::new_with_max_length(
+            b"\n".to_vec(),
+            Vec::new(),
+            LONGEST,
+        ))
+    }
+
+    fn within(
+        &mut self,
+        mut next: impl FnMut(&mut AnyDelimiterCodec) -> Result<Option<Bytes>, AnyDelimiterCodecError>,
+    ) -> io::Result<Option<Bytes>> {
+        loop {
+            match next(&mut self.0) {
+                Ok(line) => return Ok(line),
+                Err(AnyDelimiterCodecError::Io(error)) => return Err(error),
+                Err(AnyDelimiterCodecError::MaxChunkLengthExceeded) => {
+                    tracing::warn!(bytes = LONGEST, "dropped a line that is longer than is read");
+                }
+            }
+        }
+    }
+}
+
+impl Decoder for BoundedLines {
+    type Item = Bytes;
+    type Error = io::Error;
+
+    fn decode(&mut self, buffer: &mut BytesMut) -> io::Result<Option<Bytes>> {
+        self.within(|lines| lines.decode(buffer))
+    }
+
+    fn decode_eof(&mut self, buffer: &mut BytesMut) -> io::Result<Option<Bytes>> {
+        self.within(|lines| lines.decode_eof(buffer))
     }
 }
 

@@ -368,3 +368,14 @@ fn the_end_in_the_middle_of_a_line_is_an_end() {
         assert!(status.success(), "{status}");
     }
 }
+
+#[test]
+fn a_log_that_cannot_be_written_ends_nothing() {
+    let state = fresh_directory();
+    let mut server = Server::start_below("exec 2>/dev/full", &[("XDG_STATE_HOME", &state)]);
+    server.write_line(&b"[".repeat(LONGEST_LINE + 1)); // is dropped, which is logged
+    still_serves(&mut server, "a line in the log");
+    assert!(!server.call("terminal_run", json!({"command": "true"})).is_error);
+    drop(server);
+    std::fs::remove_dir_all(state).unwrap();
+}

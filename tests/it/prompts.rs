@@ -16,7 +16,7 @@ fn a_program_given_the_prompt_cannot_forge_marks() {
         return;
     }
     for name in there(["bash", "zsh", "dash"]) {
-        let env = json!({"__terrarium_k": "mine", "PSVAR": "mine", "SHELLOPTS": "allexport"});
+        let env = json!({"__terrarium_k": "mine", "PSVAR": "mine"});
         let mut terminal = Terminal::open(json!({"shell": name, "env": env}));
         // As `activate` of a Python venv does, and as `set -a` does with what is set after it.
         for export in [
