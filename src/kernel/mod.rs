@@ -21,3 +21,4 @@ pub(crate) mod proctree;
 #[cfg(test)]
 pub(crate) mod scratch;
 pub(crate) mod tty;
+pub(crate) mod unlinked;

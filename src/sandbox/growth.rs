@@ -14,7 +14,7 @@ use rustix::fs::{Mode, OFlags};
 
 use super::Limit;
 use super::spec::{Grows, Growth};
-use crate::kernel::proctree::Unlinked;
+use crate::kernel::unlinked::Unlinked;
 
 /// A sandbox that writes ends when its file system has less left than this, or than half of what there was.
 const FREE_FLOOR: u64 = 64 << 20;

@@ -21,6 +21,7 @@ use super::{Cause, Ending, Limit, Status, Target, Usage, Used, handle::Order};
 use crate::kernel::cgroup::Group;
 use crate::kernel::fdpass;
 use crate::kernel::proctree::{self, Sample, Times};
+use crate::kernel::unlinked;
 
 /// How often a working sandbox is looked at, and an idle one.
 const BUSY: Duration = Duration::from_millis(20);
@@ -267,7 +268,7 @@ impl<'a> Watcher<'a> {
     /// What has grown too far.
     fn grown(&mut self) -> Option<Limit> {
         let init = self.running.init;
-        let unlinked = |device| proctree::unlinked(&proctree::descendants(init), device);
+        let unlinked = |device| unlinked::unlinked(&proctree::descendants(init), device);
         self.meters.iter_mut().find_map(|meter| meter.check(&unlinked))
     }
 
