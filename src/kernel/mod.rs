@@ -12,6 +12,7 @@ pub(crate) mod cgroup;
 pub(crate) mod fdpass;
 pub(crate) mod fds;
 pub(crate) mod identity;
+pub(crate) mod mountinfo;
 pub(crate) mod mounts;
 pub(crate) mod network;
 pub mod own_file;

@@ -73,9 +73,12 @@ impl<'a> Watcher<'a> {
         task: &'a Task,
         group: Option<&'a Group>,
         running: Running,
-        before: Before,
+        mut before: Before,
     ) -> Self {
         let now = Instant::now();
+        for meter in &mut before.meters {
+            meter.compare(running.init);
+        }
         Self {
             control,
             base,
@@ -268,7 +271,13 @@ impl<'a> Watcher<'a> {
     /// What has grown too far.
     fn grown(&mut self) -> Option<Limit> {
         let init = self.running.init;
-        let unlinked = |device| unlinked::unlinked(&proctree::descendants(init), device);
+        // Our copy of a shell can be read by nobody: without a user namespace that we own it is not to be looked into either.
+        let shell = self.base.copy.is_some() && !self.base.namespaces.user;
+        let unlinked = |devices: &[u64]| {
+            let pids = proctree::descendants(init);
+            let ours = pids.get(..if shell { 2 } else { 1 }).unwrap_or(&pids);
+            unlinked::unlinked(&pids, devices, ours)
+        };
         self.meters.iter_mut().find_map(|meter| meter.check(&unlinked))
     }
 

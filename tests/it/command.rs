@@ -45,6 +45,11 @@ impl Run {
         self.options.extend(options.iter().map(|&option| option.to_owned()));
     }
 
+    /// The same for a server, where each call names its profile.
+    pub(crate) fn given(&self) -> Vec<&str> {
+        self.options.iter().skip(2).map(String::as_str).collect()
+    }
+
     /// Ready to be started.
     pub(crate) fn command(&self, argv: &[&str]) -> Command {
         let mut command = program();

@@ -29,6 +29,7 @@ mod hf;
 mod hf_fake;
 mod hf_operator;
 mod hf_spared;
+mod hidden;
 mod hostile_client;
 mod http;
 mod interactive;

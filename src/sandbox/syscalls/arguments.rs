@@ -21,6 +21,10 @@ pub(super) fn checks(conditions: &Conditions) -> Checks {
     for request in [0x4030_5828, 0x4030_582a, 0x4030_5839] {
         rules.refuse("ioctl", &[(1, Test::Is(request))]);
     }
+    // BTRFS_IOC_SUBVOL_CREATE, its second version, and BTRFS_IOC_SNAP_CREATE in both: a file system of its own in the workspace.
+    for request in [0x5000_940e, 0x5000_9418, 0x5000_9401, 0x5000_9417] {
+        rules.refuse("ioctl", &[(1, Test::Is(request))]);
+    }
     for namespace in [
         0x1000_0000,
         0x0002_0000,

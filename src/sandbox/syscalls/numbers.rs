@@ -190,6 +190,7 @@ mod tests {
         let cases: &[(&str, [u32; 6], u32)] = &[
             ("ioctl", [0, 0x5412, 0, 0, 0, 0], no), // TIOCSTI
             ("ioctl", [0, 0x5413, 0, 0, 0, 0], yes),
+            ("ioctl", [0, 0x5000_940e, 0, 0, 0, 0], no), // a volume of btrfs
             ("clone", [0x1000_0011, 0, 0, 0, 0, 0], no), // a user namespace
             ("clone", [0x0120_0011, 0, 0, 0, 0, 0], yes),
             ("personality", [0x0004_0000, 0, 0, 0, 0, 0], no),

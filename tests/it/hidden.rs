@@ -1,0 +1,195 @@
+//! Growth that hides: no name, nobody may look, another file system. Each counts.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use crate::command::{Run, text, until};
+use crate::harness::{host_program, not_tested};
+use crate::sessions::Terminal;
+
+/// A user that runs nothing else.
+const NOBODY_ELSE: u32 = 54_322;
+
+/// Holds twelve files of eight MiB, each as `hold` does with `f`, after `first`; says that it had its way.
+fn hoard(first: &str, hold: &str) -> String {
+    format!(
+        "import ctypes, mmap, os, threading, time
+libc = ctypes.CDLL(None)
+held = []
+def grow():
+    for n in range(12):
+        f = os.open(b'f' + name, os.O_CREAT | os.O_RDWR)
+        os.write(f, b'x' * (8 << 20))
+        {hold}
+        time.sleep(0.2)
+    time.sleep(30)
+    print('had')
+name = b''
+{first}
+grow()
+"
+    )
+}
+
+const NO_NAME: &str = "os.unlink(b'f' + name); held.append(f)";
+const NOT_DUMPABLE: &str = "libc.prctl(4, 0, 0, 0, 0)";
+/// A page of each, and no descriptor.
+const MAPPED: &str = "held.append(mmap.mmap(f, 4096)); os.close(f); os.unlink(b'f' + name)";
+const MAPPED_BY_C: &str = "libc.mmap(None, 4096, 1, 1, f, 0); os.close(f); os.unlink(b'f' + name)";
+
+/// Is ended before it says that it had its way, with and without a cgroup.
+fn is_ended(limits: &str, named: &str, arguments: &[&str]) {
+    for pretended in [&[][..], &["--pretend", "cgroup"]] {
+        let mut run = Run::limited(limits);
+        run.options(pretended);
+        let shown = text(&run.command(arguments).output().unwrap());
+        assert!(
+            shown.contains(named) && !shown.contains("had"),
+            "{pretended:?} {arguments:?}: {shown}"
+        );
+    }
+}
+
+fn growth_is_ended(program: &str) {
+    is_ended(
+        "workspace_growth: 20MiB",
+        "limit: workspace_growth",
+        &["/usr/bin/python3", "-uc", program],
+    );
+}
+
+#[test]
+fn a_process_that_lets_nobody_look_hides_no_growth() {
+    growth_is_ended(&hoard(NOT_DUMPABLE, NO_NAME));
+    let unreadable = "cp /usr/bin/python3 p && chmod 111 p && exec ./p -uc \"$1\"";
+    let program = hoard("", NO_NAME);
+    let arguments = ["bash", "-c", unreadable, "bash", &program];
+    is_ended("workspace_growth: 20MiB", "limit: workspace_growth", &arguments);
+}
+
+#[test]
+fn a_page_of_a_file_stands_for_all_of_it() {
+    growth_is_ended(&hoard("", MAPPED_BY_C));
+    growth_is_ended(&hoard("name = b'\\xff'", MAPPED));
+    growth_is_ended(&hoard(NOT_DUMPABLE, MAPPED));
+}
+
+#[test]
+fn what_the_other_threads_have_counts_when_the_first_has_ended() {
+    let alone = "threading.Thread(target=grow).start(); libc.pthread_exit(None)";
+    growth_is_ended(&hoard(alone, MAPPED));
+}
+
+#[test]
+fn files_in_a_directory_that_can_only_be_listed_count() {
+    let program = "import os, time
+for n in range(12):
+    os.mkdir(f'd{n}')
+    with open(f'd{n}/f', 'wb') as f: f.write(b'x' * (8 << 20))
+    os.chmod(f'd{n}', 0o444)
+    time.sleep(0.2)
+time.sleep(30)
+print('had')";
+    growth_is_ended(program);
+}
+
+/// The kernel lets nobody look into `ssh-agent` and its like: what others write meanwhile is not theirs.
+#[test]
+fn a_process_that_lets_nobody_look_and_holds_nothing_is_left_alone() {
+    let run = Run::limited("workspace_growth: 20MiB");
+    let program = "import ctypes, os, time
+ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)
+open('ready', 'w').close()
+while not os.path.exists('written'): time.sleep(0.1)
+time.sleep(4)
+print('had')";
+    let child = run
+        .command(&["/usr/bin/python3", "-uc", program])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    until("it lets nobody look", || run.workspace.join("ready").exists());
+    fs::write(run.tmp.join("other"), vec![1; 60 << 20]).unwrap();
+    run.write("written", "");
+    let shown = text(&child.wait_with_output().unwrap());
+    assert!(shown.contains("had"), "{shown}");
+}
+
+const POLICY: &str = "policy:
+  revision: test
+  rules: [{id: all, effect: allow, callers: [local], tools: ['terminal_*'], profiles: [test]}]
+";
+
+/// Nobody may read the shell of a session either, for its secret.
+#[test]
+fn a_session_hides_no_growth_and_is_left_alone_while_others_write() {
+    let open = |missing: &[&str]| {
+        let mut run = Run::limited("workspace_growth: 20MiB");
+        run.options(missing);
+        let config = run.tmp.join("config.yaml");
+        fs::write(&config, POLICY).unwrap();
+        let options = [&run.given()[..], &["--config", config.to_str().unwrap()]].concat();
+        let terminal = Terminal::open_with(&options, json!({"shell": "bash", "profile": "test"}));
+        (run, terminal)
+    };
+    let (_run, mut terminal) = open(&[]);
+    let hold =
+        "for n in 1 2 3 4 5 6; do exec {x}<>f; rm f; head -c 8M /dev/zero >&$x; sleep 0.2; done; sleep 30; echo ha''d";
+    let reply = terminal.call("terminal_exec", json!({"command": hold}));
+    assert!(
+        reply.text.contains("workspace_growth") && !reply.text.contains("had"),
+        "{}",
+        reply.text
+    );
+    for missing in [&[][..], &["--pretend", "user"]] {
+        let (run, mut terminal) = open(missing);
+        assert_eq!(terminal.exec("true").facts["exit_code"], 0);
+        fs::write(run.tmp.join("other"), vec![1; 60 << 20]).unwrap();
+        let reply = terminal.exec("sleep 4; echo ha''d");
+        assert!(reply.text.contains("had"), "{missing:?}: {}", reply.text);
+    }
+}
+
+/// A file system in memory on a directory of the workspace, until it is dropped.
+struct Mounted(PathBuf);
+
+impl Mounted {
+    fn on(directory: &Path) -> Self {
+        fs::create_dir(directory).unwrap();
+        let mut mount = host_program("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=128m", "terrarium-test"]);
+        assert!(mount.arg(directory).status().unwrap().success());
+        fs::set_permissions(directory, fs::Permissions::from_mode(0o1777)).unwrap();
+        Self(directory.to_owned())
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        host_program("umount").arg(&self.0).status().ok(); // the test says what failed
+    }
+}
+
+#[test]
+fn what_is_mounted_in_the_workspace_grows_too() {
+    if !rustix::process::geteuid().is_root() {
+        return not_tested("only root mounts");
+    }
+    for hold in [NO_NAME, "os.rename(b'f', b'g%d' % n); os.close(f)"] {
+        // Of root's own it has what is below the mount, and of another user's what is mounted.
+        for owner in [0, NOBODY_ELSE] {
+            let run = Run::limited("workspace_growth: 20MiB");
+            chown(&run.workspace, Some(owner), Some(owner)).unwrap();
+            let _mounted = Mounted::on(&run.workspace.join("a b"));
+            let shown = text(&run.python(&hoard("os.chdir('a b')", hold)));
+            assert!(
+                shown.contains("limit: workspace_growth") && !shown.contains("had"),
+                "{owner} {hold}: {shown}"
+            );
+        }
+    }
+}
