@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use rustix::process::Pid;
@@ -169,7 +170,19 @@ pub(crate) fn sample(pids: &[Pid]) -> Sample {
 
 /// Memory that no file stands behind: anonymous and shared, in swap, and page tables (proc_pid_status(5)).
 fn memory(pid: i32) -> Option<u64> {
-    let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    // A first thread that has ended says nothing of the memory that the others have.
+    let tasks = || {
+        fs::read_dir(format!("/proc/{pid}/task"))
+            .into_iter()
+            .flatten()
+            .flatten()
+    };
+    let first = memory_in(format!("/proc/{pid}/status"));
+    first.or_else(|| tasks().find_map(|task| memory_in(task.path().join("status"))))
+}
+
+fn memory_in(status: impl AsRef<Path>) -> Option<u64> {
+    let text = fs::read_to_string(status).ok()?;
     let kilobytes = |name: &str| {
         let line = text.lines().find_map(|l| l.strip_prefix(name))?;
         line.trim_matches(|c: char| !c.is_ascii_digit()).parse::<u64>().ok()

@@ -1,4 +1,4 @@
-//! Growth that hides: no name, nobody may look, another file system. Each counts.
+//! Growth and memory that hide: no name, nobody may look, another file system. Each counts.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
@@ -81,6 +81,20 @@ fn a_page_of_a_file_stands_for_all_of_it() {
 fn what_the_other_threads_have_counts_when_the_first_has_ended() {
     let alone = "threading.Thread(target=grow).start(); libc.pthread_exit(None)";
     growth_is_ended(&hoard(alone, MAPPED));
+}
+
+#[test]
+fn memory_of_other_threads_counts_when_the_first_has_ended() {
+    let memory = "import ctypes, mmap, threading, time
+def grow():
+    shared = mmap.mmap(-1, 200 << 20)
+    for n in range(0, 200 << 20, 4096): shared[n] = 1
+    time.sleep(30)
+    print('had')
+threading.Thread(target=grow).start()
+ctypes.CDLL(None).pthread_exit(None)";
+    let limits = "memory: 128MiB, tmp: 8MiB, home: 8MiB";
+    is_ended(limits, "limit: memory (128MiB)", &["/usr/bin/python3", "-uc", memory]);
 }
 
 #[test]
