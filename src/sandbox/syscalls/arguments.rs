@@ -25,6 +25,7 @@ pub(super) fn checks(conditions: &Conditions) -> Checks {
     for request in [0x5000_940e, 0x5000_9418, 0x5000_9401, 0x5000_9417] {
         rules.refuse("ioctl", &[(1, Test::Is(request))]);
     }
+    host_wide(&mut rules);
     for namespace in [
         0x1000_0000,
         0x0002_0000,
@@ -165,6 +166,20 @@ fn set_id_bits(rules: &mut Rules) {
         rules.refuse("mknod", &[bits(1, 0o170_000, device)]);
         rules.refuse("mknodat", &[bits(2, 0o170_000, device)]);
     }
+    rules.refuse("renameat2", &[bit(4, 4)]); // RENAME_WHITEOUT leaves a character device behind
+}
+
+/// Memory that the machine has one stock of, and that no limit of a sandbox counts.
+fn host_wide(rules: &mut Rules) {
+    const SOL_SOCKET: u32 = 1;
+    // SO_ATTACH_FILTER, SO_ATTACH_BPF, SO_ATTACH_REUSEPORT_CBPF and _EBPF: translated filters share bpf_jit_limit, which ours need too.
+    for option in [26, 50, 51, 52] {
+        rules.refuse("setsockopt", &[(1, Test::Is(SOL_SOCKET)), (2, Test::Is(option))]);
+    }
+    // Huge pages that were set apart (hugetlbfs): MAP_HUGETLB, SHM_HUGETLB, MFD_HUGETLB.
+    rules.refuse("mmap", &[bit(3, 0x4_0000)]);
+    rules.refuse("shmget", &[bit(2, 0o4000)]);
+    rules.refuse("memfd_create", &[bit(1, 4)]);
 }
 
 fn sockets(rules: &mut Rules, sockets: Sockets) {
