@@ -97,12 +97,17 @@ fn knows_all_ids(map: &str) -> bool {
 /// Lowers what the kernel counts for the user namespace that this process is in: watches, and namespaces within
 /// (inotify(7), namespaces(7)). Fails where `/proc/sys` is read-only, as in a container of Docker's.
 pub(crate) fn lower_counts() -> io::Result<()> {
-    // They count against those of the user who started us as well: an eighth leaves some for everybody.
-    let all = fs::read_to_string("/proc/sys/fs/inotify/max_user_instances")?;
-    let all: u32 = all.trim().parse().unwrap_or_default();
-    fs::write("/proc/sys/user/max_inotify_instances", (all / 8).max(1).to_string())?;
+    for kind in ["instances", "watches"] {
+        let all = fs::read_to_string(format!("/proc/sys/fs/inotify/max_user_{kind}"))?;
+        let all: u32 = all.trim().parse().unwrap_or_default();
+        let share = (all / INOTIFY_SHARE).max(1).to_string();
+        fs::write(format!("/proc/sys/user/max_inotify_{kind}"), share)?;
+    }
     fs::write("/proc/sys/user/max_user_namespaces", "0")
 }
+
+/// They count against those of the user who started us as well: sixteen sandboxes together leave a fifth for everybody else.
+const INOTIFY_SHARE: u32 = 20;
 
 #[cfg(test)]
 mod tests {

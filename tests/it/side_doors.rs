@@ -189,17 +189,29 @@ fn what_is_executed_is_not_written_through_proc() {
 }
 
 #[test]
-fn one_sandbox_leaves_inotify_instances_to_others() {
-    let all = fs::read_to_string("/proc/sys/fs/inotify/max_user_instances").unwrap();
-    let all: u32 = all.trim().parse().unwrap();
-    let take = "import ctypes
+fn sixteen_sandboxes_leave_inotify_instances_and_watches_to_others() {
+    let all = |kind: &str| -> u32 {
+        let text = fs::read_to_string(format!("/proc/sys/fs/inotify/max_user_{kind}")).unwrap();
+        text.trim().parse().unwrap()
+    };
+    let take = "import ctypes, os
 libc = ctypes.CDLL(None)
-n = 0
-while libc.inotify_init() >= 0: n += 1
-print(n)";
+held = []
+while (one := libc.inotify_init()) >= 0: held.append(one)
+watches = 0
+for directory, _, files in os.walk('/usr'):
+    for name in files:
+        watches += libc.inotify_add_watch(held[0], os.path.join(directory, name).encode(), 0x2000004) >= 0
+print(len(held), watches)";
     let output = Run::profile("default").python(take);
-    let had: u32 = String::from_utf8_lossy(&output.stdout).trim().parse().unwrap();
-    assert!((1..=all / 8).contains(&had), "{had} of {all}");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let had: Vec<u32> = said.split_whitespace().map(|n| n.parse().unwrap()).collect();
+    let [instances, watches] = had[..] else {
+        panic!("{output:?}")
+    };
+    let (most, watched) = (all("instances"), all("watches"));
+    assert!((1..=most / 20).contains(&instances), "{instances} of {most}");
+    assert!((1..=watched / 20).contains(&watches), "{watches} of {watched}");
 }
 
 /// What draws on a stock that the machine has once, and what leaves a device behind: each refused, and for that reason.
