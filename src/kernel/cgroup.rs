@@ -20,6 +20,8 @@ pub(crate) const PREFIX: &str = "terrarium-";
 pub(crate) const CONTROLLERS: [&str; 3] = ["memory", "pids", "cpu"];
 /// How long an ended group may take to become empty: the kernel still tears down memory.
 const EMPTY_WITHIN: Duration = Duration::from_secs(2);
+/// The part of memory that buffers of TCP may take besides, on version 1.
+const TCP_SHARE: u64 = 8;
 /// How often a new group may be lost to the sweep of another start.
 const ATTEMPTS: u32 = 16;
 
@@ -156,6 +158,8 @@ impl Group {
         }
         self.write("memory", "memory.limit_in_bytes", memory)?;
         optional(self.write("memory", "memory.memsw.limit_in_bytes", memory))?;
+        // What TCP holds is counted apart there, and not at all without a limit.
+        optional(self.write("memory", "memory.kmem.tcp.limit_in_bytes", memory / TCP_SHARE))?;
         self.write("pids", "pids.max", processes)?;
         self.write("cpu", "cpu.cfs_period_us", 100_000)?;
         self.write("cpu", "cpu.cfs_quota_us", u64::from(millicores) * 100)

@@ -1,9 +1,20 @@
 //! The loopback interface of a new network namespace.
 
+use std::fs;
 use std::io;
 use std::os::fd::AsRawFd as _;
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
+
+/// Lowers the most that a connection may buffer in a new network namespace, each way (tcp(7)). The machine's connections share one
+/// stock of pages, and what is on its way within the namespace needs little.
+pub(crate) fn lower_buffers() -> io::Result<()> {
+    fs::write("/proc/sys/net/ipv4/tcp_rmem", format!("4096 65536 {MAX_BUFFER}"))?;
+    fs::write("/proc/sys/net/ipv4/tcp_wmem", format!("4096 16384 {MAX_BUFFER}"))
+}
+
+/// A sixteenth of what a sender may have at the most elsewhere.
+const MAX_BUFFER: u32 = 256 << 10;
 
 /// Brings `lo` up, which a new network namespace has down (netdevice(7)).
 pub(crate) fn bring_loopback_up() -> io::Result<()> {

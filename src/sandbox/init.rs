@@ -90,6 +90,9 @@ fn build(base: &Base, line: &UnixStream, mounts: Prepared) -> Result<(), StepErr
     }
     if base.namespaces.network {
         network::bring_loopback_up().at(Step::Loopback)?;
+        if base.cgroup.is_none() {
+            network::lower_buffers().ok(); // /proc/sys is read-only; nothing counts what sockets hold here
+        }
     }
     if let Some(view) = &base.view {
         view::build(view, mounts)?;

@@ -240,6 +240,33 @@ for act in (
     fs::remove_dir_all(&directory).unwrap();
 }
 
+#[test]
+fn connections_within_the_sandbox_hold_little() {
+    let hold = "import socket
+listener = socket.create_server(('127.0.0.1', 0), backlog=20)
+held = 0
+pairs = []
+for n in range(20):
+    a = socket.create_connection(listener.getsockname())
+    pairs.append((a, listener.accept()[0]))
+    a.settimeout(0.05)
+    try:
+        while True: held += a.send(b'x' * 65536)
+    except OSError: pass
+print(held >> 20)";
+    for pretended in [&[][..], &["--pretend", "cgroup"]] {
+        let mut run = Run::limited("memory: 128MiB, tmp: 8MiB, home: 8MiB");
+        run.options(pretended);
+        let output = run.python(hold);
+        let held = String::from_utf8_lossy(&output.stdout).trim().parse::<u32>();
+        // On version 2 of cgroups it is memory like any other, and ends the command.
+        assert!(
+            held.is_ok_and(|held| held <= 32) || !output.status.success(),
+            "{pretended:?}: {output:?}"
+        );
+    }
+}
+
 /// Before its third version Landlock does not know of truncation.
 #[test]
 fn files_outside_are_not_emptied_where_landlock_is_old() {
