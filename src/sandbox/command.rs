@@ -31,7 +31,8 @@ fn execute(base: &Base, task: &Task, stdio: &[OwnedFd]) -> Result<std::convert::
     }
     init::reset_signals().at(Step::Session)?;
     rustix::process::umask(rustix::fs::Mode::from_bits_truncate(task.command.umask));
-    // If memory runs out, the sandbox's processes go before pid 1 and before the host's.
+    // If the machine's memory runs out, the sandbox's processes go before pid 1 and before the host's. A wish: who set it may take
+    // it back down to what Terrarium was started with (proc_pid_oom_score_adj(5)).
     std::fs::write("/proc/self/oom_score_adj", "500").ok(); // not where /proc is hidden
     rustix::process::chdir(&task.command.cwd).at_path(Step::WorkingDirectory, &task.command.cwd)?;
     init::limit_open_files(base)?;

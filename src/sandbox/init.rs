@@ -307,6 +307,8 @@ fn set_limits_of(base: &Base, wanted: impl Fn(Resource) -> bool) -> Result<(), S
             Resource::LockedMemory => R::RLIMIT_MEMLOCK,
             Resource::MessageQueues => R::RLIMIT_MSGQUEUE,
             Resource::PendingSignals => R::RLIMIT_SIGPENDING,
+            Resource::RealTime => R::RLIMIT_RTPRIO,
+            Resource::Nice => R::RLIMIT_NICE,
         };
         // What is lower already stays: an outer limit always holds.
         let (_, ceiling) = nix::sys::resource::getrlimit(known).at(Step::ResourceLimits)?;

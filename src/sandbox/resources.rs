@@ -37,6 +37,9 @@ pub(super) fn rlimits(limits: &Limits, modes: &Modes) -> Vec<(Resource, u64, u64
         both(Resource::LockedMemory, 8 << 20),
         both(Resource::MessageQueues, 819_200),
         both(Resource::PendingSignals, 4096),
+        // What a user's groups may have been given, as `audio` for sound: to come before all other programs.
+        both(Resource::RealTime, 0),
+        both(Resource::Nice, 0),
     ];
     if own_count(modes) {
         // One more for pid 1; and where a cgroup counts too, it comes first: it tells what it refused.

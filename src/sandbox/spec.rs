@@ -287,6 +287,8 @@ pub(crate) enum Resource {
     LockedMemory,
     MessageQueues,
     PendingSignals,
+    RealTime,
+    Nice,
 }
 
 /// What to run.

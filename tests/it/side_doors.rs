@@ -267,6 +267,19 @@ print(held >> 20)";
     }
 }
 
+#[test]
+fn what_the_user_s_groups_may_do_with_priorities_is_not_the_command_s() {
+    let run = Run::profile("default");
+    let show = "import resource as r; print(r.getrlimit(r.RLIMIT_RTPRIO), r.getrlimit(13))";
+    let inner = run.command(&["/usr/bin/python3", "-c", show]);
+    let mut command = host_program("bash");
+    command.args(["-c", r#"ulimit -r 20; ulimit -e 30; exec "$0" "$@""#]); // root can, outside of containers
+    command.arg(inner.get_program()).args(inner.get_args());
+    command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let output = command.output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "(0, 0) (0, 0)\n", "{output:?}");
+}
+
 /// Before its third version Landlock does not know of truncation.
 #[test]
 fn files_outside_are_not_emptied_where_landlock_is_old() {
