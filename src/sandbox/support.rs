@@ -106,8 +106,27 @@ pub(super) fn protections(
         let why = format!("{why}: the filter alone refuses namespaces within, and watches are bounded with the user's");
         all.push(protection("user namespace's counts", State::Degraded, &why, Some(fix)));
     }
+    if !modes.identity.change {
+        all.extend(supplementary_groups(&own_groups(), modes.identity.outside.1));
+    }
     all.push(protected_paths(modes));
     all
+}
+
+fn own_groups() -> Vec<u32> {
+    let all = rustix::process::getgroups().unwrap_or_default();
+    all.into_iter().map(rustix::process::Gid::as_raw).collect()
+}
+
+/// An ordinary user keeps these, also in a user namespace (setgroups(2)).
+fn supplementary_groups(all: &[u32], own: u32) -> Option<Protection> {
+    let kept: Vec<_> = all.iter().filter(|group| **group != own).map(u32::to_string).collect();
+    let why = format!(
+        "what they may read and write, commands may where they find it: {}",
+        kept.join(", ")
+    );
+    let fix = Some("run it as a user that is in no other group: docs/operating.md");
+    (!kept.is_empty()).then(|| protection("supplementary groups", State::Degraded, &why, fix))
 }
 
 fn namespace(name: &str, there: bool, found: &Found, what: &str) -> Protection {
@@ -221,6 +240,17 @@ fn protection(name: &str, state: State, why: &str, fix: Option<&str>) -> Protect
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn groups_that_stay_are_named() {
+        assert_eq!(supplementary_groups(&[], 1000), None);
+        assert_eq!(supplementary_groups(&[1000], 1000), None);
+        let kept = supplementary_groups(&[4, 1000, 27], 1000).unwrap();
+        assert!(
+            kept.state == State::Degraded && kept.why.ends_with(": 4, 27"),
+            "{kept:?}"
+        );
+    }
 
     #[test]
     fn what_to_do_is_named_for_ubuntu_and_in_a_container() {
