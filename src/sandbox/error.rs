@@ -48,7 +48,7 @@ pub enum LaunchError {
     #[error(transparent)]
     Step(#[from] StepError),
     /// The zygote cannot be started or does not answer.
-    #[error("cannot start a launcher; hint: check the limits on processes and open files")]
+    #[error("cannot start a launcher; hint: {}", zygote_hint(source))]
     Zygote {
         /// Why.
         #[from]
@@ -66,6 +66,16 @@ pub enum LaunchError {
     /// No random numbers.
     #[error("cannot name the sandbox")]
     Random(#[from] getrandom::Error),
+}
+
+/// What an operator can look at.
+fn zygote_hint(source: &io::Error) -> &'static str {
+    match source.raw_os_error() {
+        Some(libc::ENOSPC) => {
+            "this user has registered all that it may with epoll (/proc/sys/fs/epoll/max_user_watches): end the command that does"
+        }
+        _ => "check the limits on processes and open files",
+    }
 }
 
 impl LaunchError {
@@ -94,5 +104,17 @@ impl LaunchError {
             Self::NotExecutable { .. } | Self::NoInterpreter { .. } => 126,
             _ => 125,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_used_up_is_named() {
+        let said = |errno| LaunchError::from(io::Error::from_raw_os_error(errno)).to_string();
+        assert!(said(libc::ENOSPC).contains("max_user_watches"));
+        assert!(said(libc::EMFILE).contains("open files"));
     }
 }
