@@ -157,6 +157,12 @@ pub enum SchemaFault {
         /// What the argument is.
         is: String,
     },
+    /// Of one value and of a list, where the tool takes both.
+    #[error(
+        "it speaks of one value and of a list at once; hint: write it for one value or for a list: what is said of one value \
+         holds for each item of a list"
+    )]
+    Mixed,
     /// The tool itself refuses it.
     #[error("the tool never takes {value}, so the rule could never match")]
     NeverTaken {

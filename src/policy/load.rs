@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use jsonschema::Validator;
 use serde_json::{Map, Value};
 
 use super::bypass;
 use super::checks::{confirm, count, list, unknown};
+use super::demand::Demand;
 use super::digest::Digest;
 use super::error::{MAX_NAME, MAX_RATES, MAX_RULES, PolicyProblem};
 use super::file::{AtMostFile, Others, PolicyFile, RateFile, RuleEffect, RuleFile, SpendFile};
@@ -17,7 +17,6 @@ use super::question::RuleId;
 use super::quota::Bound;
 use super::rate::Rate;
 use super::rule::{Arguments, Rule};
-use super::schema::{self, Strict};
 use crate::model::Name;
 use crate::yaml::{self, At, Fault, Setting};
 
@@ -230,7 +229,6 @@ impl Reading<'_> {
             (true, None) => Others::Allow,
             (false, given) => given.map_or(Others::Refuse, |at| at.value),
         };
-        let strict = if denies { Strict::Deny } else { Strict::Allow };
         let mut listed = BTreeMap::new();
         for (name, schema) in &at.value {
             let mut of_tools = Vec::new();
@@ -247,10 +245,8 @@ impl Reading<'_> {
                 let argument = name.clone();
                 schema.fault(PolicyProblem::Argument { argument, fault })
             };
-            listed.insert(
-                name.clone(),
-                schema::compile(&schema.value, &of_tools, strict).map_err(fault)?,
-            );
+            let demand = Demand::new(&schema.value, &of_tools, file.effect.value).map_err(fault)?;
+            listed.insert(name.clone(), demand);
         }
         if denies && listed.is_empty() {
             return Err(at.fault(PolicyProblem::EmptyList { field: "arguments" }));
@@ -357,7 +353,7 @@ fn could_be_a_token(pattern: &str) -> bool {
 }
 
 /// Those of the listed arguments that may be left out.
-fn optional(file: &RuleFile, listed: &BTreeMap<String, Validator>) -> Result<BTreeSet<String>> {
+fn optional(file: &RuleFile, listed: &BTreeMap<String, Demand>) -> Result<BTreeSet<String>> {
     let mut optional = BTreeSet::new();
     let Some(at) = file.optional.given() else {
         return Ok(optional);

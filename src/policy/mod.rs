@@ -6,6 +6,7 @@
 mod bypass;
 mod checks;
 mod current;
+mod demand;
 mod digest;
 mod error;
 mod explain;

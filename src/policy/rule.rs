@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use jsonschema::Validator;
 use serde_json::{Map, Value};
 
+use super::demand::Demand;
 use super::file::{Others, RuleEffect};
 use super::pattern::Pattern;
 use super::question::{Channel, RuleId};
@@ -41,7 +41,7 @@ pub(super) struct Rule {
 /// The arguments that a rule speaks of.
 #[derive(Debug)]
 pub(super) struct Arguments {
-    pub(super) listed: BTreeMap<String, Validator>,
+    pub(super) listed: BTreeMap<String, Demand>,
     pub(super) optional: BTreeSet<String>,
     pub(super) others: Others,
 }
@@ -75,7 +75,7 @@ enum What<'a> {
     Profile { wanted: &'a str, allowed: &'a [String] },
     Missing(&'a str),
     Unlisted(&'a str),
-    Value(&'a str, &'a Validator, &'a Value),
+    Value(&'a str, &'a Demand, &'a Value),
 }
 
 impl Mismatch<'_> {
@@ -85,11 +85,7 @@ impl Mismatch<'_> {
             What::Profile { wanted, allowed } => Reason::profile(self.rule, wanted, allowed),
             What::Missing(name) => Reason::argument(self.rule, name, "is missing"),
             What::Unlisted(name) => Reason::argument(self.rule, name, "is not among those that the rule lists"),
-            What::Value(name, validator, value) => {
-                let why = validator.validate(value).err();
-                let why = why.map(|error| error.masked().to_string()).unwrap_or_default();
-                Reason::argument(self.rule, name, &why)
-            }
+            What::Value(name, demand, value) => Reason::argument(self.rule, name, &demand.why_not(value)),
         }
     }
 }
@@ -157,10 +153,10 @@ impl Rule {
 impl Arguments {
     fn fit<'a>(&'a self, rule: &'a Rule, matter: &Matter<'a>) -> Fit<'a> {
         let mismatch = |what| Mismatch { rule, what };
-        for (name, validator) in &self.listed {
+        for (name, demand) in &self.listed {
             match matter.arguments.get(name) {
-                Some(value) if validator.is_valid(value) => {}
-                Some(value) => return Fit::Differs(2, mismatch(What::Value(name, validator, value))),
+                Some(value) if demand.is_met_by(value) => {}
+                Some(value) => return Fit::Differs(2, mismatch(What::Value(name, demand, value))),
                 None if self.optional.contains(name) => {}
                 None => return Fit::Differs(2, mismatch(What::Missing(name))),
             }

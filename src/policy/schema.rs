@@ -11,7 +11,7 @@ use crate::yaml::nearest;
 
 /// What a keyword is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum For {
+pub(super) enum For {
     Any,
     Number,
     Text,
@@ -143,16 +143,25 @@ fn only_type(tools: &[&Value]) -> Option<Value> {
     types.all(|other| other == Some(first)).then(|| first.clone())
 }
 
+/// The types that a schema names; a value may have any of them.
+pub(super) fn types(schema: &Value) -> impl Iterator<Item = &str> {
+    let (one, several) = match schema.get("type") {
+        Some(Value::Array(names)) => (None, names.as_slice()),
+        name => (name, [].as_slice()),
+    };
+    one.into_iter().chain(several).filter_map(Value::as_str)
+}
+
 fn keyword_suits(keyword: &str, tools: &[&Value]) -> Result<(), SchemaFault> {
     let names = KEYWORDS.iter().map(|(name, _)| *name);
-    let Some((_, wanted)) = KEYWORDS.iter().find(|(name, _)| *name == keyword) else {
+    let Some(wanted) = For::keyword(keyword) else {
         return Err(SchemaFault::Keyword {
             keyword: keyword.chars().take(64).collect(),
             nearest: nearest(keyword, names.clone()),
             known: names.map(str::to_owned).collect(),
         });
     };
-    for is in tools.iter().filter_map(|tool| tool.get("type")?.as_str()) {
+    for is in tools.iter().flat_map(|tool| types(tool)) {
         let suits = match wanted {
             For::Any => true,
             For::Number => matches!(is, "integer" | "number"),
@@ -200,7 +209,7 @@ fn type_suits(name: &str, tools: &[&Value]) -> Result<(), SchemaFault> {
             known: TYPES.map(str::to_owned).to_vec(),
         });
     }
-    for is in tools.iter().filter_map(|tool| tool.get("type")?.as_str()) {
+    for is in tools.iter().flat_map(|tool| types(tool)) {
         if is != name && !(is == "integer" && name == "number") {
             return Err(SchemaFault::WrongType {
                 keyword: format!("type {name}"),
@@ -261,6 +270,12 @@ fn whole(pattern: &str, strict: Strict) -> Result<String, SchemaFault> {
 }
 
 impl For {
+    /// What this keyword is for, if it is one.
+    pub(super) fn keyword(name: &str) -> Option<Self> {
+        let (_, wanted) = KEYWORDS.iter().find(|(keyword, _)| *keyword == name)?;
+        Some(*wanted)
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Any => "value",
