@@ -1,7 +1,9 @@
 //! Why a policy is not taken, with the place in its file.
 
+use serde_json::Value;
+
 use crate::model::SizeError;
-use crate::yaml::{OutOfRange, Syntax, did_you_mean};
+use crate::yaml::{OutOfRange, Syntax, did_you_mean, nearest};
 
 /// What is wrong with a policy.
 #[derive(Debug, thiserror::Error)]
@@ -164,10 +166,24 @@ pub enum SchemaFault {
     )]
     Mixed,
     /// The tool itself refuses it.
-    #[error("the tool never takes {value}, so the rule could never match")]
+    #[error("the tool never takes {value}, so the rule could never match{}", among(nearest.as_deref(), known))]
     NeverTaken {
         /// What is asked for.
         value: String,
+        /// What it resembles most.
+        nearest: Option<String>,
+        /// All that the tool takes, where that is a list.
+        known: Vec<String>,
+    },
+    /// No object of the tool's has it.
+    #[error("the tool takes no entry {name:?} in it; hint: {}", did_you_mean(nearest.as_deref(), known))]
+    NoEntry {
+        /// As written.
+        name: String,
+        /// The entry it resembles most.
+        nearest: Option<String>,
+        /// Those that there are.
+        known: Vec<String>,
     },
     /// A regular expression that is none, or that needs too much.
     #[error("the pattern {pattern:?} is none that is read here: {why}; hint: no look-around and no back references")]
@@ -186,6 +202,26 @@ pub enum SchemaFault {
     /// Nested beyond following.
     #[error("its schema is nested deeper than {MAX_SCHEMA_DEPTH}")]
     TooDeep,
+}
+
+impl SchemaFault {
+    /// What tools never take, with what they do take.
+    pub(super) fn never(value: String, text: Option<&str>, tools: &[&Value]) -> Self {
+        let lists = tools.iter().filter_map(|tool| tool.get("enum")?.as_array());
+        let known: Vec<&str> = lists.flatten().filter_map(Value::as_str).collect();
+        Self::NeverTaken {
+            value: value.chars().take(80).collect(),
+            nearest: text.and_then(|text| nearest(text, known.iter().copied())),
+            known: known.into_iter().map(str::to_owned).collect(),
+        }
+    }
+}
+
+fn among(nearest: Option<&str>, known: &[String]) -> String {
+    match known {
+        [] => String::new(),
+        _ => format!("; hint: {}", did_you_mean(nearest, known)),
+    }
 }
 
 /// A name in a message or a record.

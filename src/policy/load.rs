@@ -1,22 +1,22 @@
 //! Turns a policy as written into one as meant, and refuses what could not mean what it seems to.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::arguments;
 use super::bypass;
 use super::checks::{confirm, count, list, unknown};
-use super::demand::Demand;
 use super::digest::Digest;
 use super::error::{MAX_NAME, MAX_RATES, MAX_RULES, PolicyProblem};
-use super::file::{AtMostFile, Others, PolicyFile, RateFile, RuleEffect, RuleFile, SpendFile};
+use super::file::{AtMostFile, PolicyFile, RateFile, RuleEffect, RuleFile, SpendFile};
 use super::judge::{Policy, ToolRules};
 use super::pattern::Pattern;
 use super::question::RuleId;
 use super::quota::Bound;
 use super::rate::Rate;
-use super::rule::{Arguments, Rule};
+use super::rule::Rule;
 use crate::model::Name;
 use crate::yaml::{self, At, Fault, Setting};
 
@@ -105,7 +105,7 @@ impl Reading<'_> {
             let speaking = rules.iter().filter(|rule| rule.tools.contains(tool.name));
             let of_tool = ToolRules {
                 rules: speaking.map(Arc::clone).collect(),
-                defaults: defaults(tool.arguments),
+                defaults: tool.defaults(),
             };
             (tool.name, of_tool)
         };
@@ -136,7 +136,7 @@ impl Reading<'_> {
             effect,
             callers,
             profiles: self.profiles(file, &tools)?,
-            arguments: self.arguments(file, &tools)?,
+            arguments: arguments::read(self.known, file, &tools)?,
             bounds: self.bounds(file, &tools)?,
             confirm: confirm(file)?,
             tools,
@@ -181,7 +181,7 @@ impl Reading<'_> {
     }
 
     fn profiles(&self, file: &RuleFile, tools: &BTreeSet<&'static str>) -> Result<Option<Vec<String>>> {
-        let starts = tools.iter().any(|tool| self.argument(tool, "profile").is_some());
+        let starts = tools.iter().any(|tool| self.known.argument(tool, "profile").is_some());
         let Some(at) = file.profiles.given() else {
             return match file.effect.value {
                 RuleEffect::Allow | RuleEffect::Confirm if starts => Err(file.id.fault(PolicyProblem::Needed {
@@ -192,7 +192,7 @@ impl Reading<'_> {
             };
         };
         let denies = file.effect.value == RuleEffect::Deny;
-        let uses = denies && tools.iter().any(|tool| self.argument(tool, "session").is_some());
+        let uses = denies && tools.iter().any(|tool| self.known.argument(tool, "session").is_some());
         if !starts && !uses {
             let why = match denies {
                 true => "none of the tools starts a sandbox or uses a session",
@@ -208,55 +208,6 @@ impl Reading<'_> {
             }
         }
         Ok(Some(at.value.iter().map(|entry| entry.value.clone()).collect()))
-    }
-
-    fn arguments(&self, file: &RuleFile, tools: &BTreeSet<&'static str>) -> Result<Option<Arguments>> {
-        let useless = |field, why| PolicyProblem::Useless { field, why };
-        let Some(at) = file.arguments.given() else {
-            let alone = "there are no `arguments`";
-            return match (file.others.given(), file.optional.given()) {
-                (Some(at), _) => Err(at.fault(useless("others", alone))),
-                (_, Some(at)) => Err(at.fault(useless("optional", alone))),
-                _ => Ok(None),
-            };
-        };
-        let denies = file.effect.value == RuleEffect::Deny;
-        let others = match (denies, file.others.given()) {
-            (true, Some(at)) => {
-                let why = "one more argument would get around a deny rule, so others never matter to it";
-                return Err(at.fault(useless("others", why)));
-            }
-            (true, None) => Others::Allow,
-            (false, given) => given.map_or(Others::Refuse, |at| at.value),
-        };
-        let mut listed = BTreeMap::new();
-        for (name, schema) in &at.value {
-            let mut of_tools = Vec::new();
-            for tool in tools {
-                let Some(of_tool) = self.argument(tool, name) else {
-                    let known = self.known.tools.iter().filter(|known| known.name == *tool);
-                    let names = known.flat_map(|tool| properties(tool.arguments).keys());
-                    let problem = unknown("argument of the tool", name, names.map(String::as_str));
-                    return Err(schema.fault(problem));
-                };
-                of_tools.push(of_tool);
-            }
-            let fault = |fault| {
-                let argument = name.clone();
-                schema.fault(PolicyProblem::Argument { argument, fault })
-            };
-            let demand = Demand::new(&schema.value, &of_tools, file.effect.value).map_err(fault)?;
-            listed.insert(name.clone(), demand);
-        }
-        if denies && listed.is_empty() {
-            return Err(at.fault(PolicyProblem::EmptyList { field: "arguments" }));
-        }
-        let optional = optional(file, &listed)?;
-        Ok(Some(Arguments {
-            listed,
-            optional,
-            others,
-        }))
     }
 
     fn bounds(&self, file: &RuleFile, tools: &BTreeSet<&'static str>) -> Result<Vec<Bound>> {
@@ -275,12 +226,14 @@ impl Reading<'_> {
             }
             at_most.in_range("spend.at_most", (1, MAX_SPEND))?;
             for tool in tools {
-                let is = self.argument(tool, &field.value).and_then(|schema| schema.get("type"));
+                let is = self
+                    .known
+                    .argument(tool, &field.value)
+                    .and_then(|schema| schema.get("type"));
                 if is.is_none_or(|is| is != "integer") {
                     let known = self.known.tools.iter().filter(|known| known.name == *tool);
                     let whole = |(_, schema): &(&String, &Value)| schema.get("type").is_some_and(|is| is == "integer");
-                    let names =
-                        known.flat_map(|tool| properties(tool.arguments).iter().filter(whole).map(|(name, _)| name));
+                    let names = known.flat_map(|tool| tool.properties().iter().filter(whole).map(|(name, _)| name));
                     let problem = unknown("argument with a whole number", &field.value, names.map(String::as_str));
                     return Err(field.fault(problem));
                 }
@@ -334,11 +287,6 @@ impl Reading<'_> {
             at_once: file.at_once.given().map_or(calls, |at| at.value),
         })
     }
-
-    fn argument(&self, tool: &str, name: &str) -> Option<&'static Value> {
-        let tool = self.known.tools.iter().find(|known| known.name == tool)?;
-        properties(tool.arguments).get(name)
-    }
 }
 
 /// Whether some token could have a name with these letters around any text where there is a `*`. Which tokens there are is
@@ -352,39 +300,7 @@ fn could_be_a_token(pattern: &str) -> bool {
     }
 }
 
-/// Those of the listed arguments that may be left out.
-fn optional(file: &RuleFile, listed: &BTreeMap<String, Demand>) -> Result<BTreeSet<String>> {
-    let mut optional = BTreeSet::new();
-    let Some(at) = file.optional.given() else {
-        return Ok(optional);
-    };
-    if file.effect.value == RuleEffect::Deny {
-        let why = "a deny rule speaks of the arguments that are given";
-        return Err(at.fault(PolicyProblem::Useless { field: "optional", why }));
-    }
-    list("optional", at)?;
-    for entry in &at.value {
-        if !listed.contains_key(&entry.value) {
-            let names = listed.keys().map(String::as_str);
-            return Err(entry.fault(unknown("listed argument", &entry.value, names)));
-        }
-        optional.insert(entry.value.clone());
-    }
-    Ok(optional)
-}
-
 /// Each of them is kept until its period is over.
 const MAX_TIMES: u64 = 10_000;
 /// What can be added up without overflow, many times.
 const MAX_SPEND: u64 = 1 << 53;
-
-/// The arguments of a tool.
-fn properties(schema: &'static Map<String, Value>) -> &'static Map<String, Value> {
-    static NONE: std::sync::LazyLock<Map<String, Value>> = std::sync::LazyLock::new(Map::new);
-    schema.get("properties").and_then(Value::as_object).unwrap_or(&NONE)
-}
-
-fn defaults(schema: &'static Map<String, Value>) -> Map<String, Value> {
-    let default = |(name, schema): (&String, &Value)| Some((name.clone(), schema.get("default")?.clone()));
-    properties(schema).iter().filter_map(default).collect()
-}

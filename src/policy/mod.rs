@@ -3,6 +3,7 @@
 //! [`Policy::judge`] is the only way from a [`Request`] to a [`Grant`], and a grant is the only thing that
 //! [`crate::sandbox`] acts on.
 
+mod arguments;
 mod bypass;
 mod checks;
 mod current;

@@ -4,7 +4,7 @@
 //! are holes, so both are faults here, found by comparing with the schema of the tool itself.
 
 use jsonschema::{Draft, PatternOptions, Validator};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::error::{MAX_SCHEMA_DEPTH, SchemaFault};
 use crate::yaml::nearest;
@@ -55,7 +55,12 @@ const PATTERN_BYTES: usize = 1 << 20;
 pub(super) fn compile(written: &Value, tools: &[&Value], strict: Strict) -> Result<Validator, SchemaFault> {
     let mut schema = written.clone();
     prepare(&mut schema, tools, strict, 0)?;
-    build(&schema)
+    let validator = build(&schema)?;
+    let nothing_left = |tool: &&Value| choices(tool).is_some_and(|all| !all.iter().any(|one| validator.is_valid(one)));
+    match tools.iter().any(nothing_left) {
+        true => Err(SchemaFault::never(written.to_string(), None, tools)),
+        false => Ok(validator),
+    }
 }
 
 /// Which mistake of a pattern is the safe one.
@@ -103,7 +108,7 @@ fn prepare(schema: &mut Value, tools: &[&Value], strict: Strict, depth: usize) -
         keyword_suits(keyword, tools)?;
         value_suits(keyword, value, tools)?;
     }
-    bounds_leave_something(object)?;
+    bounds_leave_something(object, tools)?;
     if let Some(only) = only_type(tools) {
         object.entry("type").or_insert(only);
     }
@@ -118,7 +123,10 @@ fn prepare(schema: &mut Value, tools: &[&Value], strict: Strict, depth: usize) -
             ("not", value) => prepare(value, tools, strict.opposite(), depth + 1)?,
             ("items" | "contains", value) => prepare(value, &inner("items"), strict, depth + 1)?,
             ("additionalProperties", value) => prepare(value, &inner("additionalProperties"), strict, depth + 1)?,
-            ("propertyNames", value) => prepare(value, &[], strict, depth + 1)?,
+            ("propertyNames", value) => {
+                let names: Vec<Value> = tools.iter().map(|tool| name_of_entry(tool)).collect();
+                prepare(value, &names.iter().collect::<Vec<_>>(), strict, depth + 1)?;
+            }
             ("anyOf" | "allOf", Value::Array(choices)) => {
                 choices
                     .iter_mut()
@@ -187,6 +195,11 @@ fn value_suits(keyword: &str, value: &Value, tools: &[&Value]) -> Result<(), Sch
         ("anyOf", Value::Array(list)) if list.is_empty() => empty("anyOf"),
         ("enum", Value::Array(list)) => list.iter().try_for_each(|value| taken(value, tools)),
         ("const", value) => taken(value, tools),
+        ("properties", Value::Object(entries)) => entries.keys().try_for_each(|name| has_entry(name, tools)),
+        ("required", Value::Array(names)) => {
+            let mut names = names.iter().filter_map(Value::as_str);
+            names.try_for_each(|name| has_entry(name, tools))
+        }
         ("type", value) => {
             let given: Vec<&str> = match value {
                 Value::Array(list) => list.iter().filter_map(Value::as_str).collect(),
@@ -225,30 +238,95 @@ fn type_suits(name: &str, tools: &[&Value]) -> Result<(), SchemaFault> {
 fn taken(value: &Value, tools: &[&Value]) -> Result<(), SchemaFault> {
     for tool in tools {
         if !build(tool)?.is_valid(value) || (value.is_f64() && tool.get("type").is_some_and(|is| is == "integer")) {
-            return Err(SchemaFault::NeverTaken {
-                value: value.to_string().chars().take(80).collect(),
+            return Err(SchemaFault::never(value.to_string(), value.as_str(), &[tool]));
+        }
+    }
+    Ok(())
+}
+
+/// Whether an object of each tool's could have an entry of this name.
+fn has_entry(name: &str, tools: &[&Value]) -> Result<(), SchemaFault> {
+    for names in tools.iter().filter_map(|tool| entries(tool)) {
+        if !names.contains(&name) {
+            return Err(SchemaFault::NoEntry {
+                name: name.chars().take(64).collect(),
+                nearest: nearest(name, names.iter().copied()),
+                known: names.into_iter().map(str::to_owned).collect(),
             });
         }
     }
     Ok(())
 }
 
-fn bounds_leave_something(object: &Map<String, Value>) -> Result<(), SchemaFault> {
+/// The names of all entries that an object of the tool's may have, where it has no others.
+fn entries(tool: &Value) -> Option<Vec<&str>> {
+    let closed = tool.get("additionalProperties") == Some(&Value::Bool(false));
+    let properties = tool.get("properties").and_then(Value::as_object)?;
+    closed.then(|| properties.keys().map(String::as_str).collect())
+}
+
+/// The schema of the names of entries.
+fn name_of_entry(tool: &Value) -> Value {
+    match entries(tool) {
+        Some(names) => json!({"type": "string", "enum": names}),
+        None => json!({"type": "string"}),
+    }
+}
+
+/// All that a tool takes, where that is a list of values.
+fn choices(tool: &Value) -> Option<Vec<Value>> {
+    match (tool.get("const"), tool.get("enum").and_then(Value::as_array)) {
+        (Some(only), _) => Some(vec![only.clone()]),
+        (None, Some(all)) => Some(all.clone()),
+        (None, None) => types(tool)
+            .eq(["boolean"])
+            .then(|| vec![Value::Bool(false), Value::Bool(true)]),
+    }
+}
+
+/// Whether what the rule bounds, and what each tool bounds, leave a value.
+fn bounds_leave_something(object: &Map<String, Value>, tools: &[&Value]) -> Result<(), SchemaFault> {
+    let none = Map::new();
+    let of_tools = || tools.iter().filter_map(|tool| tool.as_object());
     for (least, most) in [
         ("minimum", "maximum"),
         ("minLength", "maxLength"),
         ("minItems", "maxItems"),
     ] {
-        let number = |name: &str| object.get(name).and_then(Value::as_f64);
-        if let (Some(lower), Some(upper)) = (number(least), number(most))
-            && lower > upper
-        {
-            return Err(SchemaFault::NeverTaken {
-                value: format!("a value with {least} {lower} and {most} {upper}"),
-            });
+        for tool in of_tools().chain([&none]) {
+            let whole = least != "minimum" || tool.get("type").is_some_and(|is| is == "integer");
+            let lower = lower(object, least, whole).max(lower(tool, least, whole));
+            let upper = upper(object, most, whole).min(upper(tool, most, whole));
+            if lower > upper {
+                let mut value = format!("a value with {least} {lower} and {most} {upper}");
+                if !object.contains_key(least) && !object.contains_key(most) {
+                    value = Value::Object(object.clone()).to_string();
+                }
+                return Err(SchemaFault::never(value, None, &[]));
+            }
         }
     }
     Ok(())
+}
+
+/// The least that a schema takes.
+fn lower(schema: &Map<String, Value>, least: &str, whole: bool) -> f64 {
+    let number = |name: &str| schema.get(name).and_then(Value::as_f64).unwrap_or(f64::NEG_INFINITY);
+    match (least, whole) {
+        ("minimum", true) => number(least).ceil().max(number("exclusiveMinimum").floor() + 1.0),
+        ("minimum", false) => number(least).max(number("exclusiveMinimum")),
+        _ => number(least),
+    }
+}
+
+/// The most that a schema takes.
+fn upper(schema: &Map<String, Value>, most: &str, whole: bool) -> f64 {
+    let number = |name: &str| schema.get(name).and_then(Value::as_f64).unwrap_or(f64::INFINITY);
+    match (most, whole) {
+        ("maximum", true) => number(most).floor().min(number("exclusiveMaximum").ceil() - 1.0),
+        ("maximum", false) => number(most).min(number("exclusiveMaximum")),
+        _ => number(most),
+    }
 }
 
 /// The pattern tied to both ends of the text. It must be one by itself first: it could end the group otherwise.
@@ -289,8 +367,6 @@ impl For {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -408,6 +484,111 @@ mod tests {
             compile(&deep, &[&text], Strict::Allow).unwrap_err(),
             SchemaFault::TooDeep
         );
+    }
+
+    /// An argument, a schema for it, and what is wrong with that.
+    const NEVER: &[(&str, &str, &str)] = &[
+        (
+            "amount",
+            r#"{"minimum": 101}"#,
+            "never takes a value with minimum 101 and maximum 100",
+        ),
+        (
+            "amount",
+            r#"{"maximum": 0}"#,
+            "never takes a value with minimum 1 and maximum 0",
+        ),
+        (
+            "amount",
+            r#"{"exclusiveMinimum": 100}"#,
+            r#"never takes {"exclusiveMinimum":100}"#,
+        ),
+        (
+            "amount",
+            r#"{"exclusiveMaximum": 1}"#,
+            r#"never takes {"exclusiveMaximum":1}"#,
+        ),
+        (
+            "text",
+            r#"{"minLength": 6}"#,
+            "never takes a value with minLength 6 and maxLength 5",
+        ),
+        (
+            "list",
+            r#"{"maxItems": 0}"#,
+            "never takes a value with minItems 1 and maxItems 0",
+        ),
+        (
+            "list",
+            r#"{"contains": {"minimum": 200}}"#,
+            "minimum 200 and maximum 100",
+        ),
+        ("yes", r#"{"const": false}"#, "never takes false"),
+        (
+            "yes",
+            r#"{"not": {"const": true}}"#,
+            r#"never takes {"not":{"const":true}}"#,
+        ),
+        (
+            "flag",
+            r#"{"allOf": [{"const": true}, {"const": false}]}"#,
+            r#"never takes {"allOf""#,
+        ),
+        (
+            "choice",
+            r#"{"pattern": "c.*"}"#,
+            r#"never takes {"pattern":"c.*"}, so the rule could never match; hint: there are a, b"#,
+        ),
+        (
+            "closed",
+            r#"{"properties": {"txet": {}}}"#,
+            r#"takes no entry "txet" in it; hint: did you mean "text"?"#,
+        ),
+        ("closed", r#"{"required": ["txet"]}"#, r#"takes no entry "txet" in it"#),
+        (
+            "closed",
+            r#"{"not": {"required": ["txet"]}}"#,
+            r#"takes no entry "txet" in it"#,
+        ),
+        (
+            "closed",
+            r#"{"propertyNames": {"const": "txet"}}"#,
+            r#"never takes "txet", so the rule could never match; hint: did"#,
+        ),
+        (
+            "closed",
+            r#"{"properties": {"amount": {"minimum": 101}}}"#,
+            "minimum 101 and maximum 100",
+        ),
+        ("amount", r#"{"minimum": 100}"#, ""),
+        ("amount", r#"{"exclusiveMinimum": 99}"#, ""),
+        ("list", r#"{"minItems": 3}"#, ""),
+        ("closed", r#"{"required": ["text"], "properties": {"text": {}}}"#, ""),
+        ("open", r#"{"required": ["LD_PRELOAD"]}"#, ""),
+    ];
+
+    #[test]
+    fn what_the_tool_never_takes_is_a_fault() {
+        let amount = json!({"type": "integer", "minimum": 1, "maximum": 100});
+        let text = json!({"type": "string", "maxLength": 5});
+        let tools = json!({
+            "amount": amount,
+            "text": text,
+            "list": {"type": "array", "minItems": 1, "maxItems": 3, "items": amount},
+            "flag": {"type": "boolean"},
+            "yes": {"type": "boolean", "const": true},
+            "choice": {"type": "string", "enum": ["a", "b"]},
+            "closed": {"type": "object", "additionalProperties": false, "properties": {"text": text, "amount": amount}},
+            "open": {"type": "object", "additionalProperties": text},
+        });
+        for (tool, schema, expected) in NEVER {
+            let compiled = compile(&serde_json::from_str(schema).unwrap(), &[&tools[tool]], Strict::Allow);
+            let found = compiled.err().map(|fault| fault.to_string()).unwrap_or_default();
+            assert!(
+                found.contains(expected) && found.is_empty() == expected.is_empty(),
+                "{schema}: {found}"
+            );
+        }
     }
 
     #[test]

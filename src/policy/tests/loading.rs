@@ -119,6 +119,22 @@ const WRONG: &[(&str, &str)] = &[
         "the pattern \"(\" is none that is read here",
     ),
     ("SHAPE arguments: {choice: {const: d}}", "the tool never takes \"d\""),
+    (
+        "effect: deny\ntools: [terminal_run]\narguments: {profile: {const: netwrok}}",
+        "argument \"profile\": the tool never takes \"netwrok\", so the rule could never match; hint: did you mean \"network\"?",
+    ),
+    (
+        "effect: deny\ntools: [terminal_run]\narguments: {profile: {enum: [network, stirct]}}",
+        "hint: did you mean \"strict\"?",
+    ),
+    (
+        "effect: deny\ntools: [terminal_run]\narguments: {profile: {pattern: \"net.*x\"}}",
+        "argument \"profile\": the tool never takes {\"pattern\":\"net.*x\"}",
+    ),
+    (
+        "effect: allow\ncallers: [local]\ntools: [terminal_run]\nprofiles: [default]\narguments: {profile: {const: network}}",
+        "arguments.profile has no meaning here: it takes none of the rule's `profiles`",
+    ),
     ("SHAPE arguments: {choice: {enum: []}}", "enum is empty"),
     (
         "SHAPE arguments: {text: {$ref: \"http://127.0.0.1/\"}}",
