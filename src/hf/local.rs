@@ -5,14 +5,14 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::catalogue;
 use super::content::{cut, visible};
 use super::drafts::{self, Draft, DraftError, Drafts, Filter, Listed, Notes};
 use super::fault::TextFault;
 use super::mycode::{self, Issue, Severity};
 use super::operations::Local;
-use super::request::{self, Asked};
+use super::request::Asked;
 use super::shape::Reply;
+use super::{arguments, catalogue};
 
 /// Characters of a text in a preview.
 const PREVIEW: usize = 500;
@@ -103,7 +103,7 @@ fn preflight(tool: &'static str, drafts: &Drafts, arguments: &Arguments) -> Resu
         source.clone()
     };
     let mut issues = mycode::check(&mycode);
-    issues.extend(request::fault(&mycode).map(unsendable));
+    issues.extend(arguments::fault(&mycode).map(unsendable));
     let draft = Draft::new(&format, source, mycode, notes)?;
     let (errors, warnings) = (issues.iter().filter(|i| i.is_error()).count(), issues.len());
     let keep = flag(arguments, "save") && errors == 0;
