@@ -8,9 +8,10 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use serde_json::{Map, Value, json};
 use terrarium::audit::{Audit, Redactor, Settings};
 use terrarium::confirm::{Confirm, Lockdown};
+use terrarium::hf::drafts::Drafts;
 use terrarium::limits::{Alerts, Among, Budget, Caps, Limits};
 use terrarium::model::InstanceId;
-use terrarium::policy::{Caller, Current, Policy};
+use terrarium::policy::{Arguments, Caller, Current, Policy};
 use terrarium::profile::Profiles;
 use terrarium::sandbox::{LaunchOptions, Launchers};
 use terrarium::session::Sessions;
@@ -58,6 +59,7 @@ fn call(name: &str, arguments: Value) -> (String, Map<String, Value>) {
 }
 
 fn gate(c: &mut Criterion) {
+    let drafts = Drafts::new("/nonexistent".into());
     let known = tools::known(&Profiles::embedded());
     for rules in [1, 10, 1000] {
         let Ok(policy) = Policy::parse(&policy(rules), &known) else {
@@ -72,7 +74,8 @@ fn gate(c: &mut Criterion) {
                 &format!("{rules} rules, {name}: canonical, counted, admitted, judged"),
                 |b| {
                     b.iter(|| {
-                        let arguments = tools::canonical(&name, black_box(arguments.clone())).unwrap_or_default();
+                        let arguments = tools::canonical(&name, black_box(arguments.clone()), None, &drafts);
+                        let arguments = arguments.unwrap_or_else(|_| Arguments::none());
                         limits.count(&LOCAL, &name).ok(); // there are no rates
                         let permit = limits.admit(&LOCAL);
                         let found = policy.explain(&LOCAL, &name, &arguments, Some("default"));

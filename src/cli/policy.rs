@@ -10,8 +10,12 @@ use serde_json::{Map, Value, json};
 
 use super::config::{self, understood};
 use super::place::Place;
+use crate::config::Config;
+use crate::hf::Settings;
+use crate::hf::drafts::Drafts;
 use crate::policy::file::RuleEffect;
 use crate::policy::{Caller, Explanation, Policy};
+use crate::sandbox::private;
 use crate::tools::{self, ToolError};
 use crate::yaml::{self, At, Fault, FileError, Setting, Syntax};
 
@@ -116,8 +120,8 @@ impl PolicyCommand {
                 )?;
                 0
             }
-            Action::Explain(explain) => explain.answer(&policy, &mut out)?,
-            Action::Test { cases } => test(&policy, cases, &mut out)?,
+            Action::Explain(explain) => explain.answer(&Judge::new(&config, &policy), &mut out)?,
+            Action::Test { cases } => test(&Judge::new(&config, &policy), cases, &mut out)?,
         };
         out.flush()?;
         Ok(ExitCode::from(code))
@@ -125,10 +129,10 @@ impl PolicyCommand {
 }
 
 impl Explain {
-    fn answer(&self, policy: &Policy, out: &mut dyn Write) -> Result<u8, Error> {
+    fn answer(&self, judge: &Judge<'_>, out: &mut dyn Write) -> Result<u8, Error> {
         let arguments = serde_json::from_str(&self.arguments).map_err(|source| Error::Arguments { source })?;
         let session = self.session_profile.as_deref();
-        let found = explain(policy, &self.caller, &self.tool, arguments, session)?;
+        let found = judge.explain(&self.caller, &self.tool, arguments, session)?;
         match self.json {
             true => writeln!(out, "{}", as_json(&found))?,
             false => writeln!(out, "{}", as_text(&found))?,
@@ -141,17 +145,35 @@ impl Explain {
     }
 }
 
-fn explain(
-    policy: &Policy,
-    caller: &str,
-    tool: &str,
-    arguments: Map<String, Value>,
-    session: Option<&str>,
-) -> Result<Explanation, Error> {
-    let name = || caller.chars().take(80).collect();
-    let caller = Caller::in_words(caller).ok_or_else(|| Error::Caller { name: name() })?;
-    let arguments = tools::canonical(tool, arguments)?;
-    Ok(policy.explain(&caller, tool, &arguments, session))
+/// A policy, and what the arguments that it judges are made with.
+struct Judge<'a> {
+    policy: &'a Policy,
+    settings: Option<&'a Settings>,
+    drafts: Drafts,
+}
+
+impl<'a> Judge<'a> {
+    fn new(config: &'a Config, policy: &'a Policy) -> Self {
+        let state = private::state_directory().unwrap_or_default();
+        Self {
+            policy,
+            settings: config.hf.as_ref(),
+            drafts: Drafts::new(state.join("hf/drafts")),
+        }
+    }
+
+    fn explain(
+        &self,
+        caller: &str,
+        tool: &str,
+        arguments: Map<String, Value>,
+        session: Option<&str>,
+    ) -> Result<Explanation, Error> {
+        let name = || caller.chars().take(80).collect();
+        let caller = Caller::in_words(caller).ok_or_else(|| Error::Caller { name: name() })?;
+        let arguments = tools::canonical(tool, arguments, self.settings, &self.drafts)?;
+        Ok(self.policy.explain(&caller, tool, &arguments, session))
+    }
 }
 
 fn as_text(found: &Explanation) -> String {
@@ -189,7 +211,7 @@ fn as_json(found: &Explanation) -> Value {
     })
 }
 
-fn test(policy: &Policy, path: PathBuf, out: &mut dyn Write) -> Result<u8, Error> {
+fn test(judge: &Judge<'_>, path: PathBuf, out: &mut dyn Write) -> Result<u8, Error> {
     let cases: Vec<At<Case>> = yaml::parse(&yaml::read(&path)?).map_err(|fault| Error::Cases {
         path: path.clone(),
         fault,
@@ -197,7 +219,7 @@ fn test(policy: &Policy, path: PathBuf, out: &mut dyn Write) -> Result<u8, Error
     let mut wrong = 0;
     for At { value: case, place } in &cases {
         let session = case.session_profile.given().map(|at| at.value.as_str());
-        let (decision, rule) = match explain(policy, &case.caller, &case.tool, case.arguments.clone(), session) {
+        let (decision, rule) = match judge.explain(&case.caller, &case.tool, case.arguments.clone(), session) {
             Ok(found) => (found.effect, found.rule.as_str().to_owned()),
             // What no tool takes never reaches the policy, and nothing is done.
             Err(Error::Tool(error)) => (RuleEffect::Deny, format!("the tool: {error}")),

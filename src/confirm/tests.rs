@@ -38,6 +38,7 @@ fn policy(by: &[Channel], revision: &str) -> Policy {
         tools: vec![Tool {
             name: "hf_posts_reply",
             arguments: &SCHEMA,
+            instead: |_, _| None,
         }],
         profiles: vec!["default".to_owned()],
     };

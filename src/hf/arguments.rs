@@ -1,30 +1,118 @@
 //! The arguments of a call as they take effect: checked, defaults filled, other names of the same thing resolved, the
 //! message as it goes out.
 //!
-//! Nothing here sends, asks or waits; [`super::request`] makes a request of them.
+//! Nothing here sends, asks or waits; [`super::request`] makes a request of them. Rules see these arguments and no
+//! others, so what rules may name is said here too.
 
-use serde_json::{Map, Value};
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
 
 use super::content;
 use super::drafts::Drafts;
 use super::fault::{RequestError, TextFault};
 use super::features::Features;
 use super::mycode;
-use super::operations::{Input, Needs, Operation};
+use super::operations::{Act, Input, Needs, Operation};
+use super::request::Manner;
 use super::settings::Settings;
 
-/// The arguments, checked, under their own names and with their defaults; without those that say how the answer looks.
-pub(super) fn named(
+/// What of the settings decides what arguments mean.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    features: Features,
+    unfiltered: BTreeSet<&'static str>,
+    manner: Manner,
+}
+
+/// The arguments that take effect.
+#[derive(Clone, Debug)]
+pub struct Effective {
+    /// By name.
+    pub values: Map<String, Value>,
+    /// What the settings say for those that may be left out.
+    pub configured: Map<String, Value>,
+}
+
+impl Terms {
+    /// Those of these settings.
+    pub(super) fn of(settings: &Settings) -> Self {
+        Self {
+            features: settings.features.clone(),
+            unfiltered: settings.unfiltered.clone(),
+            manner: Manner::configured(settings),
+        }
+    }
+
+    /// Those of these settings, if there are any, with all that could be turned on: for questions about rules.
+    pub fn with_everything(settings: Option<&Settings>) -> Self {
+        Self {
+            features: Features::all(),
+            unfiltered: settings.map(|settings| settings.unfiltered.clone()).unwrap_or_default(),
+            manner: settings.map(Manner::configured).unwrap_or_default(),
+        }
+    }
+}
+
+/// What the arguments of a call come to. Reads drafts.
+pub fn effective(
     operation: &'static Operation,
-    settings: &Settings,
+    terms: &Terms,
+    drafts: &Drafts,
+    given: &Map<String, Value>,
+) -> Result<Effective, RequestError> {
+    check_each(operation, &terms.features, given)?;
+    check_needs(operation, terms, given)?;
+    let mut configured = terms.manner.to_arguments();
+    configured.retain(|name, _| operation.all().any(|input| input.name == name));
+    let mut values = named(operation, &terms.features, &configured, given)?;
+    match operation.act {
+        Act::Read { .. } => {}
+        Act::Local(_) => settle_draft(drafts, &mut values)?,
+        Act::Write { .. } => {
+            settle_texts(drafts, &mut values)?;
+            if values.get("dry_run") == Some(&Value::Bool(false)) {
+                values.remove("dry_run"); // it says nothing, and rules need not list it
+            }
+        }
+    }
+    Ok(Effective { values, configured })
+}
+
+/// The schema of the arguments that take effect.
+pub fn schema(operation: &'static Operation) -> Map<String, Value> {
+    let mut schema = operation.schema(&Features::all());
+    if let Some(Value::Object(properties)) = schema.get_mut("properties") {
+        properties.retain(|name, _| instead(operation, name).is_none());
+        if let Some(dry_run) = properties.get_mut("dry_run") {
+            *dry_run = json!({"type": "boolean", "const": true});
+        }
+    }
+    schema
+}
+
+/// What rules see in the place of an argument that callers may write, where that has another name.
+pub fn instead(operation: &'static Operation, name: &str) -> Option<&'static str> {
+    let input = operation.all().find(|input| input.name == name)?;
+    let seen = match (operation.act, name) {
+        (Act::Write { .. }, "message_format" | "draft_id" | "draft_path" | "draft_digest") => "message",
+        (Act::Local(_), "draft_path") => "draft_id",
+        _ => canonical(operation, input).name,
+    };
+    (seen != name).then_some(seen)
+}
+
+/// The arguments under their own names, with what is meant where they are left out.
+fn named(
+    operation: &'static Operation,
+    features: &Features,
+    configured: &Map<String, Value>,
     given: &Map<String, Value>,
 ) -> Result<Map<String, Value>, RequestError> {
-    let features = &settings.features;
-    check_each(operation, features, given)?;
-    check_needs(operation, settings, given)?;
     let mut arguments = Map::new();
-    for input in operation.inputs(features).filter(|input| !is_manner(input)) {
-        if let Some(value) = given.get(input.name).cloned().or_else(|| input.default()) {
+    for input in operation.inputs(features) {
+        let meant = given.get(input.name).or_else(|| configured.get(input.name)).cloned();
+        if let Some(value) = meant.or_else(|| input.default()) {
             let name = canonical(operation, input).name;
             if arguments.insert(name.to_owned(), value).is_some() {
                 return Err(RequestError::Both {
@@ -57,13 +145,9 @@ fn check_each(
     }
 }
 
-fn check_needs(
-    operation: &'static Operation,
-    settings: &Settings,
-    given: &Map<String, Value>,
-) -> Result<(), RequestError> {
+fn check_needs(operation: &'static Operation, terms: &Terms, given: &Map<String, Value>) -> Result<(), RequestError> {
     let there = |names: &'static [&'static str]| -> Vec<&'static str> {
-        let known = |name: &&&str| operation.inputs(&settings.features).any(|i| i.name == **name);
+        let known = |name: &&&str| operation.inputs(&terms.features).any(|i| i.name == **name);
         names.iter().filter(known).copied().collect()
     };
     let found = |names: &'static [&'static str]| -> Vec<&'static str> {
@@ -75,7 +159,7 @@ fn check_needs(
     };
     match operation.needs {
         Needs::Nothing => Ok(()),
-        Needs::Selector(_) if settings.unfiltered.contains(operation.tool) => Ok(()),
+        Needs::Selector(_) if terms.unfiltered.contains(operation.tool) => Ok(()),
         Needs::AnyOf(names) | Needs::Selector(names) if found(names).is_empty() => {
             Err(RequestError::OneOf { names: there(names) })
         }
@@ -101,12 +185,17 @@ fn name_of(operation: &'static Operation, name: &str) -> &'static str {
     input.map_or("", |input| input.name)
 }
 
-fn is_manner(input: &Input) -> bool {
-    ["output_mode", "include_raw_payload", "body_format"].contains(&input.name)
+/// Names a draft in one way only. The file is not looked at.
+fn settle_draft(drafts: &Drafts, arguments: &mut Map<String, Value>) -> Result<(), RequestError> {
+    if let Some(Value::String(path)) = arguments.remove("draft_path") {
+        let id = drafts.id_of(&path)?;
+        arguments.insert("draft_id".to_owned(), id.into());
+    }
+    Ok(())
 }
 
 /// Puts the message that goes out in the place of what it comes from.
-pub(super) fn settle_texts(drafts: &Drafts, arguments: &mut Map<String, Value>) -> Result<(), RequestError> {
+fn settle_texts(drafts: &Drafts, arguments: &mut Map<String, Value>) -> Result<(), RequestError> {
     if let Some(subject) = arguments.get("subject").and_then(Value::as_str) {
         if subject.contains(char::is_control) {
             return Err(RequestError::Text {

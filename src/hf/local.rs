@@ -29,10 +29,10 @@ pub(super) fn apply(drafts: &Drafts, asked: &Asked, local: Local) -> Result<Repl
         Local::Forums => Ok(forums(tool, arguments)),
         Local::Preflight => preflight(tool, drafts, arguments),
         Local::DraftsList => list(tool, drafts, arguments),
-        Local::DraftsRead => Ok(show(tool, drafts.by_id(name(drafts, arguments)?)?)),
+        Local::DraftsRead => Ok(show(tool, drafts.by_id(name(arguments)?)?)),
         Local::DraftsUpdate => update(tool, drafts, arguments),
         Local::DraftsDelete => {
-            let id = name(drafts, arguments)?;
+            let id = name(arguments)?;
             drafts.delete(id)?;
             Ok(Reply {
                 text: format!("draft {id} is deleted\n"),
@@ -56,12 +56,8 @@ fn number(arguments: &Arguments, name: &str) -> usize {
 }
 
 /// The name of the draft that is meant.
-fn name<'a>(drafts: &Drafts, arguments: &'a Arguments) -> Result<&'a str, DraftError> {
-    match (text(arguments, "draft_id"), text(arguments, "draft_path")) {
-        (Some(id), _) => Ok(id),
-        (None, Some(path)) => drafts.id_of(path),
-        (None, None) => Err(DraftError::Missing),
-    }
+fn name(arguments: &Arguments) -> Result<&str, DraftError> {
+    text(arguments, "draft_id").ok_or(DraftError::Missing)
 }
 
 fn forums(tool: &'static str, arguments: &Arguments) -> Reply {
@@ -204,7 +200,7 @@ fn show(tool: &'static str, draft: Draft) -> Reply {
 }
 
 fn update(tool: &'static str, drafts: &Drafts, arguments: &Arguments) -> Result<Reply, DraftError> {
-    let id = name(drafts, arguments)?;
+    let id = name(arguments)?;
     let draft = drafts.update(id, |notes| note(notes, arguments))?.listed();
     Ok(Reply {
         text: format!("{}\n", line(&draft)),

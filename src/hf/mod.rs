@@ -5,7 +5,7 @@
 //! Who may ask for what is the policy's business.
 
 pub mod address;
-mod arguments;
+pub mod arguments;
 pub mod callback;
 pub mod capabilities;
 pub mod catalogue;

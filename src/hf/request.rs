@@ -5,11 +5,12 @@
 
 use serde_json::{Map, Value, json};
 
+use super::arguments::{Effective, Terms, effective};
+use super::content;
 use super::drafts::Drafts;
 use super::fault::RequestError;
 use super::operations::{Act, Local, Operation};
 use super::settings::{BodyFormat, Encoding, OutputMode, Settings};
-use super::{arguments, content};
 
 /// A call that was understood.
 #[derive(Clone, Debug)]
@@ -18,6 +19,8 @@ pub struct Asked {
     pub operation: &'static Operation,
     /// The arguments that take effect.
     pub arguments: Map<String, Value>,
+    /// What the settings say for arguments that may be left out.
+    pub configured: Map<String, Value>,
     /// How the answer looks.
     pub manner: Manner,
     /// What is done.
@@ -57,7 +60,7 @@ pub struct Ask {
 }
 
 /// How the answer looks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Manner {
     /// Text, rows or what was sent.
     pub output: OutputMode,
@@ -74,8 +77,9 @@ pub fn understand(
     drafts: &Drafts,
     given: &Map<String, Value>,
 ) -> Result<Asked, RequestError> {
-    let mut arguments = arguments::named(operation, settings, given)?;
-    let manner = Manner::of(settings, given);
+    let Effective { values, configured } = effective(operation, &Terms::of(settings), drafts, given)?;
+    let arguments = values;
+    let manner = Manner::configured(settings).or_as_given(&arguments);
     let work = match operation.act {
         Act::Read { route, endpoint } => Work::Send(read(operation, settings, (route, endpoint), &arguments)),
         Act::Local(local) => Work::Local(local),
@@ -85,10 +89,6 @@ pub fn understand(
             target,
         } => {
             let shown = arguments.get("dry_run") == Some(&Value::Bool(true));
-            arguments::settle_texts(drafts, &mut arguments)?;
-            if !shown {
-                arguments.remove("dry_run"); // it says nothing, and rules need not list it
-            }
             let ask = write(operation, settings, (route, endpoint, target), &arguments);
             if shown { Work::Show(ask) } else { Work::Send(ask) }
         }
@@ -96,6 +96,7 @@ pub fn understand(
     Ok(Asked {
         operation,
         arguments,
+        configured,
         manner,
         work,
     })
@@ -194,21 +195,35 @@ impl Ask {
 }
 
 impl Manner {
-    fn of(settings: &Settings, given: &Map<String, Value>) -> Self {
-        let word = |name: &str| given.get(name).and_then(Value::as_str);
-        let output = word("output_mode")
-            .and_then(OutputMode::parse)
-            .unwrap_or(settings.output);
-        let raw = given.get("include_raw_payload").and_then(Value::as_bool);
-        let body = match (word("body_format").and_then(BodyFormat::parse), output) {
-            (Some(body), _) => body,
-            (None, OutputMode::Raw) => BodyFormat::Raw,
-            (None, _) => settings.body,
-        };
+    /// That of the settings.
+    pub(super) fn configured(settings: &Settings) -> Self {
         Self {
-            output,
-            raw: raw.unwrap_or(settings.raw),
-            body,
+            output: settings.output,
+            raw: settings.raw,
+            body: settings.body,
+        }
+    }
+
+    /// As arguments say it.
+    pub(super) fn to_arguments(self) -> Map<String, Value> {
+        let values: [(&str, Value); 3] = [
+            ("output_mode", self.output.name().into()),
+            ("include_raw_payload", self.raw.into()),
+            ("body_format", self.body.name().into()),
+        ];
+        values
+            .map(|(name, value)| (name.to_owned(), value))
+            .into_iter()
+            .collect()
+    }
+
+    fn or_as_given(self, arguments: &Map<String, Value>) -> Self {
+        let word = |name: &str| arguments.get(name).and_then(Value::as_str);
+        let raw = arguments.get("include_raw_payload").and_then(Value::as_bool);
+        Self {
+            output: word("output_mode").and_then(OutputMode::parse).unwrap_or(self.output),
+            raw: raw.unwrap_or(self.raw),
+            body: word("body_format").and_then(BodyFormat::parse).unwrap_or(self.body),
         }
     }
 }

@@ -336,6 +336,15 @@ impl OutputMode {
             _ => None,
         }
     }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Readable => "readable",
+            Self::Structured => "structured",
+            Self::Raw => "raw",
+        }
+    }
 }
 
 impl BodyFormat {
@@ -346,6 +355,15 @@ impl BodyFormat {
             "clean" => Some(Self::Clean),
             "markdown" => Some(Self::Markdown),
             _ => None,
+        }
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Raw => "raw",
+            Self::Clean => "clean",
+            Self::Markdown => "markdown",
         }
     }
 }

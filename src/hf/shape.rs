@@ -315,6 +315,7 @@ fn next(asked: &Asked, rows: &[Row], features: &Features) -> Vec<Value> {
         && rows.len() as u64 >= full
     {
         let mut arguments = asked.arguments.clone();
+        arguments.retain(|name, value| asked.configured.get(name) != Some(value));
         arguments.insert("page".to_owned(), (page + 1).into());
         steps.push(json!({"tool": asked.operation.tool, "arguments": arguments}));
     }

@@ -57,6 +57,10 @@ fn demand(
     for tool in tools {
         let Some(of_tool) = known.argument(tool, name) else {
             let tools = known.tools.iter().filter(|known| known.name == *tool);
+            if let Some(instead) = tools.clone().find_map(|tool| (tool.instead)(tool.name, name)) {
+                let name = name.to_owned();
+                return Err(schema.fault(PolicyProblem::SeenAs { name, instead }));
+            }
             let names = tools.flat_map(|tool| tool.properties().keys());
             let problem = unknown("argument of the tool", name, names.map(String::as_str));
             return Err(schema.fault(problem));

@@ -21,6 +21,7 @@ pub struct Digest([u8; 32]);
 #[derive(Clone, PartialEq)]
 pub struct Arguments {
     values: Arc<Map<String, Value>>,
+    configured: Arc<Map<String, Value>>,
     schema: Digest,
 }
 
@@ -29,7 +30,17 @@ impl Arguments {
     pub fn new(values: Map<String, Value>, schema: Digest) -> Self {
         Self {
             values: Arc::new(values),
+            configured: Arc::default(),
             schema,
+        }
+    }
+
+    /// The same, with what is taken for arguments that are left out where their schema does not say it.
+    #[must_use]
+    pub fn configured(self, values: Map<String, Value>) -> Self {
+        Self {
+            configured: Arc::new(values),
+            ..self
         }
     }
 
@@ -41,6 +52,12 @@ impl Arguments {
     /// By name.
     pub fn values(&self) -> &Map<String, Value> {
         &self.values
+    }
+
+    /// Whether leaving an argument out would say the same. `defaults` are those of the schema.
+    pub(super) fn needs_no_saying(&self, name: &str, defaults: &Map<String, Value>) -> bool {
+        let taken = self.configured.get(name).or_else(|| defaults.get(name));
+        taken.is_some() && taken == self.values.get(name)
     }
 }
 

@@ -23,6 +23,16 @@ pub enum PolicyProblem {
         /// Those that there are.
         known: Vec<String>,
     },
+    /// What takes its place is judged.
+    #[error(
+        "rules never see the argument {name:?}; hint: write {instead:?}, which takes its place before a call is judged"
+    )]
+    SeenAs {
+        /// As written.
+        name: String,
+        /// What rules see.
+        instead: &'static str,
+    },
     /// Two rules of one name.
     #[error("two rules are called {id:?}; hint: the name tells in a denial which rule it was")]
     DuplicateRule {

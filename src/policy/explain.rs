@@ -1,7 +1,8 @@
 //! What the policy says of a call that nobody makes: for `terrarium policy explain` and `test`, and for tests.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use super::digest::Arguments;
 use super::file::RuleEffect;
 use super::judge::{Finding, Policy};
 use super::question::{Channel, RuleId};
@@ -26,14 +27,8 @@ pub struct Explanation {
 
 impl Policy {
     /// What becomes of a call with these canonical arguments. `session` is the profile of the session that it is about.
-    pub fn explain(
-        &self,
-        caller: &Caller,
-        tool: &str,
-        arguments: &Map<String, Value>,
-        session: Option<&str>,
-    ) -> Explanation {
-        let profile = arguments.get("profile").and_then(Value::as_str);
+    pub fn explain(&self, caller: &Caller, tool: &str, arguments: &Arguments, session: Option<&str>) -> Explanation {
+        let profile = arguments.values().get("profile").and_then(Value::as_str);
         match self.consult(caller, tool, profile, session, arguments) {
             Finding::Allowed(basis) => Explanation {
                 effect: RuleEffect::Allow,

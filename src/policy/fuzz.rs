@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use serde_json::{Map, Value, json};
 
 use super::schema::{Strict, compile};
-use super::{Caller, Known, Policy, Tool};
+use super::{Arguments, Caller, Known, Policy, Tool};
 
 /// The longest message about a file.
 const MESSAGE: usize = 8192;
@@ -28,7 +28,11 @@ pub(super) static TOOLS: LazyLock<Vec<(&'static str, Map<String, Value>)>> = Laz
 
 /// All that the rules of the table can speak of.
 pub(super) fn known() -> Known {
-    let tool = |(name, arguments): &'static (&'static str, Map<String, Value>)| Tool { name, arguments };
+    let tool = |(name, arguments): &'static (&'static str, Map<String, Value>)| Tool {
+        name,
+        arguments,
+        instead: |_, _| None,
+    };
     Known {
         tools: TOOLS.iter().map(tool).collect(),
         profiles: ["default", "read-only", "build", "network", "strict"]
@@ -52,7 +56,7 @@ pub fn policy(bytes: &[u8]) {
     let callers = ["local", "token:ci"].iter().filter_map(|name| Caller::in_words(name));
     for caller in callers {
         for (tool, _) in TOOLS.iter() {
-            let arguments = Map::new();
+            let arguments = Arguments::none();
             let found = policy.explain(&caller, tool, &arguments, Some("default"));
             let denied = found.effect == super::file::RuleEffect::Deny;
             assert_eq!(denied, found.why.is_some());
@@ -61,7 +65,7 @@ pub fn policy(bytes: &[u8]) {
                 "{tool} is allowed and not shown"
             );
         }
-        let unknown = policy.explain(&caller, "no_such_tool", &Map::new(), None);
+        let unknown = policy.explain(&caller, "no_such_tool", &Arguments::none(), None);
         assert_eq!(unknown.rule.as_str(), "none");
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::digest::Digest;
+use super::digest::{Arguments, Digest};
 use super::file::RuleEffect;
 use super::grant::{Basis, Grant};
 use super::question::{Approval, Channel, Question, RuleId};
@@ -90,7 +90,7 @@ impl Policy {
             asked.request.tool(),
             asked.request.profile(),
             asked.opened_with.as_ref().map(|profile| profile.name.as_str()),
-            asked.arguments.values(),
+            &asked.arguments,
         );
         match found {
             Finding::Allowed(basis) => Judgement::Allowed(Grant::new(caller, asked, basis)),
@@ -113,7 +113,7 @@ impl Policy {
         tool: &str,
         starts: Option<&str>,
         uses: Option<&str>,
-        arguments: &Map<String, Value>,
+        arguments: &Arguments,
     ) -> Finding {
         if matches!(caller, Caller::Operator { .. }) {
             let rule = RuleId::new("operator"); // the person at the command line made the rules
@@ -137,7 +137,7 @@ impl Policy {
             tool: tool.to_owned(),
         };
         match gather(speaking, &matter, nothing) {
-            Ok(fitting) => conclude(&fitting, arguments).unwrap_or_else(Finding::Denied),
+            Ok(fitting) => conclude(&fitting, arguments.values()).unwrap_or_else(Finding::Denied),
             Err(reason) => Finding::Denied(reason),
         }
     }

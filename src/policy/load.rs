@@ -34,8 +34,10 @@ pub struct Known {
 pub struct Tool {
     /// Its name.
     pub name: &'static str,
-    /// The schema of its arguments.
+    /// The schema of its arguments as they are judged.
     pub arguments: &'static Map<String, Value>,
+    /// What rules see in the place of an argument that callers may write, by tool and name.
+    pub instead: fn(&str, &str) -> Option<&'static str>,
 }
 
 pub(super) type Result<T> = std::result::Result<T, Fault<PolicyProblem>>;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::demand::Demand;
+use super::digest::Arguments as Given;
 use super::file::{Others, RuleEffect};
 use super::pattern::Pattern;
 use super::question::{Channel, RuleId};
@@ -19,7 +20,7 @@ pub(super) struct Matter<'a> {
     pub(super) starts: Option<&'a str>,
     /// The profile of the session that is used.
     pub(super) uses: Option<&'a str>,
-    pub(super) arguments: &'a Map<String, Value>,
+    pub(super) arguments: &'a Given,
     /// What the tool takes for arguments that are left out.
     pub(super) defaults: &'a Map<String, Value>,
 }
@@ -154,7 +155,7 @@ impl Arguments {
     fn fit<'a>(&'a self, rule: &'a Rule, matter: &Matter<'a>) -> Fit<'a> {
         let mismatch = |what| Mismatch { rule, what };
         for (name, demand) in &self.listed {
-            match matter.arguments.get(name) {
+            match matter.arguments.values().get(name) {
                 Some(value) if demand.is_met_by(value) => {}
                 Some(value) => return Fit::Differs(2, mismatch(What::Value(name, demand, value))),
                 None if self.optional.contains(name) => {}
@@ -164,13 +165,12 @@ impl Arguments {
         if self.others == Others::Allow {
             return Fit::Fits;
         }
-        let more = matter.arguments.iter().find(|(name, value)| {
-            let listed = self.listed.contains_key(*name);
-            !listed && matter.defaults.get(*name) != Some(*value)
-        });
+        let mut names = matter.arguments.values().keys();
+        let more = names
+            .find(|name| !self.listed.contains_key(*name) && !matter.arguments.needs_no_saying(name, matter.defaults));
         match more {
             None => Fit::Fits,
-            Some((name, _)) => Fit::More(mismatch(What::Unlisted(name))),
+            Some(name) => Fit::More(mismatch(What::Unlisted(name))),
         }
     }
 }

@@ -62,19 +62,32 @@ pub fn tools<'a>(services: &'a Services, caller: &'a Caller) -> impl Iterator<It
 
 /// All of them as rules see them, turned on or not: a rule is no typing mistake because something is off.
 pub(super) fn known() -> impl Iterator<Item = Tool> {
-    static SCHEMAS: LazyLock<Vec<Map<String, Value>>> = LazyLock::new(|| {
-        OPERATIONS
-            .iter()
-            .map(|operation| operation.schema(&Features::all()))
-            .collect()
-    });
+    static SCHEMAS: LazyLock<Vec<Map<String, Value>>> =
+        LazyLock::new(|| OPERATIONS.iter().map(hf::arguments::schema).collect());
     OPERATIONS
         .iter()
         .zip(SCHEMAS.iter())
         .map(|(operation, arguments)| Tool {
             name: operation.tool,
             arguments,
+            instead: |tool, name| hf::arguments::instead(hf::operation(tool)?, name),
         })
+}
+
+/// The arguments of a call as rules see them, whatever is turned on.
+pub(super) fn canonical(
+    operation: &'static Operation,
+    given: &Map<String, Value>,
+    settings: Option<&hf::Settings>,
+    drafts: &hf::drafts::Drafts,
+) -> Result<Arguments, ToolError> {
+    let schema = operation.schema(&Features::all());
+    arguments::canonical(&schema, given.clone())?;
+    let terms = hf::arguments::Terms::with_everything(settings);
+    let effective = hf::arguments::effective(operation, &terms, drafts, given)
+        .map_err(|error| ArgumentError::new(error.field(), &error, ""))?;
+    let schema = Digest::of_json(&Value::Object(schema));
+    Ok(Arguments::new(effective.values, schema).configured(effective.configured))
 }
 
 /// What a call means: checked against its schema, then understood.
@@ -95,7 +108,8 @@ pub(super) fn understand(
         .understand(operation, &given)
         .map_err(|error| ArgumentError::new(error.field(), &error, ""))?;
     // Those that take effect: rules and approvals speak of what is sent.
-    let arguments = Arguments::new(meant.arguments.clone(), Digest::of_json(&Value::Object(schema)));
+    let schema = Digest::of_json(&Value::Object(schema));
+    let arguments = Arguments::new(meant.arguments.clone(), schema).configured(meant.configured.clone());
     let asked = Asked {
         request: Request::Hf(meant.to_request().into()),
         arguments,

@@ -4,7 +4,9 @@ use serde_json::{Map, Value, json};
 
 use super::definition::{self, Definition, definitions};
 use super::{Services, ToolError, arguments, hf};
-use crate::policy::{Caller, Known, Tool};
+use crate::hf::Settings;
+use crate::hf::drafts::Drafts;
+use crate::policy::{Arguments, Caller, Known, Tool};
 use crate::profile::Profiles;
 
 /// A tool as one caller sees it.
@@ -62,6 +64,7 @@ pub fn known(profiles: &Profiles) -> Known {
     let tool = |tool: Definition| Tool {
         name: tool.name,
         arguments: (tool.arguments)(),
+        instead: |_, _| None,
     };
     Known {
         tools: definitions().into_iter().map(tool).chain(hf::known()).collect(),
@@ -75,12 +78,21 @@ pub fn own_name(name: &str) -> Option<&'static str> {
     terminals.or_else(|| crate::hf::operation(name).map(|operation| operation.tool))
 }
 
-/// The arguments of a call as rules see them: checked, with defaults filled in.
-pub fn canonical(name: &str, given: Map<String, Value>) -> Result<Map<String, Value>, ToolError> {
-    let terminals = definition::named(name).map(|tool| (tool.arguments)());
-    let schema = terminals.or_else(|| hf::known().find(|tool| tool.name == name).map(|tool| tool.arguments));
-    match schema {
-        Some(schema) => Ok(arguments::canonical(schema, given)?),
+/// The arguments of a call as rules see them: checked, with what is meant where they are left out.
+pub fn canonical(
+    name: &str,
+    given: Map<String, Value>,
+    settings: Option<&Settings>,
+    drafts: &Drafts,
+) -> Result<Arguments, ToolError> {
+    if let Some(operation) = crate::hf::operation(name) {
+        return hf::canonical(operation, &given, settings, drafts);
+    }
+    match definition::named(name) {
+        Some(tool) => {
+            let values = arguments::canonical((tool.arguments)(), given)?;
+            Ok(Arguments::new(values, definition::schema_digest(tool.name)))
+        }
         None => Err(ToolError::UnknownTool {
             name: name.chars().take(64).collect(),
         }),

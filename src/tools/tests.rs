@@ -1,3 +1,5 @@
+mod judged;
+
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 
 use serde_json::json;
@@ -61,39 +63,6 @@ impl Drop for Kept {
 fn written(revision: &str, rules: &str) -> Policy {
     let text = format!("revision: {revision}\nrules: [{rules}]");
     Policy::parse(&text, &known(&Profiles::embedded())).unwrap()
-}
-
-/// What becomes of a call by the local caller, and by which rule.
-fn found(policy: &Policy, tool: &str, given: &Value) -> String {
-    let arguments = canonical(tool, given.as_object().unwrap().clone()).unwrap();
-    let found = policy.explain(&LOCAL, tool, &arguments, None);
-    format!("{} by {}", found.effect.name(), found.rule)
-}
-
-#[test]
-fn a_list_is_judged_by_each_of_its_numbers() {
-    let rules = "{id: some, effect: allow, callers: [local], tools: [hf_posts_read], arguments: {tid: {maximum: 100}}}, \
-        {id: user, effect: allow, callers: [local], tools: [hf_users_read], arguments: {uid: {not: {const: 7}}}}, \
-        {id: forum, effect: allow, callers: [local], tools: [hf_threads_read]}, \
-        {id: not-this, effect: deny, tools: [hf_threads_read], arguments: {tid: {const: 5}}}, \
-        {id: ask, effect: confirm, tools: [hf_threads_read], arguments: {fid: {const: 25}}, confirm: {by: [operator], within: 1min}}";
-    let policy = written("one", rules);
-    let table = [
-        ("hf_posts_read", json!({"tid": 100}), "allow by some"),
-        ("hf_posts_read", json!({"tid": [99, 100]}), "allow by some"),
-        ("hf_posts_read", json!({"tid": 6_083_735}), "deny by some"),
-        ("hf_posts_read", json!({"tid": [6_083_735]}), "deny by some"),
-        ("hf_posts_read", json!({"tid": [99, 6_083_735]}), "deny by some"),
-        ("hf_users_read", json!({"uid": [8]}), "allow by user"),
-        ("hf_users_read", json!({"uid": [7]}), "deny by user"),
-        ("hf_threads_read", json!({"tid": [6]}), "allow by forum"),
-        ("hf_threads_read", json!({"tid": [5]}), "deny by not-this"),
-        ("hf_threads_read", json!({"tid": [6, 5]}), "deny by not-this"),
-        ("hf_threads_read", json!({"fid": [25, 26]}), "confirm by ask"),
-    ];
-    for (tool, given, expected) in table {
-        assert_eq!(found(&policy, tool, &given), expected, "{tool} {given}");
-    }
 }
 
 async fn ask(services: &Services, caller: &Caller, name: &str, arguments: &Value) -> ReplyResult {

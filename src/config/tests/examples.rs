@@ -259,7 +259,8 @@ fn the_examples_of_the_documentation_decide_as_it_says() {
             .unwrap_or_else(|error| panic!("{name}: {error}"));
         let of_this = CALLS.iter().filter(|(example, ..)| example == name);
         for (_, caller, tool, arguments, effect, rule) in of_this {
-            let given = tools::canonical(tool, serde_json::from_str(arguments).unwrap()).unwrap();
+            let drafts = crate::hf::drafts::Drafts::new("/nonexistent".into());
+            let given = tools::canonical(tool, serde_json::from_str(arguments).unwrap(), None, &drafts).unwrap();
             let caller = crate::policy::Caller::in_words(caller).unwrap();
             let found = policy.explain(&caller, tool, &given, None);
             assert_eq!(

@@ -50,7 +50,11 @@ async fn an_answer_says_what_can_follow_and_never_a_write() {
     }
     pair.fake.be(&json!({"posts": vec![json!({"pid": 1}); 30]}).to_string());
     let reply = pair.call("hf_posts_read", json!({"tid": 7})).await.unwrap();
-    assert_eq!(reply.structured["next"][0]["arguments"]["page"], 2);
+    let next = &reply.structured["next"][0]["arguments"];
+    assert_eq!(
+        next,
+        &json!({"tid": 7, "page": 2, "per_page": 30, "include_post_body": true})
+    );
 }
 
 #[tokio::test]

@@ -161,4 +161,31 @@ async fn defaults_of_the_answer_come_from_the_settings() {
         .await
         .unwrap();
     assert!(reply.structured.get("records").is_none());
+    // What is judged, and what a yes covers, says it either way.
+    let judged = |given: Value| {
+        let asked = pair
+            .hf
+            .understand(operation("hf_posts_read").unwrap(), given.as_object().unwrap());
+        let asked = asked.unwrap();
+        assert_eq!(asked.configured["output_mode"], "structured");
+        Value::Object(asked.arguments)
+    };
+    let left_out = judged(json!({"tid": 7}));
+    assert_eq!(left_out["output_mode"], "structured");
+    assert_eq!(
+        left_out,
+        judged(json!({"tid": 7, "output_mode": "structured", "body_format": "markdown"}))
+    );
+    for other in [
+        json!({"output_mode": "raw"}),
+        json!({"include_raw_payload": true}),
+        json!({"body_format": "raw"}),
+    ] {
+        let mut given = json!({"tid": 7});
+        given
+            .as_object_mut()
+            .unwrap()
+            .extend(other.as_object().unwrap().clone());
+        assert_ne!(left_out, judged(given), "{other}");
+    }
 }

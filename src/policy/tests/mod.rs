@@ -55,7 +55,7 @@ fn launch(tool: &'static str, profile: &str) -> Asked {
 }
 
 /// The arguments with the defaults of the tool, as a call has them.
-fn filled(tool: &str, given: &Map<String, Value>) -> Map<String, Value> {
+fn filled(tool: &str, given: &Map<String, Value>) -> Arguments {
     let mut arguments = given.clone();
     let schema = TOOLS
         .iter()
@@ -66,7 +66,7 @@ fn filled(tool: &str, given: &Map<String, Value>) -> Map<String, Value> {
             arguments.entry(name.clone()).or_insert(default.clone());
         }
     }
-    arguments
+    Arguments::new(arguments, Digest::of(b"1"))
 }
 
 #[test]
@@ -106,8 +106,11 @@ fn what_a_rule_bounds_is_asked_of_every_rule_that_speaks() {
          - {id: b, effect: confirm, tools: [hf_bytes_transfer], at_most: {times: 2, per: hour}, \
          spend: {field: amount, at_most: 50, per: day}, confirm: {by: [operator], within: 1min}}\n",
     );
-    let arguments = json!({"amount": 7, "target_uid": 5});
-    let found = policy.explain(&LOCAL, "hf_bytes_transfer", arguments.as_object().unwrap(), None);
+    let arguments = filled(
+        "hf_bytes_transfer",
+        json!({"amount": 7, "target_uid": 5}).as_object().unwrap(),
+    );
+    let found = policy.explain(&LOCAL, "hf_bytes_transfer", &arguments, None);
     assert_eq!((found.effect, found.rule.as_str()), (RuleEffect::Confirm, "b"));
     let takes: Vec<String> = found
         .takes
