@@ -59,8 +59,13 @@ fn call(name: &str, arguments: Value) -> (String, Map<String, Value>) {
 }
 
 fn gate(c: &mut Criterion) {
-    let drafts = Drafts::new("/nonexistent".into());
-    let known = tools::known(&Profiles::embedded());
+    let profiles = Profiles::embedded();
+    let around = tools::Around {
+        profiles: &profiles,
+        settings: None,
+        drafts: Drafts::new("/nonexistent".into()),
+    };
+    let known = tools::known(&profiles);
     for rules in [1, 10, 1000] {
         let Ok(policy) = Policy::parse(&policy(rules), &known) else {
             continue;
@@ -74,7 +79,7 @@ fn gate(c: &mut Criterion) {
                 &format!("{rules} rules, {name}: canonical, counted, admitted, judged"),
                 |b| {
                     b.iter(|| {
-                        let arguments = tools::canonical(&name, black_box(arguments.clone()), None, &drafts);
+                        let arguments = tools::canonical(&name, black_box(arguments.clone()), &around);
                         let arguments = arguments.unwrap_or_else(|_| Arguments::none());
                         limits.count(&LOCAL, &name).ok(); // there are no rates
                         let permit = limits.admit(&LOCAL);

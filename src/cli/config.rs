@@ -13,6 +13,7 @@ use super::record;
 use crate::config::{Config, ConfigError, INIT, schema, users_own};
 use crate::policy::Policy;
 use crate::profile::ProfileError;
+use crate::profile::Profiles;
 use crate::tools;
 
 /// Looks at the configuration.
@@ -69,8 +70,8 @@ impl ConfigCommand {
         let mut out = io::stdout().lock();
         match self.action {
             Action::Check => {
-                let (config, policy) = understood(&self.place)?;
-                record::unread(&config.audit, &self.place.profiles(&config)?, &[])?;
+                let (config, profiles, policy) = understood(&self.place)?;
+                record::unread(&config.audit, &profiles, &[])?;
                 writeln!(
                     out,
                     "{} is right (policy revision {:?})",
@@ -79,7 +80,7 @@ impl ConfigCommand {
                 )?;
             }
             Action::Show => {
-                let (config, _) = understood(&self.place)?;
+                let (config, ..) = understood(&self.place)?;
                 writeln!(out, "# {}", config.source())?;
                 out.write_all(config.show().as_bytes())?;
             }
@@ -91,11 +92,11 @@ impl ConfigCommand {
 }
 
 /// The configuration and its policy, as a server with these options would have them.
-pub(super) fn understood(place: &Place) -> Result<(Config, Policy), Error> {
+pub(super) fn understood(place: &Place) -> Result<(Config, Profiles, Policy), Error> {
     let config = place.config()?;
     let profiles = place.profiles(&config)?;
     let policy = config.policy(&tools::known(&profiles))?;
-    Ok((config, policy))
+    Ok((config, profiles, policy))
 }
 
 impl Init {

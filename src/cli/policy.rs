@@ -11,12 +11,12 @@ use serde_json::{Map, Value, json};
 use super::config::{self, understood};
 use super::place::Place;
 use crate::config::Config;
-use crate::hf::Settings;
 use crate::hf::drafts::Drafts;
 use crate::policy::file::RuleEffect;
 use crate::policy::{Caller, Explanation, Policy};
+use crate::profile::Profiles;
 use crate::sandbox::private;
-use crate::tools::{self, ToolError};
+use crate::tools::{self, Around, ToolError};
 use crate::yaml::{self, At, Fault, FileError, Setting, Syntax};
 
 /// Looks at the policy.
@@ -108,7 +108,8 @@ pub(super) enum Error {
 
 impl PolicyCommand {
     pub(super) fn run(self) -> Result<ExitCode, Error> {
-        let (config, policy) = understood(&self.place)?;
+        let (config, profiles, policy) = understood(&self.place)?;
+        let judge = Judge::new(&config, &profiles, &policy);
         let mut out = io::stdout().lock();
         let code = match self.action {
             Action::Check => {
@@ -120,8 +121,8 @@ impl PolicyCommand {
                 )?;
                 0
             }
-            Action::Explain(explain) => explain.answer(&Judge::new(&config, &policy), &mut out)?,
-            Action::Test { cases } => test(&Judge::new(&config, &policy), cases, &mut out)?,
+            Action::Explain(explain) => explain.answer(&judge, &mut out)?,
+            Action::Test { cases } => test(&judge, cases, &mut out)?,
         };
         out.flush()?;
         Ok(ExitCode::from(code))
@@ -148,17 +149,19 @@ impl Explain {
 /// A policy, and what the arguments that it judges are made with.
 struct Judge<'a> {
     policy: &'a Policy,
-    settings: Option<&'a Settings>,
-    drafts: Drafts,
+    around: Around<'a>,
 }
 
 impl<'a> Judge<'a> {
-    fn new(config: &'a Config, policy: &'a Policy) -> Self {
+    fn new(config: &'a Config, profiles: &'a Profiles, policy: &'a Policy) -> Self {
         let state = private::state_directory().unwrap_or_default();
         Self {
             policy,
-            settings: config.hf.as_ref(),
-            drafts: Drafts::new(state.join("hf/drafts")),
+            around: Around {
+                profiles,
+                settings: config.hf.as_ref(),
+                drafts: Drafts::new(state.join("hf/drafts")),
+            },
         }
     }
 
@@ -171,7 +174,7 @@ impl<'a> Judge<'a> {
     ) -> Result<Explanation, Error> {
         let name = || caller.chars().take(80).collect();
         let caller = Caller::in_words(caller).ok_or_else(|| Error::Caller { name: name() })?;
-        let arguments = tools::canonical(tool, arguments, self.settings, &self.drafts)?;
+        let arguments = tools::canonical(tool, arguments, &self.around)?;
         Ok(self.policy.explain(&caller, tool, &arguments, session))
     }
 }

@@ -39,6 +39,7 @@ fn policy(by: &[Channel], revision: &str) -> Policy {
             name: "hf_posts_reply",
             arguments: &SCHEMA,
             instead: |_, _| None,
+            untold: |_, _| false,
         }],
         profiles: vec!["default".to_owned()],
     };

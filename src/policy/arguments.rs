@@ -67,6 +67,18 @@ fn demand(
         };
         of_tools.push(of_tool.clone());
     }
+    let untold = known
+        .tools
+        .iter()
+        .any(|tool| tools.contains(tool.name) && (tool.untold)(tool.name, name));
+    let may_be_left_out = file
+        .optional
+        .given()
+        .is_some_and(|at| at.value.iter().any(|entry| entry.value == name));
+    if untold && file.effect.value != RuleEffect::Allow && !may_be_left_out {
+        let (name, asks) = (name.to_owned(), file.effect.value == RuleEffect::Confirm);
+        return Err(schema.fault(PolicyProblem::Untold { name, asks }));
+    }
     if name == "profile" {
         let names = Value::from(known.profiles.clone());
         let choices = of_tools.iter_mut().filter_map(Value::as_object_mut);

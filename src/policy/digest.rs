@@ -54,6 +54,11 @@ impl Arguments {
         &self.values
     }
 
+    /// Whether leaving an argument out would say the same, by something else than the schema.
+    pub(super) fn is_as_configured(&self, name: &str) -> bool {
+        self.configured.contains_key(name) && self.configured.get(name) == self.values.get(name)
+    }
+
     /// Whether leaving an argument out would say the same. `defaults` are those of the schema.
     pub(super) fn needs_no_saying(&self, name: &str, defaults: &Map<String, Value>) -> bool {
         let taken = self.configured.get(name).or_else(|| defaults.get(name));

@@ -33,6 +33,20 @@ pub enum PolicyProblem {
         /// What rules see.
         instead: &'static str,
     },
+    /// Leaving it out would avoid the rule.
+    #[error(
+        "the argument {name:?} may be left out, and what is meant then is not known when a call is judged: leaving it out \
+         would get around the rule; hint: {}", match asks {
+            true => "name it in `optional`, so that a call without it is asked about too",
+            false => "say in the rules that allow what may be given",
+        }
+    )]
+    Untold {
+        /// The argument.
+        name: String,
+        /// Whether the rule asks a person.
+        asks: bool,
+    },
     /// Two rules of one name.
     #[error("two rules are called {id:?}; hint: the name tells in a denial which rule it was")]
     DuplicateRule {

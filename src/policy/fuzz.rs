@@ -32,6 +32,7 @@ pub(super) fn known() -> Known {
         name,
         arguments,
         instead: |_, _| None,
+        untold: |_, _| false,
     };
     Known {
         tools: TOOLS.iter().map(tool).collect(),

@@ -38,6 +38,8 @@ pub struct Tool {
     pub arguments: &'static Map<String, Value>,
     /// What rules see in the place of an argument that callers may write, by tool and name.
     pub instead: fn(&str, &str) -> Option<&'static str>,
+    /// Whether rules are not told what is meant by an argument that was left out, by tool and name.
+    pub untold: fn(&str, &str) -> bool,
 }
 
 pub(super) type Result<T> = std::result::Result<T, Fault<PolicyProblem>>;

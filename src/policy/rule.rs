@@ -157,6 +157,7 @@ impl Arguments {
         for (name, demand) in &self.listed {
             match matter.arguments.values().get(name) {
                 Some(value) if demand.is_met_by(value) => {}
+                Some(_) if self.optional.contains(name) && matter.arguments.is_as_configured(name) => {}
                 Some(value) => return Fit::Differs(2, mismatch(What::Value(name, demand, value))),
                 None if self.optional.contains(name) => {}
                 None => return Fit::Differs(2, mismatch(What::Missing(name))),

@@ -71,6 +71,7 @@ pub(super) fn known() -> impl Iterator<Item = Tool> {
             name: operation.tool,
             arguments,
             instead: |tool, name| hf::arguments::instead(hf::operation(tool)?, name),
+            untold: |_, _| false,
         })
 }
 

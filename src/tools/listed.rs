@@ -2,12 +2,15 @@
 
 use serde_json::{Map, Value, json};
 
+use super::arguments::ArgumentError;
 use super::definition::{self, Definition, definitions};
+use super::left_out::{self, Of};
 use super::{Services, ToolError, arguments, hf};
 use crate::hf::Settings;
 use crate::hf::drafts::Drafts;
 use crate::policy::{Arguments, Caller, Known, Tool};
 use crate::profile::Profiles;
+use crate::session::Streams;
 
 /// A tool as one caller sees it.
 #[derive(Clone, Debug)]
@@ -65,6 +68,7 @@ pub fn known(profiles: &Profiles) -> Known {
         name: tool.name,
         arguments: (tool.arguments)(),
         instead: |_, _| None,
+        untold: left_out::is_never_told,
     };
     Known {
         tools: definitions().into_iter().map(tool).chain(hf::known()).collect(),
@@ -78,20 +82,38 @@ pub fn own_name(name: &str) -> Option<&'static str> {
     terminals.or_else(|| crate::hf::operation(name).map(|operation| operation.tool))
 }
 
-/// The arguments of a call as rules see them: checked, with what is meant where they are left out.
-pub fn canonical(
-    name: &str,
-    given: Map<String, Value>,
-    settings: Option<&Settings>,
-    drafts: &Drafts,
-) -> Result<Arguments, ToolError> {
+/// What decides what the arguments of a call mean that nobody makes.
+#[derive(Debug)]
+pub struct Around<'a> {
+    /// The profiles that there are.
+    pub profiles: &'a Profiles,
+    /// The settings of Hack Forums' tools, where there are any.
+    pub settings: Option<&'a Settings>,
+    /// Where drafts are.
+    pub drafts: Drafts,
+}
+
+/// The arguments of a call as rules see them: checked, with what is meant where they are left out. A session is taken for
+/// one without a terminal.
+pub fn canonical(name: &str, given: Map<String, Value>, around: &Around<'_>) -> Result<Arguments, ToolError> {
     if let Some(operation) = crate::hf::operation(name) {
-        return hf::canonical(operation, &given, settings, drafts);
+        return hf::canonical(operation, &given, around.settings, &around.drafts);
     }
     match definition::named(name) {
         Some(tool) => {
             let values = arguments::canonical((tool.arguments)(), given)?;
-            Ok(Arguments::new(values, definition::schema_digest(tool.name)))
+            let profile = match values.get("profile").and_then(Value::as_str) {
+                Some(name) => {
+                    let wrong = |error| ArgumentError::new("profile", error, "");
+                    Some(around.profiles.get(name).map_err(wrong)?)
+                }
+                None => None,
+            };
+            let of = match &profile {
+                Some(profile) => Of::Profile(profile),
+                None => Of::Session(Streams::Pipes),
+            };
+            Ok(left_out::judged(&tool, of, values))
         }
         None => Err(ToolError::UnknownTool {
             name: name.chars().take(64).collect(),

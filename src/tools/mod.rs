@@ -15,6 +15,7 @@ mod error;
 pub mod fuzz;
 pub(crate) mod guess;
 mod hf;
+mod left_out;
 mod listed;
 pub(crate) mod picture;
 pub mod resources;
@@ -36,7 +37,7 @@ mod until;
 pub use definition::{Definition, Hints, definitions};
 pub use error::ToolError;
 pub use hf::{HfTool, tools as hf_tools};
-pub use listed::{Listed, canonical, known, listed, own_name};
+pub use listed::{Around, Listed, canonical, known, listed, own_name};
 
 pub(crate) use act::Parsed;
 
@@ -51,7 +52,7 @@ use crate::hf::Hf;
 use crate::hf::HfError;
 use crate::limits::{Alerts, Budget, CallPermit, Limits};
 use crate::model::Workspace;
-use crate::policy::{Approval, Arguments, Asked, Caller, Current, Effect, Grant, Judgement, Request, SessionGrant};
+use crate::policy::{Approval, Asked, Caller, Current, Effect, Grant, Judgement, Request, SessionGrant};
 use crate::profile::Profiles;
 use crate::sandbox::Launchers;
 use crate::session::{Session, Sessions};
@@ -348,12 +349,18 @@ fn understand(services: &Services, caller: &Caller, call: ToolCall) -> Result<(A
     let mut arguments = arguments::canonical((tool.arguments)(), call.arguments.clone())?;
     let (request, act) = act::parse(services, caller, call)?.split();
     let mut opened_with = None;
+    let mut of = match &request {
+        Request::Launch(launch) => left_out::Of::Profile(&launch.profile),
+        _ => left_out::Of::Nothing,
+    };
     if let Some(id) = request.session() {
         // A short name may be another session's tomorrow.
         arguments.insert("session".to_owned(), Value::String(id.to_string()));
-        opened_with = Some(Arc::clone(&services.sessions.get(caller, id)?.about().profile));
+        let session = services.sessions.get(caller, id)?;
+        of = left_out::Of::Session(session.about().streams);
+        opened_with = Some(Arc::clone(&session.about().profile));
     }
-    let arguments = Arguments::new(arguments, definition::schema_digest(tool.name));
+    let arguments = left_out::judged(&tool, of, arguments);
     let asked = Asked {
         request,
         arguments,

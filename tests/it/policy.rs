@@ -163,6 +163,27 @@ fn a_caller_is_shown_the_tools_and_profiles_that_rules_could_allow() {
 }
 
 #[test]
+fn a_session_s_own_output_is_meant_where_no_stream_is_given() {
+    let home = Home::new(&policy(&[
+        "id: all, effect: allow, callers: [local], tools: [\"terminal_*\"], profiles: [default]",
+        "id: no-terminal, effect: deny, tools: [terminal_read], arguments: {stream: {const: terminal}}",
+    ]));
+    let mut server = home.serve(&[]);
+    let open = server.call("terminal_open", json!({"command": "sleep 60"}));
+    let session = open.facts["session"].clone();
+    for given in [
+        json!({"session": session}),
+        json!({"session": session, "stream": "terminal"}),
+    ] {
+        server.call("terminal_read", given).refused("no-terminal");
+    }
+    let run = server.call("terminal_run", json!({"command": "sleep 60", "yield_ms": 0}));
+    let session = run.facts["session"].clone();
+    let read = server.call("terminal_read", json!({"session": session}));
+    assert_eq!(read.facts["stream"], "stdout", "{}", read.text);
+}
+
+#[test]
 fn what_nobody_can_be_asked_about_is_refused_with_the_reason() {
     let home = Home::new(&policy(&[
         "id: ask, effect: confirm, tools: [terminal_list], confirm: {by: [user], within: 1min}",

@@ -249,7 +249,13 @@ const CALLS: [(&str, &str, &str, &str, RuleEffect, &str); 37] = [
 
 #[test]
 fn the_examples_of_the_documentation_decide_as_it_says() {
-    let known = tools::known(&Profiles::embedded());
+    let profiles = Profiles::embedded();
+    let around = tools::Around {
+        profiles: &profiles,
+        settings: None,
+        drafts: crate::hf::drafts::Drafts::new("/nonexistent".into()),
+    };
+    let known = tools::known(&profiles);
     let examples = examples();
     assert_eq!(examples.len(), 5);
     for (name, text) in &examples {
@@ -259,8 +265,7 @@ fn the_examples_of_the_documentation_decide_as_it_says() {
             .unwrap_or_else(|error| panic!("{name}: {error}"));
         let of_this = CALLS.iter().filter(|(example, ..)| example == name);
         for (_, caller, tool, arguments, effect, rule) in of_this {
-            let drafts = crate::hf::drafts::Drafts::new("/nonexistent".into());
-            let given = tools::canonical(tool, serde_json::from_str(arguments).unwrap(), None, &drafts).unwrap();
+            let given = tools::canonical(tool, serde_json::from_str(arguments).unwrap(), &around).unwrap();
             let caller = crate::policy::Caller::in_words(caller).unwrap();
             let found = policy.explain(&caller, tool, &given, None);
             assert_eq!(

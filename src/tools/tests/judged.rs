@@ -53,6 +53,16 @@ const NAMES: &[(&str, &str, &str)] = &[
         "takes no entry \"txet\" in it",
     ),
     (
+        "terminal_open",
+        "shell: {const: bash}",
+        "leaving it out would get around the rule; hint: say in the rules that allow what may be given",
+    ),
+    (
+        "terminal_run",
+        "cwd: {pattern: \"/.*\"}",
+        "leaving it out would get around the rule",
+    ),
+    (
         "terminal_run",
         "profile: {const: netwrok}",
         "hint: did you mean \"network\"?",
@@ -61,8 +71,12 @@ const NAMES: &[(&str, &str, &str)] = &[
 
 /// What becomes of a call by the local caller, and by which rule.
 fn found(policy: &Policy, tool: &str, given: &Value) -> String {
-    let drafts = crate::hf::drafts::Drafts::new("/nonexistent".into());
-    let arguments = canonical(tool, given.as_object().unwrap().clone(), None, &drafts).unwrap();
+    let around = Around {
+        profiles: &Profiles::embedded(),
+        settings: None,
+        drafts: crate::hf::drafts::Drafts::new("/nonexistent".into()),
+    };
+    let arguments = canonical(tool, given.as_object().unwrap().clone(), &around).unwrap();
     let found = policy.explain(&LOCAL, tool, &arguments, None);
     format!("{} by {}", found.effect.name(), found.rule)
 }
@@ -162,5 +176,84 @@ fn a_draft_is_judged_by_one_name() {
     ];
     for (given, expected) in table {
         assert_eq!(found(&policy, "hf_drafts_read", &given), expected, "{given}");
+    }
+}
+
+#[test]
+fn what_is_meant_by_an_argument_that_was_left_out_is_judged() {
+    let rules = "{id: all, effect: allow, callers: [local], tools: [\"terminal_*\"], profiles: [default]}, \
+        {id: not-stdout, effect: deny, tools: [terminal_read], arguments: {stream: {const: stdout}}}, \
+        {id: look, effect: confirm, tools: [terminal_send], arguments: {show: {const: true}, input: {}, session: {}}, \
+         others: allow, confirm: {by: [operator], within: 1min}}, \
+        {id: long, effect: deny, tools: [terminal_run], arguments: {timeout_s: {minimum: 60}}}";
+    let policy = written("one", rules);
+    let input = json!([{"text": "x"}]);
+    let table = [
+        ("terminal_read", json!({"session": "s1"}), "deny by not-stdout"),
+        (
+            "terminal_read",
+            json!({"session": "s1", "stream": "stdout"}),
+            "deny by not-stdout",
+        ),
+        (
+            "terminal_read",
+            json!({"session": "s1", "stream": "stderr"}),
+            "allow by all",
+        ),
+        (
+            "terminal_send",
+            json!({"session": "s1", "input": input}),
+            "allow by all",
+        ),
+        (
+            "terminal_send",
+            json!({"session": "s1", "input": input, "wait": {"text": "x"}}),
+            "confirm by look",
+        ),
+        (
+            "terminal_send",
+            json!({"session": "s1", "input": input, "wait": {"text": "x"}, "show": false}),
+            "allow by all",
+        ),
+        ("terminal_run", json!({"command": "x", "timeout_s": 59}), "allow by all"),
+        ("terminal_run", json!({"command": "x"}), "deny by long"),
+    ];
+    for (tool, given, expected) in table {
+        assert_eq!(found(&policy, tool, &given), expected, "{tool} {given}");
+    }
+}
+
+#[test]
+fn what_is_meant_by_an_argument_that_was_left_out_need_not_be_listed() {
+    let rules = "{id: read, effect: allow, callers: [local], tools: [terminal_read], arguments: {session: {}}}, \
+        {id: run, effect: allow, callers: [local], tools: [terminal_run], profiles: [default], \
+         arguments: {command: {const: make}, profile: {}, timeout_s: {maximum: 5}}, optional: [timeout_s]}";
+    let policy = written("one", rules);
+    let table = [
+        ("terminal_read", json!({"session": "s1"}), "allow by read"),
+        (
+            "terminal_read",
+            json!({"session": "s1", "stream": "stdout"}),
+            "allow by read",
+        ),
+        (
+            "terminal_read",
+            json!({"session": "s1", "stream": "stderr"}),
+            "deny by read",
+        ),
+        ("terminal_run", json!({"command": "make"}), "allow by run"),
+        (
+            "terminal_run",
+            json!({"command": "make", "timeout_s": 5}),
+            "allow by run",
+        ),
+        (
+            "terminal_run",
+            json!({"command": "make", "timeout_s": 6}),
+            "deny by run",
+        ),
+    ];
+    for (tool, given, expected) in table {
+        assert_eq!(found(&policy, tool, &given), expected, "{tool} {given}");
     }
 }
