@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::hf::drafts::Drafts;
 use crate::policy::file::RuleEffect;
 use crate::policy::{Caller, Explanation, Policy};
-use crate::profile::Profiles;
+use crate::profile::{ProfileError, Profiles};
 use crate::sandbox::private;
 use crate::tools::{self, Around, ToolError};
 use crate::yaml::{self, At, Fault, FileError, Setting, Syntax};
@@ -45,7 +45,7 @@ enum Action {
     /// Whether calls come out as a file says. Ends with 1 if one does not.
     #[command(after_help = "Example:\n  terrarium policy test cases.yaml")]
     Test {
-        /// A YAML list of calls, each with caller, tool, arguments, decision and perhaps rule.
+        /// A YAML list of calls, each with caller, tool, arguments, perhaps session_profile, decision and perhaps rule.
         cases: PathBuf,
     },
 }
@@ -99,7 +99,17 @@ pub(super) enum Error {
     #[error(transparent)]
     Tool(#[from] ToolError),
     #[error(transparent)]
+    Profile(#[from] ProfileError),
+    #[error(transparent)]
     File(#[from] FileError),
+    #[error("{} holds no cases, so nothing would be tried", path.display())]
+    NoCases { path: PathBuf },
+    #[error("{}:{line}: {source}", path.display())]
+    Case {
+        path: PathBuf,
+        line: u64,
+        source: Box<Error>,
+    },
     #[error("{}:{}:{}: {}", path.display(), fault.place.line, fault.place.column, fault.problem)]
     Cases { path: PathBuf, fault: Fault<Syntax> },
     #[error("cannot write the answer")]
@@ -175,6 +185,9 @@ impl<'a> Judge<'a> {
         let name = || caller.chars().take(80).collect();
         let caller = Caller::in_words(caller).ok_or_else(|| Error::Caller { name: name() })?;
         let arguments = tools::canonical(tool, arguments, &self.around)?;
+        if let Some(name) = session {
+            self.around.profiles.get(name)?;
+        }
         Ok(self.policy.explain(&caller, tool, &arguments, session))
     }
 }
@@ -219,14 +232,20 @@ fn test(judge: &Judge<'_>, path: PathBuf, out: &mut dyn Write) -> Result<u8, Err
         path: path.clone(),
         fault,
     })?;
+    if cases.is_empty() {
+        return Err(Error::NoCases { path });
+    }
     let mut wrong = 0;
     for At { value: case, place } in &cases {
         let session = case.session_profile.given().map(|at| at.value.as_str());
         let (decision, rule) = match judge.explain(&case.caller, &case.tool, case.arguments.clone(), session) {
             Ok(found) => (found.effect, found.rule.as_str().to_owned()),
-            // What no tool takes never reaches the policy, and nothing is done.
-            Err(Error::Tool(error)) => (RuleEffect::Deny, format!("the tool: {error}")),
-            Err(error) => return Err(error),
+            // What no tool takes never reaches the policy, and nothing is done. A name that nothing has is a slip.
+            Err(Error::Tool(error)) if !error.is_about_a_name() => (RuleEffect::Deny, format!("the tool: {error}")),
+            Err(error) => {
+                let (line, source) = (place.line, Box::new(error));
+                return Err(Error::Case { path, line, source });
+            }
         };
         let wanted = case.rule.given().map(|at| at.value.as_str());
         if decision != case.decision || wanted.is_some_and(|wanted| wanted != rule) {

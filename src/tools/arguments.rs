@@ -15,6 +15,16 @@ pub struct ArgumentError {
     field: Field,
     rule: String,
     fix: String,
+    wrong: Wrong,
+}
+
+/// What is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wrong {
+    /// There is nothing of that name.
+    Name,
+    /// The value.
+    Value,
 }
 
 /// Where an argument is: `until.text`, `argv[3]`.
@@ -28,7 +38,21 @@ impl ArgumentError {
             field: Field(field.to_owned()),
             rule: rule.to_string(),
             fix: fix.to_owned(),
+            wrong: Wrong::Value,
         }
+    }
+
+    /// For a value that is the name of nothing.
+    pub(super) fn no_such(field: &str, rule: impl fmt::Display) -> Self {
+        Self {
+            wrong: Wrong::Name,
+            ..Self::new(field, rule, "")
+        }
+    }
+
+    /// Whether there is nothing of a name that was written.
+    pub(super) fn is_about_a_name(&self) -> bool {
+        self.wrong == Wrong::Name
     }
 }
 
@@ -85,6 +109,7 @@ fn check(field: &Field, schema: &Map<String, Value>, value: &Value) -> Result<()
             field: field.clone(),
             rule,
             fix: fix.to_owned(),
+            wrong: Wrong::Value,
         })
     };
     let kinds: Vec<&str> = match schema.get("type") {
@@ -148,6 +173,7 @@ fn check_bounds(field: &Field, schema: &Map<String, Value>, value: &Value) -> Re
             field: field.clone(),
             rule,
             fix: String::new(),
+            wrong: Wrong::Value,
         });
     }
     Ok(())
@@ -166,6 +192,7 @@ fn check_items(field: &Field, schema: &Map<String, Value>, items: &[Value]) -> R
             field: field.clone(),
             rule,
             fix: String::new(),
+            wrong: Wrong::Value,
         });
     }
     if let Some(of_item) = schema.get("items").and_then(Value::as_object) {
@@ -201,6 +228,7 @@ fn check_entries(
                     field: inner,
                     rule,
                     fix,
+                    wrong: Wrong::Name,
                 });
             }
             _ => {}
@@ -214,6 +242,7 @@ fn check_entries(
                 field: field.with(name),
                 rule,
                 fix: String::new(),
+                wrong: Wrong::Value,
             });
         }
     }

@@ -96,6 +96,15 @@ pub enum ToolError {
 }
 
 impl ToolError {
+    /// Whether there is nothing of a name that was written: a tool, an argument, a profile.
+    pub(crate) fn is_about_a_name(&self) -> bool {
+        match self {
+            Self::UnknownTool { .. } => true,
+            Self::Argument(error) => error.is_about_a_name(),
+            _ => false,
+        }
+    }
+
     /// One word for the record.
     pub(crate) fn kind(&self) -> &'static str {
         match self {

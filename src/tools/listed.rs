@@ -104,7 +104,7 @@ pub fn canonical(name: &str, given: Map<String, Value>, around: &Around<'_>) -> 
             let values = arguments::canonical((tool.arguments)(), given)?;
             let profile = match values.get("profile").and_then(Value::as_str) {
                 Some(name) => {
-                    let wrong = |error| ArgumentError::new("profile", error, "");
+                    let wrong = |error| ArgumentError::no_such("profile", error);
                     Some(around.profiles.get(name).map_err(wrong)?)
                 }
                 None => None,

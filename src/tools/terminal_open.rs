@@ -124,7 +124,7 @@ pub(super) fn parse(services: &Services, given: Map<String, Value>) -> super::Pa
     let profile = services
         .profiles
         .get(profile)
-        .map_err(|error| ArgumentError::new("profile", error, ""))?;
+        .map_err(|error| ArgumentError::no_such("profile", error))?;
     let program = match (given.shell, given.command, given.argv) {
         (shell, None, None) => Program::Interactive(shell.map_or_else(default_shell, ShellName::meant)),
         (None, command, argv) => program(command, argv)?,

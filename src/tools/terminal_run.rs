@@ -105,7 +105,7 @@ pub(super) fn parse(services: &Services, given: Map<String, Value>) -> Result<Pa
     let profile = services
         .profiles
         .get(profile)
-        .map_err(|error| ArgumentError::new("profile", error, ""))?;
+        .map_err(|error| ArgumentError::no_such("profile", error))?;
     let request = LaunchRequest {
         tool: NAME,
         profile,

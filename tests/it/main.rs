@@ -39,6 +39,7 @@ mod oracle;
 mod outside;
 mod packaging;
 mod policy;
+mod policy_asked;
 mod programs;
 mod prompts;
 mod protocol;

@@ -10,10 +10,10 @@ use crate::command::text;
 use crate::harness::{Era, Server, fresh_directory, program};
 
 /// A directory with a configuration, its own state, and nothing of the user's.
-struct Home(PathBuf);
+pub(crate) struct Home(pub(crate) PathBuf);
 
 impl Home {
-    fn new(config: &str) -> Self {
+    pub(crate) fn new(config: &str) -> Self {
         let home = Self(fresh_directory());
         std::fs::create_dir_all(home.0.join("config/terrarium")).unwrap();
         home.write(config);
@@ -42,7 +42,7 @@ impl Home {
         Server::start_in(Era::Modern, options, &environment)
     }
 
-    fn run(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         program().args(arguments).envs(self.environment()).output().unwrap()
     }
 }
@@ -54,12 +54,12 @@ impl Drop for Home {
 }
 
 /// A policy with these rules, each in one line.
-fn policy(rules: &[&str]) -> String {
+pub(crate) fn policy(rules: &[&str]) -> String {
     let rules: String = rules.iter().map(|rule| format!("    - {{{rule}}}\n")).collect();
     format!("policy:\n  revision: test\n  rules:\n{rules}")
 }
 
-const LIST: &str = "id: list, effect: allow, callers: [local], tools: [terminal_list]";
+pub(crate) const LIST: &str = "id: list, effect: allow, callers: [local], tools: [terminal_list]";
 
 fn names(server: &mut Server) -> Vec<String> {
     let list = server.request("tools/list", json!({}));
@@ -284,64 +284,4 @@ fn init_writes_a_configuration_that_is_right_and_never_over_another() {
     std::os::unix::fs::symlink(home.0.join("elsewhere"), home.file()).unwrap();
     assert!(!home.run(&["init"]).status.success());
     assert!(!home.0.join("elsewhere").exists());
-}
-
-#[test]
-fn the_policy_explains_itself_and_tries_a_table() {
-    let home = Home::new(&policy(&[
-        LIST,
-        "id: run, effect: confirm, tools: [terminal_run], profiles: [default], confirm: {by: [operator, user], within: 2min}",
-    ]));
-    let explain = |tool: &str, arguments: &str, json: bool| {
-        let mut command = vec!["policy", "explain", "--tool", tool, "--arguments", arguments];
-        command.extend(json.then_some("--json"));
-        home.run(&command)
-    };
-    let output = explain("terminal_list", "{}", false);
-    assert_eq!(
-        (output.status.code(), text(&output).as_str()),
-        (Some(0), "allow, by rule \"list\"\n")
-    );
-    let output = explain("terminal_run", r#"{"command":"x"}"#, true);
-    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(
-        (output.status.code(), &said["rule"], &said["within_s"]),
-        (Some(2), &json!("run"), &json!(120))
-    );
-    let output = explain("terminal_run", r#"{"command":"x","profile":"network"}"#, false);
-    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
-    assert!(
-        text(&output).contains("deny, by rule \"run\"\nrule \"run\" does not allow the profile"),
-        "{}",
-        text(&output)
-    );
-    let output = explain("terminal_rum", "{}", false);
-    assert!(
-        text(&output).contains("no tool is called \"terminal_rum\""),
-        "{}",
-        text(&output)
-    );
-
-    let cases = home.0.join("cases.yaml");
-    let right = "- {caller: local, tool: terminal_list, decision: allow, rule: list}\n\
-                 - {caller: local, tool: terminal_run, arguments: {command: x}, decision: confirm}\n\
-                 - {caller: \"token:a\", tool: terminal_list, decision: deny, rule: none}\n";
-    std::fs::write(&cases, right).unwrap();
-    let output = home.run(&["policy", "test", cases.to_str().unwrap()]);
-    assert!(
-        output.status.success() && text(&output).ends_with("3 of 3 as expected\n"),
-        "{}",
-        text(&output)
-    );
-    std::fs::write(&cases, right.replace("decision: deny", "decision: allow")).unwrap();
-    let output = home.run(&["policy", "test", cases.to_str().unwrap()]);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(
-        text(&output).contains("cases.yaml:3: token:a terminal_list: deny by \"none\", not allow by \"none\""),
-        "{}",
-        text(&output)
-    );
-    std::fs::write(&cases, right.replace("decision: deny", "decison: deny")).unwrap();
-    let output = home.run(&["policy", "test", cases.to_str().unwrap()]);
-    assert!(text(&output).contains("unknown key \"decison\""), "{}", text(&output));
 }
