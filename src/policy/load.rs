@@ -251,20 +251,34 @@ impl Reading<'_> {
         Ok(bounds)
     }
 
-    /// A rule that an unconditional deny rule covers in full says nothing.
+    /// A rule that one deny rule covers in full says nothing.
     fn can_match(&self, rule: &Rule, at: &At<RuleFile>, all: &[(Arc<Rule>, &At<RuleFile>)]) -> Result<()> {
         if rule.effect == RuleEffect::Deny {
             return Ok(());
         }
+        let everybody = [Pattern::new("*")];
+        let callers = rule.callers.as_deref().unwrap_or(&everybody);
+        // A session is used whatever profiles an allow rule names.
+        let starts_only = rule
+            .tools
+            .iter()
+            .all(|tool| self.known.argument(tool, "profile").is_some());
         let covers = |deny: &Rule| {
-            let callers = match (&deny.callers, &rule.callers) {
+            let all_callers = match &deny.callers {
+                None => true,
+                Some(denied) => callers
+                    .iter()
+                    .all(|caller| denied.iter().any(|wide| wide.covers(caller))),
+            };
+            let all_profiles = match (&deny.profiles, &rule.profiles) {
                 (None, _) => true,
-                (Some(denied), Some(allowed)) => allowed.iter().all(|caller| denied.contains(caller)),
+                (Some(denied), Some(named)) => starts_only && named.iter().all(|name| denied.contains(name)),
                 (Some(_), None) => false,
             };
             deny.effect == RuleEffect::Deny
-                && deny.is_without_condition()
-                && callers
+                && deny.arguments.is_none()
+                && all_callers
+                && all_profiles
                 && rule.tools.is_subset(&deny.tools)
         };
         match all.iter().find(|(deny, _)| covers(deny)) {

@@ -30,6 +30,11 @@ impl Pattern {
         rest.ends_with(last.as_str())
     }
 
+    /// Whether all names that `other` means are meant, as far as that shows: its `*` is text that only a `*` of ours takes.
+    pub(super) fn covers(&self, other: &Self) -> bool {
+        self.matches(&other.parts.join("*"))
+    }
+
     /// Whether some name could be meant by both: exact for what the policy writes, where at most one has a `*`; where both
     /// have one, their ends are compared.
     pub(super) fn overlaps(&self, other: &Self) -> bool {
@@ -76,6 +81,27 @@ mod tests {
         ];
         for (pattern, name, expected) in table {
             assert_eq!(Pattern::new(pattern).matches(name), expected, "{pattern:?} {name:?}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_covers_what_means_no_other_names() {
+        let table = [
+            ("*", "token:*", true),
+            ("token:*", "token:ci", true),
+            ("token:*", "token:ci-*", true),
+            ("token:*", "*", false),
+            ("token:ci", "token:ci", true),
+            ("token:ci", "token:*", false),
+            ("token:*-a", "token:*", false),
+            ("local", "token:*", false),
+        ];
+        for (wide, other, expected) in table {
+            assert_eq!(
+                Pattern::new(wide).covers(&Pattern::new(other)),
+                expected,
+                "{wide} {other}"
+            );
         }
     }
 

@@ -308,6 +308,48 @@ fn a_rule_that_another_makes_pointless_is_refused() {
 }
 
 #[test]
+fn a_rule_that_one_deny_rule_covers_is_refused() {
+    let covered = [
+        (
+            "effect: deny, callers: [\"token:*\"], tools: [hf_me_read]",
+            "callers: [\"token:ci\"], tools: [hf_me_read]",
+        ),
+        (
+            "effect: deny, callers: [\"*\"], tools: [\"hf_*\"]",
+            "effect: confirm, callers: [local], tools: [hf_me_read], confirm: {by: [user], within: 1min}",
+        ),
+        (
+            "effect: deny, callers: [\"*\"], tools: [terminal_run], profiles: [network, strict]",
+            "tools: [terminal_run], profiles: [network]",
+        ),
+    ];
+    for (deny, other) in covered {
+        let found = fault(&rules(&[deny, other]));
+        assert!(
+            found.contains("can never match: rule \"r\" denies"),
+            "{deny}\n{other}\n{found}"
+        );
+    }
+    let some_left = [
+        (
+            "effect: deny, callers: [\"token:ci\"], tools: [hf_me_read]",
+            "callers: [\"token:*\"], tools: [hf_me_read]",
+        ),
+        (
+            "effect: deny, callers: [\"*\"], tools: [\"terminal_*\"], profiles: [network]",
+            "tools: [terminal_run, terminal_exec], profiles: [network]",
+        ),
+        (
+            "effect: deny, callers: [\"*\"], tools: [terminal_run], profiles: [network]",
+            "tools: [terminal_run], profiles: [network, default]",
+        ),
+    ];
+    for (deny, other) in some_left {
+        load(&rules(&[deny, other]));
+    }
+}
+
+#[test]
 fn patterns_of_callers_and_profiles_that_can_match_are_taken() {
     for caller in ["*", "lo*", "token:*", "token:guest-*", "token:*-2", "token:a*9*-"] {
         load(&rules(&[&format!(
