@@ -34,6 +34,7 @@ pub mod settings;
 pub mod shape;
 pub mod token;
 mod transport;
+mod verdict;
 
 pub use crate::kernel::own_file::FileError;
 pub use error::HfError;

@@ -9,18 +9,18 @@ use std::time::Duration;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::{Client, Response, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use super::address::ApiBase;
 use super::content;
 use super::error::{Failure, HfError, Message};
-use super::normalise::records;
 use super::rate::BACK_OFF;
 use super::redact;
 use super::request::Ask;
 use super::settings::{Encoding, Settings, Timeouts};
+use super::verdict::{answers, is_false, no};
 
 /// Bytes of an answer: a page of the longest posts has about as many.
 pub(super) const MAX_BODY: usize = 2 * 1024 * 1024;
@@ -31,7 +31,7 @@ const MAX_DEPTH: usize = 128;
 /// Connections that are kept for reads.
 const IDLE: usize = 4;
 /// What Hack Forums says when an hour's calls are used up.
-const HOURLY: &str = "MAX_HOURLY_CALLS";
+pub(super) const HOURLY: &str = "MAX_HOURLY_CALLS";
 /// How long they are kept: less than servers do.
 const IDLE_TIME: Duration = Duration::from_secs(20);
 
@@ -276,60 +276,6 @@ fn document(code: u16, text: String, ask: Option<&Ask>, secrets: &[&SecretString
     Ok(Answer { document })
 }
 
-/// Whether a document holds what was asked for, and for a write a yes.
-fn answers(code: u16, fields: &Map<String, Value>, ask: &Ask, secrets: &[&SecretString]) -> Result<(), Failure> {
-    let yes = ask.target.is_some() && fields.contains_key("success");
-    let Some(said) = fields.get(ask.endpoint) else {
-        return match yes {
-            true => Ok(()),
-            false => Err(Failure::Malformed(code, "does not hold what was asked for")),
-        };
-    };
-    let rows = records(said).unwrap_or_default();
-    let mut refused = rows.iter().filter(|row| row.get("success").is_some_and(is_false));
-    if let Some(first) = refused.next() {
-        let alone = refused.count() + 1 == rows.len();
-        if yes || !alone {
-            return Err(Failure::Malformed(code, "says yes and no"));
-        }
-        let said = first.get("message").and_then(Value::as_str).unwrap_or_default();
-        return Err(no(code, said, secrets));
-    }
-    let nothing = match said {
-        Value::Array(items) => !items.is_empty() && items.iter().all(is_false),
-        said => is_false(said),
-    };
-    match nothing && !yes && ask.target.is_some() {
-        true => Err(Failure::Malformed(code, "says neither yes nor no")),
-        false => Ok(()),
-    }
-}
-
-fn is_false(value: &Value) -> bool {
-    match value {
-        Value::Bool(value) => !value,
-        Value::Number(number) => number.as_i64() == Some(0),
-        Value::String(text) => ["0", "false"].contains(&text.as_str()),
-        Value::Null => true,
-        Value::Array(_) | Value::Object(_) => false,
-    }
-}
-
-/// A refusal by its message.
-fn no(code: u16, said: &str, secrets: &[&SecretString]) -> Failure {
-    let message = shown(said, secrets);
-    let word = said.to_ascii_uppercase();
-    if word.contains(HOURLY) {
-        Failure::Rate(code, message, BACK_OFF)
-    } else if word.contains("SCOPE") {
-        Failure::Scope(code, message)
-    } else if word.contains("TOKEN") || word.contains("INVALID_KEY") {
-        Failure::Auth(code, message)
-    } else {
-        Failure::Refused(code, message)
-    }
-}
-
 /// The message of an answer that is not a success.
 fn message(text: &str, secrets: &[&SecretString]) -> Message {
     if values(text) > MAX_VALUES {
@@ -348,7 +294,7 @@ fn message(text: &str, secrets: &[&SecretString]) -> Message {
 }
 
 /// What is shown of a message: secrets may be whole only without what is hidden between their characters.
-fn shown(said: &str, secrets: &[&SecretString]) -> Message {
+pub(super) fn shown(said: &str, secrets: &[&SecretString]) -> Message {
     Message::new(&redact::text(content::visible(said).into_owned(), secrets))
 }
 

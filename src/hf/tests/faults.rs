@@ -250,6 +250,17 @@ async fn a_write_is_accepted_only_where_that_was_said() {
         (r#"{"posts": false}"#, "unknown outcome: malformed: "),
         (r#"{"posts": "0"}"#, "unknown outcome: malformed: "),
         (r#"{"posts": [null]}"#, "unknown outcome: malformed: "),
+        (r#"{"posts": []}"#, "unknown outcome: malformed: "),
+        (r#"{"posts": {}}"#, "unknown outcome: malformed: "),
+        (r#"{"posts": [{}]}"#, "unknown outcome: malformed: "),
+        (r#"{"posts": "tx-9"}"#, "unknown outcome: malformed: "),
+        (r#"{"posts": 9}"#, "unknown outcome: malformed: "),
+        (r#"{"posts": ["x"]}"#, "unknown outcome: malformed: "),
+        (r#"{"posts": {"pid": 9, "tid": 8}}"#, "unknown outcome: malformed: "),
+        (
+            r#"{"success": true, "posts": [{"tid": "8"}]}"#,
+            "unknown outcome: malformed: ",
+        ),
         (
             r#"{"posts": [{"success": false}, {"pid": 1}]}"#,
             "unknown outcome: malformed: ",
@@ -275,14 +286,19 @@ async fn a_write_is_accepted_only_where_that_was_said() {
         r#"{"posts": {"success": true}}"#,
         r#"{"success": true, "posts": null}"#,
         r#"{"success": 1}"#,
-        r#"{"posts": []}"#,
-        r#"{"posts": "tx-9"}"#,
+        r#"{"posts": true}"#,
+        r#"{"posts": {"pid": 9, "tid": "7"}}"#,
+        r#"{"success": true, "posts": []}"#,
     ] {
         pair.fake.be(body);
         let reply = pair.call("hf_posts_reply", given.clone()).await.unwrap();
         assert!(reply.text.contains("sent and accepted"), "{body}: {}", reply.text);
     }
-    // A read that holds a no is no row.
+}
+
+#[tokio::test]
+async fn a_read_that_holds_a_no_is_no_row() {
+    let pair = Pair::new();
     pair.fake.be(r#"{"posts": {"success": false, "message": "NO"}}"#);
     let error = pair.call("hf_posts_read", json!({"tid": 7})).await.unwrap_err();
     assert!(error.starts_with("refused: "), "{error}");
