@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::model::QuestionId;
 use crate::model::plain::is_plain;
-use crate::policy::{Channel, Digest, Effect, Question, Request};
+use crate::policy::{Asked, Channel, Digest, Effect, Question, Request};
 
 /// Characters of one argument where the beginning is shown.
 const ARGUMENT: usize = 2_000;
@@ -51,7 +51,7 @@ pub(super) fn of(question: &Question, id: QuestionId, action: Digest, extent: Ex
         question.rule(),
         by.join(", "),
     );
-    state(&asked.request, &mut quoting, &mut text);
+    state(asked, &mut quoting, &mut text);
     let written = written(question, &mut quoting);
     if quoting.cut {
         text.push_str(&format!(
@@ -98,7 +98,8 @@ fn written(question: &Question, quoting: &mut Quoting) -> String {
 }
 
 /// What Terrarium itself knows of the request.
-fn state(request: &Request, quoting: &mut Quoting, text: &mut String) {
+fn state(asked: &Asked, quoting: &mut Quoting, text: &mut String) {
+    let request = &asked.request;
     match request {
         Request::Launch(launch) => {
             let profile = &launch.profile;
@@ -115,6 +116,15 @@ fn state(request: &Request, quoting: &mut Quoting, text: &mut String) {
         }
         Request::Observe { session, .. } | Request::Act { session, .. } | Request::Close { session } => {
             text.push_str(&format!("Session:   {session}\n"));
+            if let Some(opened) = &asked.opened {
+                text.push_str(&format!(
+                    "Alias:     {}\nProfile:   {}\nWorkspace: {}\nProgram:   {}\n",
+                    quoting.quoted(&opened.alias, 64),
+                    opened.profile.name,
+                    quoting.quoted(&opened.workspace.to_string_lossy(), 300),
+                    quoting.quoted(&opened.program, 300),
+                ));
+            }
         }
         Request::List => {}
         Request::Hf(hf) => {

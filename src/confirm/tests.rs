@@ -24,7 +24,7 @@ fn asked(text: &str) -> Asked {
     Asked {
         request: Request::Hf(Arc::new(request)),
         arguments: Arguments::new(values, Digest::of(b"schema")),
-        opened_with: None,
+        opened: None,
     }
 }
 

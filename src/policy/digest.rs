@@ -172,8 +172,8 @@ pub(super) fn subject(caller: &Caller, asked: &Asked, policy: &Digest) -> Digest
         // A session's handle is random and made by exactly one grant: it names the grant that opened it.
         Request::Observe { session, .. } | Request::Act { session, .. } | Request::Close { session } => {
             let fields = fields.text("session").text(&session.to_string());
-            match &asked.opened_with {
-                Some(opened) => fields.bytes(profile(opened).bytes()).end(),
+            match &asked.opened {
+                Some(opened) => fields.bytes(profile(&opened.profile).bytes()).end(),
                 None => fields.end(),
             }
         }

@@ -89,7 +89,7 @@ impl Policy {
             caller,
             asked.request.tool(),
             asked.request.profile(),
-            asked.opened_with.as_ref().map(|profile| profile.name.as_str()),
+            asked.opened.as_ref().map(|opened| opened.profile.name.as_str()),
             &asked.arguments,
         );
         match found {

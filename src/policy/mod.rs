@@ -38,7 +38,7 @@ pub use question::{Approval, Binding, Channel, Question, RuleId};
 pub use quota::{Counts, Quota};
 pub use rate::Rate;
 pub use reason::Reason;
-pub use request::{Asked, Caller, Effect, HfRequest, LaunchRequest, Request, Terminal};
+pub use request::{Asked, Caller, Effect, HfRequest, LaunchRequest, Opened, Request, Terminal};
 
 #[cfg(test)]
 mod tests;

@@ -57,8 +57,21 @@ pub struct Asked {
     pub request: Request,
     /// The arguments, canonical.
     pub arguments: Arguments,
-    /// The profile of the session that the request is about, if it is about one.
-    pub opened_with: Option<Arc<Profile>>,
+    /// The session that the request is about, if it is about one.
+    pub opened: Option<Arc<Opened>>,
+}
+
+/// A session as it was opened, which its handle stands for.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// The profile that it runs with.
+    pub profile: Arc<Profile>,
+    /// Where it works.
+    pub workspace: PathBuf,
+    /// Its short name, which its caller may have chosen.
+    pub alias: String,
+    /// What was started in it, shortened.
+    pub program: String,
 }
 
 impl Asked {
@@ -67,7 +80,7 @@ impl Asked {
         Self {
             request: Request::Launch(Arc::new(launch)),
             arguments: Arguments::none(),
-            opened_with: None,
+            opened: None,
         }
     }
 }

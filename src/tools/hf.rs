@@ -114,7 +114,7 @@ pub(super) fn understand(
     let asked = Asked {
         request: Request::Hf(meant.to_request().into()),
         arguments,
-        opened_with: None,
+        opened: None,
     };
     Ok((asked, meant))
 }

@@ -52,7 +52,7 @@ use crate::hf::Hf;
 use crate::hf::HfError;
 use crate::limits::{Alerts, Budget, CallPermit, Limits};
 use crate::model::Workspace;
-use crate::policy::{Approval, Asked, Caller, Current, Effect, Grant, Judgement, Request, SessionGrant};
+use crate::policy::{Approval, Asked, Caller, Current, Effect, Grant, Judgement, Opened, Request, SessionGrant};
 use crate::profile::Profiles;
 use crate::sandbox::Launchers;
 use crate::session::{Session, Sessions};
@@ -348,7 +348,7 @@ fn understand(services: &Services, caller: &Caller, call: ToolCall) -> Result<(A
     };
     let mut arguments = arguments::canonical((tool.arguments)(), call.arguments.clone())?;
     let (request, act) = act::parse(services, caller, call)?.split();
-    let mut opened_with = None;
+    let mut opened = None;
     let mut of = match &request {
         Request::Launch(launch) => left_out::Of::Profile(&launch.profile),
         _ => left_out::Of::Nothing,
@@ -358,13 +358,19 @@ fn understand(services: &Services, caller: &Caller, call: ToolCall) -> Result<(A
         arguments.insert("session".to_owned(), Value::String(id.to_string()));
         let session = services.sessions.get(caller, id)?;
         of = left_out::Of::Session(session.about().streams);
-        opened_with = Some(Arc::clone(&session.about().profile));
+        let about = session.about();
+        opened = Some(Arc::new(Opened {
+            profile: Arc::clone(&about.profile),
+            workspace: services.workspace.path.clone(),
+            alias: about.alias.clone(),
+            program: about.command.clone(),
+        }));
     }
     let arguments = left_out::judged(&tool, of, arguments);
     let asked = Asked {
         request,
         arguments,
-        opened_with,
+        opened,
     };
     Ok((asked, act))
 }

@@ -106,7 +106,7 @@ fn grant(asked: &Asked) -> HfGrant {
     let judged = policy::Asked {
         request: Request::Hf(asked.to_request().into()),
         arguments: Arguments::new(asked.arguments.clone(), Digest::of(b"schema")),
-        opened_with: None,
+        opened: None,
     };
     match Policy::without_rules().judge(&Caller::Operator { uid: 1 }, &judged, None) {
         Judgement::Allowed(Grant::Hf(grant)) => grant,

@@ -120,7 +120,7 @@ fn a_question_about_a_session_is_about_that_session_only() {
             session,
         },
         arguments: Arguments::none(),
-        opened_with: None,
+        opened: None,
     };
     let (one, bound) = (exec(SessionId::random().unwrap()), binding());
     let yes = || Approval::given(question(&policy, &LOCAL, &one).action(&bound), bound, Channel::Operator);

@@ -50,7 +50,7 @@ fn launch(tool: &'static str, profile: &str) -> Asked {
             json!({"profile": profile}).as_object().unwrap().clone(),
             Digest::of(b"1"),
         ),
-        opened_with: None,
+        opened: None,
     }
 }
 

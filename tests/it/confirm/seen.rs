@@ -72,6 +72,34 @@ fn as_much_as_a_tool_takes_is_shown() {
     server.notify("notifications/cancelled", json!({"requestId": call}));
 }
 
+#[test]
+fn a_question_about_a_session_says_what_runs_in_it_and_where() {
+    let place = Place::new("operator", "5min");
+    place.write_all(
+        "policy:\n  revision: a\n  rules:\n    - {id: opens, effect: allow, callers: [local], tools: [terminal_open], profiles: [default]}\n    \
+         - {id: asks, effect: confirm, callers: [local], tools: [terminal_send], confirm: {by: [operator], within: 5min}}\n",
+    );
+    let mut server = place.server(Era::Modern);
+    let program = "cat # \u{202e}\"\nProfile: none";
+    let opened = server.call("terminal_open", json!({"command": program, "name": "mine"}));
+    let session = opened.facts["session"].as_str().unwrap();
+    let call = server.send_call("terminal_send", json!({"session": "mine", "input": [{"text": "x"}]}));
+    let asked = place.questions(1).remove(0);
+    let preview = asked["question"]["preview"].as_str().unwrap();
+    let (ours, _) = preview.split_once("The caller wrote, quoted:").unwrap();
+    let workspace = server.workspace().canonicalize().unwrap();
+    let told = format!(
+        "Session:   {session}\nAlias:     \"mine\"\nProfile:   default\nWorkspace: \"{}\"\nProgram:   \"cat # ",
+        workspace.display()
+    );
+    assert!(ours.contains(&told), "{ours}");
+    assert!(
+        !ours.contains('\u{202e}') && !ours.contains("\nProfile: none"),
+        "{ours}"
+    );
+    server.notify("notifications/cancelled", json!({"requestId": call}));
+}
+
 /// The text of the form that the client is to show.
 fn form(server: &mut Server, era: Era, command: &str) -> String {
     let message = match era {
