@@ -257,7 +257,7 @@ pub(super) fn fault(text: &str) -> Option<TextFault> {
     // What is seen counts, and joiners are seen only by what they join.
     let seen: String = content::visible(text)
         .chars()
-        .filter(|c| !matches!(c, '\u{200C}' | '\u{200D}'))
+        .filter(|c| !content::is_joiner(*c))
         .collect();
     match seen.trim().chars().count() {
         _ if text.chars().any(content::is_control) => Some(TextFault::Control),

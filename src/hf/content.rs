@@ -6,17 +6,22 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use crate::model::plain::is_invisible;
+
 /// Whether a character is a control character that no post has: C0 but line ends and tabs, DEL, C1.
 pub fn is_control(c: char) -> bool {
     c.is_control() && !matches!(c, '\n' | '\t' | '\r')
 }
 
-/// Whether a character changes what is seen without being seen: direction overrides, zero-width characters other than
-/// the joiners that scripts and emoji need, tags, and separators of lines that most programs do not know.
+/// Whether a character changes what is seen without being seen: all that is invisible but the joiners that scripts and
+/// emoji need.
 pub fn is_hidden(c: char) -> bool {
-    matches!(c,
-        '\u{00AD}' | '\u{061C}' | '\u{180E}' | '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}'
-        | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E0FFF}')
+    is_invisible(c) && !is_joiner(c)
+}
+
+/// Whether a character joins its neighbours, or keeps them apart.
+pub fn is_joiner(c: char) -> bool {
+    matches!(c, '\u{200C}' | '\u{200D}')
 }
 
 /// The text without what [`is_control`] or [`is_hidden`] names; `\r\n` becomes `\n`.
@@ -171,6 +176,10 @@ mod tests {
             visible("a\u{1b}[31m\u{7}b\r\n\tc\u{202e}d\u{e0041}\u{9b}"),
             "a[31mb\n\tcd"
         );
+        for c in "\u{34f}\u{115f}\u{1160}\u{17b4}\u{180b}\u{2800}\u{3164}\u{fe00}\u{fe0f}\u{ffa0}\u{1d173}".chars() {
+            assert_eq!(visible(&format!("a{c}b")), "ab", "{}", c.escape_unicode());
+            assert!(visible_json(&format!("\"{c}\"")).is_ascii(), "{}", c.escape_unicode());
+        }
         assert_eq!(visible("\u{1F469}\u{200D}\u{1F4BB}"), "\u{1F469}\u{200D}\u{1F4BB}");
         let json = "{\"a\":\"\u{202e}\u{e0041}\"}";
         let shown = visible_json(json);

@@ -8,13 +8,24 @@ use serde_json::ser::{Formatter, Serializer};
 /// Whether a character shows as itself: no control, no mark of direction, nothing invisible or combining. What
 /// `char::escape_debug` lets through is printable; what stays invisible even so is listed.
 pub fn is_plain(character: char) -> bool {
-    let listed = matches!(character,
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
-        | '\u{180b}'..='\u{180f}' | '\u{2000}'..='\u{200f}' | '\u{2028}'..='\u{202f}' | '\u{205f}'..='\u{206f}'
-        | '\u{2800}' | '\u{3000}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
-        | '\u{fff0}'..='\u{fffb}' | '\u{a0}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}');
+    let space = matches!(
+        character,
+        '\u{a0}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}'
+    );
     let mut escaped = character.escape_debug();
-    !listed && (character == '\'' || (escaped.next() == Some(character) && escaped.next().is_none()))
+    !space
+        && !is_invisible(character)
+        && (character == '\'' || (escaped.next() == Some(character) && escaped.next().is_none()))
+}
+
+/// Whether a character is text that nobody sees and that is no space: marks of direction, joiners, fillers, selectors, tags, and
+/// separators of lines that most programs do not know.
+pub fn is_invisible(character: char) -> bool {
+    matches!(character,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// Writes JSON in one line in which nothing acts on a terminal or hides from an eye: JSON itself lets U+009B, which
