@@ -23,6 +23,18 @@ pub enum ConfigError {
         /// What is wrong.
         problem: Box<ConfigProblem>,
     },
+    /// Whether there is one cannot be seen.
+    #[error(
+        "cannot tell whether there is a configuration {}; hint: set HOME or XDG_CONFIG_HOME to a directory of this user's, \
+         or name a file with --config FILE", path.display()
+    )]
+    Hidden {
+        /// Where it would be.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// Where the user's configuration would be.
     #[error("cannot tell where the configuration is; hint: name it with --config FILE, or set XDG_CONFIG_HOME")]
     NoHome,

@@ -3,6 +3,7 @@
 //! `--config FILE` comes first, then `TERRARIUM_CONFIG`, then `$XDG_CONFIG_HOME/terrarium/terrarium.yaml`; without any of
 //! them the embedded one holds. A file that was named must be there. Options of the command line come before the file.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -56,7 +57,7 @@ impl Config {
     pub fn find(named: Option<&Path>) -> Result<Self, ConfigError> {
         match named {
             Some(path) => Self::read(path),
-            None => match users_own().filter(|path| path.symlink_metadata().is_ok()) {
+            None => match users_own_file()? {
                 Some(path) => Self::read(&path),
                 None => Self::embedded(),
             },
@@ -72,8 +73,8 @@ impl Config {
         struct Only {
             audit: AuditFile,
         }
-        let users = || users_own().filter(|path| path.symlink_metadata().is_ok());
-        let Some(path) = named.map(Path::to_owned).or_else(users) else {
+        let users = || users_own_file().transpose();
+        let Some(path) = named.map(|path| Ok(path.to_owned())).or_else(users).transpose()? else {
             return Ok(Self::embedded()?.audit);
         };
         let text = yaml::read_own(&path)?;
@@ -187,6 +188,17 @@ pub fn users_own() -> Option<PathBuf> {
     let directory = given.filter(|path| path.is_absolute());
     let directory = directory.or_else(|| Some(std::env::home_dir()?.join(".config")));
     directory.filter(|path| path.is_absolute()).map(|path| path.join(NAME))
+}
+
+/// The user's own configuration where there is one. Only a file that is known not to be there leaves the embedded
+/// policy in force: one that cannot be looked at may hold less.
+fn users_own_file() -> Result<Option<PathBuf>, ConfigError> {
+    let Some(path) = users_own() else { return Ok(None) };
+    match path.symlink_metadata() {
+        Ok(_) => Ok(Some(path)),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(source) => Err(ConfigError::Hidden { path, source }),
+    }
 }
 
 pub(super) fn directory(

@@ -42,7 +42,8 @@ after changing them run `UPDATE=1 cargo test --lib config::schema`.
 
 The file is the one that `--config FILE` names, else the one that `TERRARIUM_CONFIG` names, else
 `$XDG_CONFIG_HOME/terrarium/terrarium.yaml` (`~/.config` where that is not set), else an embedded one. A file that is
-named must be there. An option of the command line comes before the file, the file before the default.
+named must be there, and one that cannot be looked at is an error. An option of the command line comes before the file,
+the file before the default.
 
 The file and the directory that it is in must belong to the server's user or to root, and nobody else may write them. No
 workspace may contain the file or lie in the directory of profiles. An unknown key, a key that is written twice, an

@@ -20,7 +20,7 @@ impl Home {
         home
     }
 
-    fn file(&self) -> PathBuf {
+    pub(crate) fn file(&self) -> PathBuf {
         self.0.join("config/terrarium/terrarium.yaml")
     }
 
