@@ -7,13 +7,14 @@ use clap::Args;
 use crate::config::{Config, ConfigError, users_own};
 use crate::model::Workspace;
 use crate::profile::{ProfileError, Profiles};
-use crate::sandbox::private::{self, Temporary};
-use crate::sandbox::workspace::{self, WorkspaceError};
+use crate::sandbox::private;
+use crate::sandbox::workspace::{self, Instead, WorkspaceError};
 
 /// Where commands work and what they may do.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Place {
-    /// The directory that commands work in. Default: the configuration's, else the current directory.
+    /// The directory that commands work in. Default: the configuration's, else the current directory where that may be one,
+    /// else a private one that is removed at the end.
     #[arg(long, value_name = "DIR", global = true)]
     pub(super) workspace: Option<PathBuf>,
     /// A directory with profiles of your own, `NAME.yaml` each. Default: the configuration's.
@@ -45,13 +46,13 @@ impl Place {
         }
     }
 
-    /// The workspace, which holds nothing of ours, also nothing that is only there later, and none of `more`; a private one is there as
-    /// long as the second is held.
+    /// The workspace, which holds nothing of ours, also nothing that is only there later, and none of `more`; a private one
+    /// is there as long as the second is held, and whoever asks says that it is used.
     pub(super) fn workspace(
         &self,
         config: &Config,
         more: &[PathBuf],
-    ) -> Result<(Workspace, Option<Temporary>), WorkspaceError> {
+    ) -> Result<(Workspace, Option<Instead>), WorkspaceError> {
         let (workspace, held) = match self.workspace.as_ref().or(config.workspace.as_ref()) {
             Some(directory) => (workspace::named(directory)?, None),
             None => workspace::default()?,

@@ -108,7 +108,10 @@ impl Run {
 
     async fn go(self) -> Result<ExitCode, Error> {
         let config = self.place.config()?;
-        let (workspace, _held) = self.place.workspace(&config, &[])?;
+        let (workspace, instead) = self.place.workspace(&config, &[])?;
+        if let Some(instead) = &instead {
+            super::say(instead);
+        }
         let profiles = self.place.profiles(&config)?;
         let audit = super::record::keep(&config.audit, &workspace, &profiles, Redactor::default(), &[])?;
         let result = self.audited(&audit, &config, workspace).await;

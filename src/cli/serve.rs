@@ -142,7 +142,11 @@ impl Serve {
             .map_err(|source| Error::User { source })?
             .uid();
         let config = self.place.config()?;
-        let (workspace, _held) = self.place.workspace(&config, &self.http.own_paths())?;
+        let (workspace, instead) = self.place.workspace(&config, &self.http.own_paths())?;
+        if let Some(instead) = &instead {
+            let why = std::error::Error::source(instead).map(ToString::to_string);
+            tracing::warn!(why, "{instead}");
+        }
         let http = self.http.options()?;
         let among = if http.is_some() { Among::Many } else { Among::One };
         let runtime = tokio::runtime::Builder::new_multi_thread()

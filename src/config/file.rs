@@ -15,7 +15,8 @@ use crate::yaml::{At, Setting};
 #[serde(default, deny_unknown_fields)]
 pub struct ConfigFile {
     /// The directory that commands work in: absolute, `~/...`, or relative to the directory of this file. Default: the
-    /// server's current directory where that may be one, else a private one. `--workspace` comes before it.
+    /// server's current directory where that may be one, else a private one that is removed at the end. `--workspace` comes
+    /// before it.
     pub workspace: Setting<String>,
     /// A directory with sandbox profiles, `NAME.yaml` each; written like `workspace`. Default: none but the shipped ones.
     /// `--profiles` comes before it.

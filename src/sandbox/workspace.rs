@@ -84,7 +84,7 @@ pub enum WorkspaceError {
         path: PathBuf,
     },
     /// Too much would be in it.
-    #[error("{} cannot be the workspace: it is or contains {}, which a sandbox must not change; hint: use a project's own directory", path.display(), what.display())]
+    #[error("{} cannot be the workspace: it is or contains {}, which a sandbox must not change; hint: name a project's own directory with --workspace", path.display(), what.display())]
     Contains {
         /// Which.
         path: PathBuf,
@@ -92,7 +92,7 @@ pub enum WorkspaceError {
         what: PathBuf,
     },
     /// It lies in the wrong place.
-    #[error("{} cannot be the workspace: it lies in {}, which a sandbox must not change; hint: use a project's own directory", path.display(), what.display())]
+    #[error("{} cannot be the workspace: it lies in {}, which a sandbox must not change; hint: name a project's own directory with --workspace", path.display(), what.display())]
     Inside {
         /// Which.
         path: PathBuf,
@@ -100,7 +100,7 @@ pub enum WorkspaceError {
         what: PathBuf,
     },
     /// The user cannot write there.
-    #[error("{} belongs to user {owner}, and this is user {user}; hint: use a directory of your own", path.display())]
+    #[error("{} belongs to user {owner}, and this is user {user}; hint: name a directory of your own with --workspace", path.display())]
     Foreign {
         /// Which.
         path: PathBuf,
@@ -196,15 +196,25 @@ pub(crate) fn as_it_is(path: &Path) -> PathBuf {
     found.unwrap_or(whole)
 }
 
+/// A private directory that is the workspace because the current one cannot be. Whoever takes it says so: what is
+/// written there is lost when this is dropped.
+#[derive(Debug, thiserror::Error)]
+#[error("commands work in {}, which is removed at the end with all that is in it", held.path().display())]
+pub struct Instead {
+    held: Temporary,
+    #[source]
+    why: WorkspaceError,
+}
+
 /// The current directory where that may be one, else a private one for as long as the second is held.
-pub fn default() -> Result<(Workspace, Option<Temporary>), WorkspaceError> {
+pub fn default() -> Result<(Workspace, Option<Instead>), WorkspaceError> {
     let here = std::env::current_dir().map_err(|source| WorkspaceError::Open {
         path: ".".into(),
         source,
     })?;
     match named(&here) {
         Ok(workspace) => Ok((workspace, None)),
-        Err(_) => scratch().map(|(workspace, held)| (workspace, Some(held))),
+        Err(why) => scratch().map(|(workspace, held)| (workspace, Some(Instead { held, why }))),
     }
 }
 

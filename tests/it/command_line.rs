@@ -38,3 +38,39 @@ fn a_configuration_that_cannot_be_looked_at_is_not_taken_for_none() {
     }
     std::fs::remove_dir_all(&directory).unwrap();
 }
+
+#[test]
+fn a_workspace_that_will_be_removed_is_named_with_the_reason() {
+    let directory = fresh_directory();
+    let here = directory.join("home");
+    std::fs::create_dir(&here).unwrap();
+    let cases = [
+        &["run", "--", "pwd"][..],
+        &["call", "terminal_run", r#"{"argv":["pwd"]}"#],
+        &["serve"],
+    ];
+    for arguments in cases {
+        let output = program()
+            .args(arguments)
+            .current_dir(&here)
+            .env("HOME", &here)
+            .env("TMPDIR", &directory)
+            .stdin(std::process::Stdio::null())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{arguments:?}: {said}");
+        let private = format!("commands work in {}/terrarium-workspace-", directory.display());
+        let why = format!("{} cannot be the workspace: it is or contains ", here.display());
+        for expected in [&private, "which is removed at the end", &why, "--workspace"] {
+            assert!(said.contains(expected), "{arguments:?}: no {expected:?} in {said}");
+        }
+    }
+    let own = program()
+        .args(["run", "--", "pwd"])
+        .current_dir(&directory)
+        .output()
+        .unwrap();
+    assert!(own.status.success() && own.stderr.is_empty(), "{}", text(&own));
+    std::fs::remove_dir_all(&directory).unwrap();
+}
