@@ -9,13 +9,11 @@ use clap::Args;
 use serde_json::{Map, Value};
 use tokio::process::Child;
 
-use super::FAILED;
 use super::filter;
 use super::place::Place;
+use super::status::{Ended, FAILED};
 use crate::server::client::{self, CallError, Said};
 
-/// As `timeout` has it.
-const TIMED_OUT: u8 = 124;
 /// As shells have it: 128 and the number of SIGINT.
 const INTERRUPTED: u8 = 130;
 /// How long the server may take to end after its input has.
@@ -157,16 +155,20 @@ fn exit_code(said: &Said) -> u8 {
     let Some(facts) = &said.structured else { return 0 };
     let number = |name: &str| facts.get(name).and_then(Value::as_i64);
     let text = |name: &str| facts.get(name).and_then(Value::as_str).unwrap_or_default();
-    if text("ended_by").starts_with("limit: timeout_s") {
-        return TIMED_OUT;
-    }
-    match (text("state"), number("exit_code"), number("signal")) {
-        ("running", ..) => TIMED_OUT,
-        ("lost", ..) => FAILED,
-        (_, Some(code), _) => u8::try_from(code).unwrap_or(FAILED),
-        (_, _, Some(signal)) => u8::try_from(128 + signal).unwrap_or(FAILED),
-        _ => 0,
-    }
+    let by = text("ended_by");
+    let out_of_time = ["limit: timeout_s", "limit: wall_time"]
+        .iter()
+        .any(|limit| by.starts_with(limit));
+    let ended = match (text("state"), number("exit_code"), number("signal")) {
+        _ if out_of_time => Ended::OutOfTime,
+        ("running", ..) => Ended::OutOfTime,
+        ("lost", ..) => Ended::Unknown,
+        (_, Some(code), _) => Ended::Code(code),
+        (_, _, Some(signal)) => Ended::Signal(signal),
+        ("killed", ..) => Ended::Killed,
+        _ => Ended::Code(0), // an answer about no command
+    };
+    ended.status()
 }
 
 #[cfg(test)]
@@ -185,6 +187,16 @@ mod tests {
                 false,
                 json!({"state": "signaled", "signal": 9, "ended_by": "limit: timeout_s (1)"}),
                 124,
+            ),
+            (
+                false,
+                json!({"state": "killed", "ended_by": "limit: wall_time (1min)"}),
+                124,
+            ),
+            (
+                false,
+                json!({"state": "killed", "ended_by": "limit: cpu_time (1s)"}),
+                137,
             ),
             (false, json!({"state": "running"}), 124),
             (false, json!({"state": "lost"}), 125),

@@ -25,6 +25,7 @@ mod run;
 mod serve;
 mod servers;
 mod sessions;
+mod status;
 mod token;
 
 use std::ffi::OsString;
@@ -33,10 +34,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
+use self::status::FAILED;
 use crate::sandbox::zygote;
-
-/// Our own failure, as `env` and `timeout` have it.
-const FAILED: u8 = 125;
 
 /// Real terminals for AI agents, inside a sandbox that the Linux kernel enforces.
 #[derive(Debug, Parser)]

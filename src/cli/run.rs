@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 
 use super::output::are_one;
 use super::relay::{OuterTerminal, Relayed, Signals, outer_size, relay};
+use super::status::{Ended, FAILED};
 use crate::audit::{Audit, AuditError, Closing, Decision, Entry, Facts, Outcome, Redactor};
 use crate::config::{Config, ConfigError};
 use crate::confirm::{Locked, quoted};
@@ -23,10 +24,6 @@ use crate::profile::{Profile, ProfileError};
 use crate::sandbox::workspace::WorkspaceError;
 use crate::sandbox::{Cause, Ending, LaunchError, LaunchOptions, Launchers, Limit, Status, Stop};
 use crate::tools::guess;
-
-/// What stands in for a command that ran out of time, as in timeout(1).
-const TIMED_OUT: u8 = 124;
-const FAILED: u8 = 125;
 
 /// The arguments of `terrarium run`.
 #[derive(Debug, Args)]
@@ -269,11 +266,12 @@ fn refused(error: &LaunchError) -> u8 {
 }
 
 fn exit_code(ending: &Ending) -> u8 {
-    match (ending.cause, ending.status) {
-        (Some(Cause::Limit(Limit::Timeout | Limit::WallTime)), _) => TIMED_OUT,
-        (_, Status::Code(code)) => u8::try_from(code).unwrap_or(FAILED),
-        (_, Status::Signal(number)) => 128_u8.wrapping_add(u8::try_from(number).unwrap_or(0)),
-        (Some(_), Status::Lost) => 137,
-        (None, Status::Lost) => FAILED,
-    }
+    let ended = match (ending.cause, ending.status) {
+        (Some(Cause::Limit(Limit::Timeout | Limit::WallTime)), _) => Ended::OutOfTime,
+        (_, Status::Code(code)) => Ended::Code(code.into()),
+        (_, Status::Signal(number)) => Ended::Signal(number.into()),
+        (Some(_), Status::Lost) => Ended::Killed,
+        (None, Status::Lost) => Ended::Unknown,
+    };
+    ended.status()
 }

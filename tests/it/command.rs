@@ -41,6 +41,11 @@ impl Run {
         }
     }
 
+    /// Where the profile of [`Self::settings`] is.
+    pub(crate) fn profiles(&self) -> &std::path::Path {
+        &self.profiles
+    }
+
     pub(crate) fn options(&mut self, options: &[&str]) {
         self.options.extend(options.iter().map(|&option| option.to_owned()));
     }

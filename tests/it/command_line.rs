@@ -2,8 +2,9 @@
 
 use std::os::unix::fs::symlink;
 
-use crate::command::text;
+use crate::command::{Run, text};
 use crate::harness::{fresh_directory, program};
+use crate::policy::Home;
 
 #[test]
 fn a_configuration_that_cannot_be_looked_at_is_not_taken_for_none() {
@@ -74,3 +75,27 @@ fn a_workspace_that_will_be_removed_is_named_with_the_reason() {
     assert!(own.status.success() && own.stderr.is_empty(), "{}", text(&own));
     std::fs::remove_dir_all(&directory).unwrap();
 }
+
+#[test]
+fn a_call_that_a_limit_ended_has_the_status_of_a_run_that_it_ended() {
+    let limits = "cpu_time: 1s";
+    let [as_run, as_call] = [Run::limited(limits), Run::limited(limits)];
+    let line = "while :; do :; done";
+    let run = as_run.bash(line);
+    let mut call = program();
+    let profiles = as_call.profiles();
+    let home = Home::new(ANY);
+    let arguments = serde_json::json!({"argv": ["bash", "-c", line], "profile": "test", "yield_ms": 20_000});
+    call.args(["call", "terminal_run", &arguments.to_string(), "--config"])
+        .arg(home.file())
+        .arg("--profiles")
+        .arg(profiles)
+        .arg("--workspace")
+        .arg(&as_call.workspace);
+    let call = call.output().unwrap();
+    assert_eq!(run.status.code(), Some(137), "{}", text(&run));
+    assert_eq!(call.status.code(), run.status.code(), "{}", text(&call));
+}
+
+/// Whoever asks may do anything.
+const ANY: &str = "policy:\n  revision: test\n  rules:\n    - {id: any, effect: allow, callers: [local], tools: [\"terminal_*\"], profiles: [test]}\n";
