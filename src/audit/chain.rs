@@ -29,6 +29,9 @@ pub enum LineError {
     /// It has no hash in the place where each line has it.
     #[error("no line of an audit")]
     Form,
+    /// The same, and with a line's end it was not torn.
+    #[error("the line was changed, or was written by somebody else: a line that was torn has no end")]
+    Whole,
     /// It was changed.
     #[error("the line was changed: its hash is another")]
     Hash,

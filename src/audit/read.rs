@@ -170,6 +170,8 @@ struct Place {
     odd: u64,
     odd_at: u64,
     odd_why: Option<LineError>,
+    /// The last of them were as long as a line and had its end. One that is torn has neither.
+    odd_whole: bool,
 }
 
 impl Default for Place {
@@ -181,7 +183,20 @@ impl Default for Place {
             odd: 0,
             odd_at: 0,
             odd_why: None,
+            odd_whole: false,
         }
+    }
+}
+
+impl Place {
+    /// Bytes that are no line go on with these, or end with none. What came before them was changed if it was a whole line: a
+    /// torn one gets its line end from the line that tells of it, and no other. It may be torn again, by the next start.
+    fn odd_ends(&mut self, piece: &[u8]) {
+        if self.odd_whole {
+            self.odd_why = Some(LineError::Whole);
+        }
+        let whole = |line: &[u8]| line.trim_ascii_end().ends_with(b"}");
+        self.odd_whole = piece.strip_suffix(b"\n").is_some_and(whole);
     }
 }
 
@@ -212,11 +227,13 @@ impl Verifier<'_> {
                     if why != LineError::Form || place.odd_why.is_none() {
                         place.odd_why = Some(why);
                     }
+                    place.odd_ends(&line);
                 }
             }
             at += read as u64;
         }
         if place.odd > 0 {
+            place.odd_ends(&[]);
             match place.odd_why.take() {
                 Some(LineError::Form) | None if last => self.report.torn.push((name, place.odd_at)),
                 why => self.wrong(Wrong::Changed {
@@ -226,6 +243,7 @@ impl Verifier<'_> {
                 }),
             }
             place.odd = 0;
+            place.odd_whole = false;
         }
         Ok(())
     }
@@ -270,25 +288,26 @@ impl Verifier<'_> {
     /// Bytes that are no line are in order if the line behind them tells of exactly so many: it was torn.
     fn torn(&mut self, file: Name, at: u64, line: &Line<'_>, place: &mut Place) {
         let there = place.odd.saturating_sub(1); // the line end was written with the line that tells
-        match (line.torn, place.odd) {
-            (None, 0) => {}
-            (Some(0), 0) => self.report.torn.push((file, at)), // but for its end
-            (Some(told), odd) if odd > 0 && told == there => self.report.torn.push((file, place.odd_at)),
-            (Some(told), _) => self.wrong(Wrong::Torn {
+        let changed = place.odd_why.take().filter(|why| *why != LineError::Form);
+        match (line.torn, place.odd, changed) {
+            (None, 0, _) => {}
+            (Some(0), 0, _) => self.report.torn.push((file, at)), // but for its end
+            (Some(told), 1.., None) if told == there => self.report.torn.push((file, place.odd_at)),
+            (Some(told), _, None) => self.wrong(Wrong::Torn {
                 file,
                 at,
                 n: line.n,
                 told,
                 there,
             }),
-            (None, _) => {
-                let why = place.odd_why.take().unwrap_or(LineError::Form);
-                let at = place.odd_at;
-                self.wrong(Wrong::Changed { file, at, why });
-            }
+            (_, _, why) => self.wrong(Wrong::Changed {
+                file,
+                at: place.odd_at,
+                why: why.unwrap_or(LineError::Form),
+            }),
         }
         place.odd = 0;
-        place.odd_why = None;
+        place.odd_whole = false;
     }
 
     fn end_of_chain(&mut self, place: &Place, last: Option<Name>) {

@@ -89,11 +89,18 @@ pub(super) enum Error {
         #[source]
         source: io::Error,
     },
-    #[error("cannot read the anchors")]
+    #[error("there is no record in {}; hint: terrarium config show says where it is, --path names another", path.display())]
+    Nothing { path: PathBuf },
+    #[error("cannot read the anchors in {}", path.display())]
     Anchors {
+        path: PathBuf,
         #[source]
         source: io::Error,
     },
+    #[error("{}:{line}: no anchor; hint: journalctl -t terrarium-audit -o cat prints them", path.display())]
+    NotAnAnchor { path: PathBuf, line: usize },
+    #[error("no anchors in {}; hint: journalctl -t terrarium-audit -o cat prints them", path.display())]
+    NoAnchors { path: PathBuf },
     #[error("no record of {id:?}; hint: terrarium audit tail shows the numbers")]
     Unknown { id: String },
     #[error("cannot write")]
@@ -105,7 +112,7 @@ impl AuditCommand {
         if let Some(path) = &self.path {
             return Ok(path.clone());
         }
-        let kept = Config::find(self.config.path.as_deref())?.audit;
+        let kept = Config::find_audit(self.config.path.as_deref())?;
         Ok(kept.path.or_else(record::usual).ok_or(record::Error::Nowhere)?)
     }
 }
@@ -128,9 +135,13 @@ pub(super) fn run(command: AuditCommand) -> Result<ExitCode, Error> {
 fn verify(directory: &Path, anchors: Option<&Path>, json: bool) -> Result<ExitCode, Error> {
     let anchors = match anchors {
         None => Vec::new(),
-        Some(path) => read_anchors(path).map_err(|source| Error::Anchors { source })?,
+        Some(path) => read_anchors(path)?,
     };
     let report = read::verify(directory, &anchors).map_err(|source| unreadable(directory, source))?;
+    if report.files == 0 && report.wrong.is_empty() {
+        let path = directory.to_owned();
+        return Err(Error::Nothing { path });
+    }
     let code = ExitCode::from(u8::from(!report.wrong.is_empty()));
     let wrong: Vec<String> = report.wrong.iter().map(ToString::to_string).collect();
     let torn: Vec<String> = report
@@ -174,12 +185,29 @@ fn verify(directory: &Path, anchors: Option<&Path>, json: bool) -> Result<ExitCo
     Ok(code)
 }
 
-fn read_anchors(path: &Path) -> io::Result<Vec<Anchored>> {
+/// Each line is one, but for what journalctl writes between them; a line that is none may be one that was spoilt.
+fn read_anchors(path: &Path) -> Result<Vec<Anchored>, Error> {
     let text = match path.to_str() {
-        Some("-") => io::read_to_string(io::stdin())?,
-        _ => std::fs::read_to_string(path)?,
+        Some("-") => io::read_to_string(io::stdin()),
+        _ => std::fs::read_to_string(path),
     };
-    Ok(text.lines().filter_map(Anchored::parse).collect())
+    let path = path.to_owned();
+    let text = match text {
+        Ok(text) => text,
+        Err(source) => return Err(Error::Anchors { path, source }),
+    };
+    let mut anchors = Vec::new();
+    for (at, line) in text.lines().enumerate() {
+        match Anchored::parse(line) {
+            Some(anchor) => anchors.push(anchor),
+            None if line.trim().is_empty() || line.starts_with("-- ") => {}
+            None => return Err(Error::NotAnAnchor { path, line: at + 1 }),
+        }
+    }
+    match anchors.is_empty() {
+        true => Err(Error::NoAnchors { path }),
+        false => Ok(anchors),
+    }
 }
 
 fn tail(directory: &Path, count: usize, follow: bool, json: bool) -> Result<ExitCode, Error> {

@@ -97,5 +97,66 @@ fn a_call_that_a_limit_ended_has_the_status_of_a_run_that_it_ended() {
     assert_eq!(call.status.code(), run.status.code(), "{}", text(&call));
 }
 
+#[test]
+fn a_verification_of_nothing_is_none() {
+    let directory = fresh_directory();
+    let state = fresh_directory();
+    let verify = |arguments: &[&str]| {
+        let mut command = program();
+        command.args(["audit", "verify"]).args(arguments);
+        command.env("XDG_STATE_HOME", &state).output().unwrap()
+    };
+    let nowhere = directory.display().to_string();
+    for path in ["/etc", &nowhere] {
+        let output = verify(&["--path", path]);
+        let said = text(&output);
+        assert_eq!(output.status.code(), Some(125), "{said}");
+        assert!(
+            said.contains(&format!("there is no record in {path}; hint: ")),
+            "{said}"
+        );
+    }
+    let mut run = program();
+    run.args(["run", "--", "true"]).current_dir(&directory);
+    assert!(run.env("XDG_STATE_HOME", &state).status().unwrap().success());
+    assert!(verify(&[]).status.success());
+    let file = directory.join("anchors");
+    let named = file.display().to_string();
+    for (anchors, expected) in [
+        (None, format!("cannot read the anchors in {named}: No such file")),
+        (Some(""), format!("no anchors in {named}; hint: ")),
+        (Some("-- No entries --\n"), format!("no anchors in {named}; hint: ")),
+        (
+            Some("\nterrarium-audit-anchor garbled\n"),
+            format!("{named}:2: no anchor; hint: "),
+        ),
+        (
+            Some("root:x:0:0:root:/root:/bin/bash\n"),
+            format!("{named}:1: no anchor; hint: "),
+        ),
+    ] {
+        std::fs::remove_file(&file).ok(); // the first time there is none
+        if let Some(text) = anchors {
+            std::fs::write(&file, text).unwrap();
+        }
+        let output = verify(&["--anchors", &named]);
+        let said = text(&output);
+        assert_eq!(output.status.code(), Some(125), "{anchors:?}: {said}");
+        assert!(said.contains(&expected), "{anchors:?}: {said}");
+    }
+    std::fs::remove_dir_all(&directory).unwrap();
+    std::fs::remove_dir_all(&state).unwrap();
+}
+
+#[test]
+fn the_record_is_shown_also_with_a_policy_that_is_wrong() {
+    let home = Home::new("{}\n");
+    assert!(home.run(&["run", "--", "true"]).status.success());
+    home.write("policy: {rulez: []}\n");
+    assert_eq!(home.run(&["config", "check"]).status.code(), Some(125));
+    let output = home.run(&["audit", "tail"]);
+    assert!(output.status.success(), "{}", text(&output));
+}
+
 /// Whoever asks may do anything.
 const ANY: &str = "policy:\n  revision: test\n  rules:\n    - {id: any, effect: allow, callers: [local], tools: [\"terminal_*\"], profiles: [test]}\n";

@@ -24,7 +24,7 @@ impl Home {
         self.0.join("config/terrarium/terrarium.yaml")
     }
 
-    fn write(&self, config: &str) {
+    pub(crate) fn write(&self, config: &str) {
         std::fs::write(self.file(), config).unwrap();
     }
 
