@@ -22,6 +22,7 @@ mod profile;
 mod record;
 mod relay;
 mod run;
+mod secret;
 mod serve;
 mod servers;
 mod sessions;

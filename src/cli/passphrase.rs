@@ -1,12 +1,11 @@
 //! `terrarium passphrase`: what a yes of the operator needs besides being of the same user.
 
-use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use rustix::termios::{self, LocalModes, OptionalActions, Termios};
 
+use super::secret::ask;
 use crate::confirm::passphrase::{PassphraseError, Verifier};
 use crate::sandbox::workspace;
 
@@ -83,34 +82,4 @@ pub(super) const OPERATORS: &str = "Operator's passphrase: ";
 /// Asks for the operator's.
 pub(super) fn operators() -> io::Result<String> {
     ask(OPERATORS)
-}
-
-/// Asks on the terminal. Echo is off before the prompt is there, so that nothing typed at it is shown, however soon.
-fn ask(prompt: &str) -> io::Result<String> {
-    let mut terminal = fs::OpenOptions::new().read(true).write(true).open("/dev/tty")?;
-    let _silent = Silent::of(terminal.try_clone()?)?;
-    terminal.write_all(prompt.as_bytes())?;
-    rpassword::read_password()
-}
-
-/// A terminal that shows nothing of what is typed; as it was before when dropped.
-struct Silent {
-    terminal: File,
-    before: Termios,
-}
-
-impl Silent {
-    fn of(terminal: File) -> io::Result<Self> {
-        let before = termios::tcgetattr(&terminal)?;
-        let mut silent = before.clone();
-        silent.local_modes.remove(LocalModes::ECHO);
-        termios::tcsetattr(&terminal, OptionalActions::Now, &silent)?;
-        Ok(Self { terminal, before })
-    }
-}
-
-impl Drop for Silent {
-    fn drop(&mut self) {
-        termios::tcsetattr(&self.terminal, OptionalActions::Now, &self.before).ok(); // it has been closed
-    }
 }

@@ -5,6 +5,7 @@ use std::os::unix::fs::symlink;
 use crate::command::{Run, text};
 use crate::harness::{fresh_directory, program};
 use crate::policy::Home;
+use crate::tty::Tty;
 
 #[test]
 fn a_configuration_that_cannot_be_looked_at_is_not_taken_for_none() {
@@ -156,6 +157,34 @@ fn the_record_is_shown_also_with_a_policy_that_is_wrong() {
     assert_eq!(home.run(&["config", "check"]).status.code(), Some(125));
     let output = home.run(&["audit", "tail"]);
     assert!(output.status.success(), "{}", text(&output));
+}
+
+#[test]
+fn a_terminal_shows_what_is_typed_after_a_prompt_that_was_interrupted() {
+    let state = fresh_directory();
+    let setup: &[&str] = &["hf", "setup", "--client-id", "0123456789abcdef"];
+    for (arguments, prompt) in [
+        (&["passphrase", "set"][..], "New passphrase: "),
+        (setup, "The client's secret: "),
+    ] {
+        for interrupt in [Some(b"\x03"), None] {
+            let mut command = program();
+            command.args(arguments).env("XDG_STATE_HOME", &state);
+            let mut tty = Tty::start(&command);
+            tty.wait_for(prompt);
+            match interrupt {
+                Some(key) => tty.write(key),
+                None => rustix::process::kill_process(
+                    rustix::process::Pid::from_raw(tty.pid().try_into().unwrap()).unwrap(),
+                    rustix::process::Signal::TERM,
+                )
+                .unwrap(),
+            }
+            let (status, shown) = tty.end(); // which looks at the terminal
+            assert_eq!(status, None, "{arguments:?} was not ended by the signal: {shown}");
+        }
+    }
+    std::fs::remove_dir_all(&state).unwrap();
 }
 
 /// Whoever asks may do anything.

@@ -4,8 +4,6 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
-
 use super::Error;
 use crate::hf::Hf;
 use crate::hf::oauth::{ClientSecret, needed_scopes};
@@ -14,7 +12,7 @@ use crate::hf::oauth::{ClientSecret, needed_scopes};
 const MAX_SECRET: u64 = 4096;
 
 pub(super) fn run(hf: &Hf, state: &Path, id: String, out: &mut impl Write) -> Result<ExitCode, Error> {
-    let secret = secret(out)?;
+    let secret = secret()?;
     if secret.is_empty() {
         return Err(Error::NoSecret);
     }
@@ -35,26 +33,13 @@ pub(super) fn run(hf: &Hf, state: &Path, id: String, out: &mut impl Write) -> Re
     Ok(ExitCode::SUCCESS)
 }
 
-/// One line of standard input, not shown where that is a terminal.
-fn secret(out: &mut impl Write) -> io::Result<String> {
+/// One line of standard input; asked for, and not shown, where that is a terminal.
+fn secret() -> io::Result<String> {
     let stdin = io::stdin();
-    let before = if stdin.is_terminal() {
-        write!(out, "The client's secret: ")?;
-        out.flush()?;
-        let before = tcgetattr(&stdin)?;
-        let mut silent = before.clone();
-        silent.local_modes.remove(LocalModes::ECHO);
-        tcsetattr(&stdin, OptionalActions::Now, &silent)?;
-        Some(before)
-    } else {
-        None
-    };
-    let mut line = String::new();
-    let read = io::Read::take(stdin.lock(), MAX_SECRET).read_line(&mut line);
-    if let Some(before) = before {
-        tcsetattr(&stdin, OptionalActions::Now, &before)?;
-        writeln!(out)?;
+    if stdin.is_terminal() {
+        return Ok(super::super::secret::ask("The client's secret: ")?.trim().to_owned());
     }
-    read?;
+    let mut line = String::new();
+    io::Read::take(stdin.lock(), MAX_SECRET).read_line(&mut line)?;
     Ok(line.trim().to_owned())
 }
