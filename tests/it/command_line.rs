@@ -187,5 +187,29 @@ fn a_terminal_shows_what_is_typed_after_a_prompt_that_was_interrupted() {
     std::fs::remove_dir_all(&state).unwrap();
 }
 
+#[test]
+fn the_tools_of_hack_forums_are_not_ready_where_nothing_turns_them_on() {
+    let home = Home::new("limits: {calls: 9}\n");
+    let ready = |home: &Home| {
+        let mut command = program();
+        command.args(["hf", "doctor", "--config"]).arg(home.file());
+        command.env("XDG_STATE_HOME", home.0.join("state"));
+        command
+            .env("TERRARIUM_HF_TOKEN", "0123456789abcdef0123456789abcdef")
+            .output()
+            .unwrap()
+    };
+    let output = ready(&home);
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains(" has no section `hf`") && said.ends_with("ready: no\n"),
+        "{said}"
+    );
+    home.write("hf: {profile: reader}\n");
+    let output = ready(&home);
+    assert!(text(&output).ends_with("ready: yes\n"), "{}", text(&output));
+}
+
 /// Whoever asks may do anything.
 const ANY: &str = "policy:\n  revision: test\n  rules:\n    - {id: any, effect: allow, callers: [local], tools: [\"terminal_*\"], profiles: [test]}\n";

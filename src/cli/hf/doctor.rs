@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::Error;
+use super::{Error, Section};
 use crate::hf::Hf;
 use crate::hf::oauth::{ClientSecret, needed_scopes};
 use crate::hf::operations::Scope;
@@ -79,8 +79,19 @@ fn names<'a>(scopes: impl Iterator<Item = &'a Scope>) -> String {
 }
 
 /// Whether everything is there.
-pub(super) fn run(hf: &Hf, state: &Path, out: &mut impl Write) -> Result<ExitCode, Error> {
+pub(super) fn run(hf: &Hf, section: &Section, state: &Path, out: &mut impl Write) -> Result<ExitCode, Error> {
     let settings = hf.settings();
+    let mut ready = match section {
+        Section::There => true,
+        Section::Missing(source) => {
+            writeln!(
+                out,
+                "configuration: {source} has no section `hf`, so no server offers these tools; add one, as \
+                 docs/hack-forums.md shows. With an empty one it would be:"
+            )?;
+            false
+        }
+    };
     writeln!(out, "API: {}", settings.base.as_str())?;
     if !settings.base.is_the_service() {
         writeln!(out, "note: this is not Hack Forums itself")?;
@@ -95,7 +106,6 @@ pub(super) fn run(hf: &Hf, state: &Path, out: &mut impl Write) -> Result<ExitCod
     if writes {
         writeln!(out, "note: writes are turned on; each still needs a rule of the policy")?;
     }
-    let mut ready = true;
     match ClientSecret::find(state) {
         Ok(_) => writeln!(out, "client: there")?,
         Err(error) => writeln!(out, "client: {error} (only needed to log in)")?,

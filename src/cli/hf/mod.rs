@@ -119,7 +119,12 @@ pub(super) fn run(command: HfCommand) -> Result<ExitCode, Error> {
     if let Action::Import { configuration, token } = &command.action {
         return take_over(&state, configuration, token.as_deref(), &mut out);
     }
-    let settings = match command.place.config()?.hf {
+    let config = command.place.config()?;
+    let section = match config.hf {
+        Some(_) => Section::There,
+        None => Section::Missing(config.source().to_string()),
+    };
+    let settings = match config.hf {
         Some(settings) => settings,
         None => Settings::new(&HfFile::default())?,
     };
@@ -129,10 +134,17 @@ pub(super) fn run(command: HfCommand) -> Result<ExitCode, Error> {
         Action::Login => login(&hf, &state, &mut out),
         Action::Status => doctor::status(&hf, &mut out),
         Action::Logout => logout(&hf, &mut out),
-        Action::Doctor => doctor::run(&hf, &state, &mut out),
+        Action::Doctor => doctor::run(&hf, &section, &state, &mut out),
         Action::Journal(journal) => look_at_journal(&hf, journal, &mut out),
         Action::Import { .. } => Ok(ExitCode::SUCCESS),
     }
+}
+
+/// Whether the configuration turns the tools on.
+enum Section {
+    There,
+    /// From this configuration.
+    Missing(String),
 }
 
 fn read(path: &Path) -> Result<String, Error> {
