@@ -14,6 +14,7 @@ use crate::config::{Config, ConfigError, INIT, schema, users_own};
 use crate::policy::Policy;
 use crate::profile::ProfileError;
 use crate::profile::Profiles;
+use crate::sandbox::workspace::WorkspaceError;
 use crate::tools;
 
 /// Looks at the configuration.
@@ -30,7 +31,7 @@ pub(super) struct ConfigCommand {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Whether the configuration in use is right, and if not, where it is wrong.
+    /// Whether a server would start with the configuration in use, and if not, what is wrong where.
     #[command(after_help = "Example:\n  terrarium config check --config ./terrarium.yaml")]
     Check,
     /// The configuration in use, with what was left out filled in.
@@ -58,6 +59,8 @@ pub(super) enum Error {
     #[error(transparent)]
     Profile(#[from] ProfileError),
     #[error(transparent)]
+    Workspace(#[from] WorkspaceError),
+    #[error(transparent)]
     Record(#[from] record::Error),
     #[error("cannot write the answer")]
     Print(#[from] io::Error),
@@ -71,7 +74,8 @@ impl ConfigCommand {
         match self.action {
             Action::Check => {
                 let (config, profiles, policy) = understood(&self.place)?;
-                record::unread(&config.audit, &profiles, &[])?;
+                let workspace = self.place.named_workspace(&config, &[])?;
+                record::could_be_kept(&config.audit, workspace.as_ref(), &profiles)?;
                 writeln!(
                     out,
                     "{} is right (policy revision {:?})",

@@ -53,12 +53,26 @@ impl Place {
         config: &Config,
         more: &[PathBuf],
     ) -> Result<(Workspace, Option<Instead>), WorkspaceError> {
-        let (workspace, held) = match self.workspace.as_ref().or(config.workspace.as_ref()) {
-            Some(directory) => (workspace::named(directory)?, None),
-            None => workspace::default()?,
-        };
+        if let Some(workspace) = self.named_workspace(config, more)? {
+            return Ok((workspace, None));
+        }
+        let (workspace, held) = workspace::default()?;
         self.apart(&workspace, config, more)?;
         Ok((workspace, held))
+    }
+
+    /// The one that the options or the configuration name, if they do, as a server would have it.
+    pub(super) fn named_workspace(
+        &self,
+        config: &Config,
+        more: &[PathBuf],
+    ) -> Result<Option<Workspace>, WorkspaceError> {
+        let Some(directory) = self.workspace.as_ref().or(config.workspace.as_ref()) else {
+            return Ok(None);
+        };
+        let workspace = workspace::named(directory)?;
+        self.apart(&workspace, config, more)?;
+        Ok(Some(workspace))
     }
 
     /// Whether a workspace lies apart from all that is ours.

@@ -39,17 +39,33 @@ pub(super) fn keep(
     more: &[PathBuf],
 ) -> Result<Audit, Error> {
     let settings = kept.settings(usual()).ok_or(Error::Nowhere)?;
+    apart(&settings, workspace)?;
+    unread(kept, profiles, more)?;
+    to_files(kept, settings, redactor)
+}
+
+/// Whether what sandboxes may do is such that a server would keep a record out of their reach.
+pub(super) fn could_be_kept(
+    kept: &AuditSettings,
+    workspace: Option<&Workspace>,
+    profiles: &Profiles,
+) -> Result<(), Error> {
+    let settings = kept.settings(usual()).ok_or(Error::Nowhere)?;
+    workspace.map_or(Ok(()), |workspace| apart(&settings, workspace))?;
+    unread(kept, profiles, &[])
+}
+
+fn apart(settings: &Settings, workspace: &Workspace) -> Result<(), Error> {
     let audit = as_it_is(&settings.directory);
     if overlap(&audit, &workspace.path) {
         let workspace = workspace.path.clone();
         return Err(Error::InWorkspace { audit, workspace });
     }
-    unread(kept, profiles, more)?;
-    to_files(kept, settings, redactor)
+    Ok(())
 }
 
 /// No profile lets sandboxes read the record, what is kept for later servers, the way in for the operator, or any of `more`.
-pub(super) fn unread(kept: &AuditSettings, profiles: &Profiles, more: &[PathBuf]) -> Result<(), Error> {
+fn unread(kept: &AuditSettings, profiles: &Profiles, more: &[PathBuf]) -> Result<(), Error> {
     let audit = kept.settings(usual()).map(|settings| settings.directory);
     let state = workspace::state_directory();
     let sockets = workspace::runtime_directories();

@@ -211,5 +211,32 @@ fn the_tools_of_hack_forums_are_not_ready_where_nothing_turns_them_on() {
     assert!(text(&output).ends_with("ready: yes\n"), "{}", text(&output));
 }
 
+#[test]
+fn a_configuration_that_no_server_starts_with_is_not_right() {
+    let home = Home::new("workspace: /\n");
+    let check = |expected: Option<&str>, options: &[&str]| {
+        let output = home.run(&[&["config", "check"], options].concat());
+        let said = text(&output);
+        match expected {
+            Some(expected) => {
+                assert_eq!(output.status.code(), Some(125), "{said}");
+                assert!(said.contains(expected), "{said}");
+            }
+            None => assert!(output.status.success(), "{said}"),
+        }
+    };
+    let good = home.0.join("work");
+    std::fs::create_dir(&good).unwrap();
+    check(Some("/ cannot be the workspace: it is or contains "), &[]);
+    check(None, &["--workspace", good.to_str().unwrap()]);
+    home.write("workspace: nowhere\n");
+    check(Some("cannot use "), &[]);
+    home.write("workspace: .\n");
+    check(Some("cannot be the workspace: it is or contains "), &[]);
+    home.write("{}\n");
+    check(None, &[]);
+    check(Some("/ cannot be the workspace"), &["--workspace", "/"]);
+}
+
 /// Whoever asks may do anything.
 const ANY: &str = "policy:\n  revision: test\n  rules:\n    - {id: any, effect: allow, callers: [local], tools: [\"terminal_*\"], profiles: [test]}\n";
