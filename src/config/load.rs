@@ -37,7 +37,9 @@ pub struct Config {
     pub audit: AuditSettings,
     policy: PolicyFile,
     /// The policy as plain JSON.
-    said: Value,
+    pub(super) said: Value,
+    /// The section of Hack Forums as plain JSON.
+    pub(super) said_of_hf: Value,
 }
 
 /// Where a configuration comes from.
@@ -121,6 +123,7 @@ impl Config {
             audit: AuditSettings::load(&file.audit, &source).map_err(invalid)?,
             policy,
             said,
+            said_of_hf: plain.get("hf").cloned().unwrap_or_default(),
             source,
         })
     }
@@ -137,29 +140,6 @@ impl Config {
             place: fault.place,
             problem: Box::new(ConfigProblem::Policy(fault.problem)),
         })
-    }
-
-    /// All of it with what was left out filled in, as YAML.
-    pub fn show(&self) -> String {
-        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
-        let mut shown = serde_json::json!({
-            "server": {"memory": self.memory.to_string()},
-            "limits": {
-                "calls": self.caps.calls,
-                "commands": self.caps.commands,
-                "queue": self.caps.queue,
-                "sessions": self.caps.sessions,
-                "sessions_per_caller": self.caps.sessions_per_caller,
-            },
-            "audit": self.audit.show(),
-            "policy": self.said,
-        });
-        if let Some(shown) = shown.as_object_mut() {
-            for (name, value) in [("workspace", path(&self.workspace)), ("profiles", path(&self.profiles))] {
-                shown.extend(value.map(|value| (name.to_owned(), Value::String(value))));
-            }
-        }
-        yaml::write(&shown)
     }
 
     /// What no workspace may be, contain or lie in because of this configuration.

@@ -7,6 +7,7 @@ mod error;
 pub mod file;
 mod load;
 pub mod schema;
+mod show;
 
 pub use audit::AuditSettings;
 pub use error::{ConfigError, ConfigProblem};

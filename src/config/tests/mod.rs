@@ -142,6 +142,20 @@ fn what_init_writes_is_a_configuration_and_what_show_prints_is_the_same() {
     let shown = parse(&config.show()).unwrap();
     assert_eq!(shown.policy(&known).unwrap().digest(), policy.digest());
     assert_eq!((shown.caps, shown.workspace), (config.caps, config.workspace));
+    let hf = "hf: {profile: custom, enable: [posts.reply], timeouts: {total: 9s}}";
+    let hf = parse(hf).unwrap();
+    let shown = hf.show();
+    for expected in [
+        "profile: custom",
+        "posts.reply",
+        "total: 9s",
+        "connect: 5s",
+        "mode: readable",
+    ] {
+        assert!(shown.contains(expected), "no {expected} in {shown}");
+    }
+    let (again, hf) = (parse(&shown).unwrap().hf.unwrap(), hf.hf.unwrap());
+    assert_eq!((again.features, again.timeouts), (hf.features, hf.timeouts));
     // What is commented out must be right too, or it misleads whoever uses it.
     let uncommented: String = INIT
         .lines()
