@@ -8,6 +8,8 @@ use std::process::ExitCode;
 
 use clap::{ArgGroup, Args, Subcommand};
 
+use super::place::ConfigOption;
+use crate::config::{Config, ConfigError};
 use crate::profile::error::Problem;
 use crate::profile::explain::{Act, Answer, Question, Surroundings, Verdict, explain};
 use crate::profile::{ProfileError, Profiles, schema, show};
@@ -19,9 +21,11 @@ use crate::profile::{ProfileError, Profiles, schema, show};
   terrarium profile explain default --read /etc/shadow     # by which rule, and why
   terrarium profile check my-tests.yaml                    # docs/profiles.md says how to write one")]
 pub(super) struct ProfileCommand {
-    /// A directory with profiles of your own, `NAME.yaml` each.
+    /// A directory with profiles of your own, `NAME.yaml` each. Default: the configuration's.
     #[arg(long, value_name = "DIR", global = true)]
     profiles: Option<PathBuf>,
+    #[command(flatten)]
+    config: ConfigOption,
     #[command(subcommand)]
     action: Action,
 }
@@ -93,6 +97,9 @@ struct Explain {
 /// Why the command could not answer.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ProfileCliError {
+    /// Where profiles are.
+    #[error("cannot tell which profiles there are, which --profiles DIR would say")]
+    Config(#[from] ConfigError),
     /// A profile is wrong or missing.
     #[error(transparent)]
     Profile(#[from] ProfileError),
@@ -119,18 +126,35 @@ pub(super) enum ProfileCliError {
 /// Does what was asked and prints it.
 pub(super) fn run(command: ProfileCommand) -> Result<ExitCode, ProfileCliError> {
     let home = std::env::var_os("HOME").map(PathBuf::from);
+    let profiles = command.profiles()?;
     let mut out = io::stdout().lock();
-    let code = answer(command, home, &mut out)?;
+    let code = answer(command.action, &profiles, home, &mut out)?;
     out.flush()?;
     Ok(code)
 }
 
-fn answer(command: ProfileCommand, home: Option<PathBuf>, out: &mut dyn Write) -> Result<ExitCode, ProfileCliError> {
-    let profiles = match &command.profiles {
-        Some(directory) => Profiles::with_directory(directory)?,
-        None => Profiles::embedded(),
-    };
-    match command.action {
+impl ProfileCommand {
+    /// The profiles that a server would have; a schema needs none.
+    fn profiles(&self) -> Result<Profiles, ProfileCliError> {
+        let directory = match (&self.profiles, &self.action) {
+            (Some(directory), _) => Some(directory.clone()),
+            (None, Action::Schema) => None,
+            (None, _) => Config::find(self.config.path.as_deref())?.profiles,
+        };
+        Ok(match directory {
+            Some(directory) => Profiles::with_directory(&directory)?,
+            None => Profiles::embedded(),
+        })
+    }
+}
+
+fn answer(
+    action: Action,
+    profiles: &Profiles,
+    home: Option<PathBuf>,
+    out: &mut dyn Write,
+) -> Result<ExitCode, ProfileCliError> {
+    match action {
         Action::List => {
             for name in profiles.names() {
                 writeln!(out, "{name:<12} {}", profiles.get(name)?.summary)?;
@@ -240,7 +264,7 @@ mod tests {
         let words = std::iter::once("profile").chain(line.split_whitespace());
         let command = Cli::try_parse_from(words).unwrap().command;
         let mut out = Vec::new();
-        let code = answer(command, Some("/home/u".into()), &mut out);
+        let code = answer(command.action, &Profiles::embedded(), Some("/home/u".into()), &mut out);
         (String::from_utf8(out).unwrap(), code)
     }
 

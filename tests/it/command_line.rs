@@ -238,5 +238,24 @@ fn a_configuration_that_no_server_starts_with_is_not_right() {
     check(Some("/ cannot be the workspace"), &["--workspace", "/"]);
 }
 
+#[test]
+fn profiles_of_the_configuration_are_listed_and_explained() {
+    let home = Home::new("profiles: mine\n");
+    let directory = home.file().with_file_name("mine");
+    std::fs::create_dir(&directory).unwrap();
+    let text_of_it = "name: special\nsummary: of a test\nextends: default\n";
+    std::fs::write(directory.join("special.yaml"), text_of_it).unwrap();
+    for arguments in [
+        &["profile", "list"][..],
+        &["profile", "show", "special"],
+        &["profile", "diff", "special", "special"],
+        &["profile", "explain", "special", "--read", "/usr"],
+    ] {
+        let output = home.run(arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", text(&output));
+    }
+    assert!(text(&home.run(&["profile", "list"])).contains("\nspecial "));
+}
+
 /// Whoever asks may do anything.
 const ANY: &str = "policy:\n  revision: test\n  rules:\n    - {id: any, effect: allow, callers: [local], tools: [\"terminal_*\"], profiles: [test]}\n";
