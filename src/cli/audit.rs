@@ -119,16 +119,11 @@ impl AuditCommand {
 
 pub(super) fn run(command: AuditCommand) -> Result<ExitCode, Error> {
     let directory = command.directory()?;
-    let done = match command.action {
+    match command.action {
         Action::Verify { anchors, json } => verify(&directory, anchors.as_deref(), json),
         Action::Tail { lines, follow, json } => tail(&directory, lines, follow, json),
         Action::Show { id, json } => show(&directory, &id, json),
         Action::Export { json } => export(&directory, json),
-    };
-    match done {
-        // Whoever read has seen enough.
-        Err(Error::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
-        done => done,
     }
 }
 

@@ -131,9 +131,11 @@ impl Call {
             true => filter::whole(text.as_bytes()),
             false => text.into_bytes(),
         };
-        out.write_all(&shown)
-            .and_then(|()| out.flush())
-            .map_err(|source| Error::Print { source })?;
+        match out.write_all(&shown).and_then(|()| out.flush()) {
+            // Whoever read has seen enough; the command has ended as it has.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+            printed => printed.map_err(|source| Error::Print { source })?,
+        }
         Ok(ExitCode::from(exit_code(said)))
     }
 }

@@ -54,11 +54,7 @@ impl Doctor {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let code = runtime.block_on(self.examine());
         runtime.shutdown_background();
-        match code {
-            // Whoever read has seen enough.
-            Err(Error::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
-            code => code,
-        }
+        code
     }
 
     async fn examine(self) -> Result<ExitCode, Error> {

@@ -30,10 +30,11 @@ mod status;
 mod token;
 
 use std::ffi::OsString;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use self::status::FAILED;
 use crate::sandbox::zygote;
@@ -187,9 +188,38 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     result.unwrap_or_else(|error| {
+        if error.is_of_a_reader_that_left() {
+            return ExitCode::SUCCESS;
+        }
         say(&error);
         ExitCode::from(FAILED)
     })
+}
+
+impl CliError {
+    /// Whether it is but that nobody reads our output any more: whoever did has seen enough, as with `| head`.
+    fn is_of_a_reader_that_left(&self) -> bool {
+        // What these lose is a command's output, or a client's answers.
+        if matches!(self, Self::Run(_) | Self::Serve(_) | Self::Zygote(_)) {
+            return false;
+        }
+        let mut causes = std::iter::successors(std::error::Error::source(self), |cause| cause.source());
+        let broken = causes.any(|cause| {
+            let cause = cause.downcast_ref::<io::Error>();
+            cause.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+        });
+        broken && nobody_reads()
+    }
+}
+
+/// Standard output is a pipe without a reader (poll(2), POLLERR): another one may have broken instead.
+fn nobody_reads() -> bool {
+    let stdout = io::stdout();
+    let mut looked_at = [PollFd::new(std::os::fd::AsFd::as_fd(&stdout), PollFlags::empty())];
+    let found = poll(&mut looked_at, PollTimeout::ZERO);
+    let [stdout] = looked_at;
+    let gone = |events: PollFlags| events.intersects(PollFlags::POLLERR | PollFlags::POLLHUP);
+    found.is_ok() && stdout.revents().is_some_and(gone)
 }
 
 /// Says on standard error what went wrong, with its causes.

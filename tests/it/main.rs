@@ -11,6 +11,7 @@ mod audit_settings;
 mod bounds;
 mod chores;
 mod command;
+mod command_ends;
 mod command_line;
 mod compat;
 mod confirm;

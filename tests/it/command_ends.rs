@@ -1,0 +1,71 @@
+//! What a subcommand does when its input is wrong, or nobody takes its output.
+
+use std::fs::{File, OpenOptions};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use crate::command::text;
+use crate::harness::{fresh_directory, program};
+
+/// The program in a directory of its own, with a home and a state of its own.
+struct Place(PathBuf);
+
+impl Place {
+    fn new() -> Self {
+        Self(fresh_directory())
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let work = self.0.join("work");
+        std::fs::create_dir_all(&work).unwrap();
+        let mut command = program();
+        command.args(arguments).current_dir(work).stdin(Stdio::null());
+        command.env("XDG_STATE_HOME", self.0.join("state"));
+        command.env("XDG_CONFIG_HOME", self.0.join("config"));
+        command
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).ok(); // what a test leaves is in target/tmp
+    }
+}
+
+fn full() -> File {
+    OpenOptions::new().write(true).open("/dev/full").unwrap()
+}
+
+/// A pipe that nobody reads.
+fn left() -> Stdio {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    writer.into()
+}
+
+#[test]
+fn whoever_reads_no_more_has_seen_enough() {
+    let place = Place::new();
+    let subcommands: [&[&str]; 11] = [
+        &["profile", "schema"],
+        &["profile", "list"],
+        &["completions", "bash"],
+        &["man"],
+        &["config", "schema"],
+        &["config", "show"],
+        &["policy", "check"],
+        &["hf", "journal", "list"],
+        &["doctor"],
+        &["lockdown", "off"],
+        &["call", "terminal_list"],
+    ];
+    for arguments in subcommands {
+        let output = place.command(arguments).stdout(left()).output().unwrap();
+        let said = text(&output);
+        assert!(output.status.success() && said.is_empty(), "{arguments:?}: {said}");
+        let output = place.command(arguments).stdout(full()).output().unwrap();
+        assert_eq!(output.status.code(), Some(125), "{arguments:?}: {}", text(&output));
+    }
+    let mut call = place.command(&["call", "terminal_run", r#"{"argv":["sh","-c","exit 7"]}"#]);
+    assert_eq!(call.stdout(left()).status().unwrap().code(), Some(7));
+}
