@@ -33,7 +33,8 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::builder::Resettable;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use self::status::FAILED;
@@ -149,7 +150,10 @@ enum CliError {
 
 /// Runs the program with these arguments, the program's name among them.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let arguments = match Arguments::try_parse_from(arguments) {
+    let parsed = without_empty_variables(Arguments::command())
+        .try_get_matches_from(arguments)
+        .and_then(|found| Arguments::from_arg_matches(&found));
+    let arguments = match parsed {
         Ok(arguments) => arguments,
         Err(error) => {
             error.print().ok(); // nowhere left to say it
@@ -194,6 +198,17 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         say(&error);
         ExitCode::from(FAILED)
     })
+}
+
+/// A variable that is set to nothing is as good as none, as the XDG base directories have it.
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let empty = |name: &std::ffi::OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
+    command
+        .mut_args(|argument| match argument.get_env().is_some_and(empty) {
+            true => argument.env(Resettable::<clap::builder::OsStr>::Reset),
+            false => argument,
+        })
+        .mut_subcommands(without_empty_variables)
 }
 
 impl CliError {

@@ -43,11 +43,12 @@ after changing them run `UPDATE=1 cargo test --lib config::schema`.
 The file is the one that `--config FILE` names, else the one that `TERRARIUM_CONFIG` names, else
 `$XDG_CONFIG_HOME/terrarium/terrarium.yaml` (`~/.config` where that is not set), else an embedded one. A file that is
 named must be there, and one that cannot be looked at is an error. An option of the command line comes before the file,
-the file before the default.
+the file before the default. A variable that is set to nothing counts as not set. `TERRARIUM_LOG` is what `serve` logs where `--log` does
+not say: `error`, `warn`, `info`, `debug` or `trace`, or a list as in `warn,audit=info`.
 
 The file and the directory that it is in must belong to the server's user or to root, and nobody else may write them. No
-workspace may contain the file or lie in the directory of profiles. An unknown key, a key that is written twice, an
-anchor, or a value that could not mean what it seems to is an error with file, line and column.
+workspace may contain the file or lie in the directory of profiles. An unknown key, a key that is written twice, a
+YAML anchor, or a value that could not mean what it seems to is an error with file, line and column.
 
 `terrarium init` writes one with comments, `terrarium config check` checks it, `terrarium config show` prints what it
 means, `terrarium config schema` its JSON Schema. SIGHUP makes a running server read the policy anew; where that fails

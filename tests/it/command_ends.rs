@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use crate::command::text;
 use crate::harness::{fresh_directory, program};
@@ -24,6 +24,18 @@ impl Place {
         command.env("XDG_CONFIG_HOME", self.0.join("config"));
         command
     }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    #[track_caller]
+    fn refuses(&self, arguments: &[&str], why: &str) {
+        let output = self.run(arguments);
+        let said = text(&output);
+        assert_eq!(output.status.code(), Some(125), "{arguments:?}: {said}");
+        assert!(said.contains(why), "{arguments:?}: no {why:?} in {said}");
+    }
 }
 
 impl Drop for Place {
@@ -41,6 +53,18 @@ fn left() -> Stdio {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     writer.into()
+}
+
+#[test]
+fn a_variable_that_is_set_to_nothing_is_not_set() {
+    let place = Place::new();
+    let mut check = place.command(&["config", "check"]);
+    let output = check.env("TERRARIUM_CONFIG", "").output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    place.refuses(&["config", "check", "--config", ""], "--config");
+    let mut serve = place.command(&["serve"]);
+    let output = serve.env("TERRARIUM_LOG", "").output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
 }
 
 #[test]
