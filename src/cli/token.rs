@@ -72,6 +72,8 @@ pub(super) enum Error {
     NoPlace,
     #[error(transparent)]
     Passphrase(#[from] passphrase::Error),
+    #[error("nobody could see the token, so it was revoked: {0}")]
+    Unseen(io::Error),
     #[error("cannot write the answer")]
     Write(#[from] io::Error),
 }
@@ -93,7 +95,11 @@ impl TokenCommand {
                 passphrase::required(passphrase::OPERATORS)?;
                 let may = if metrics { Use::Metrics } else { Use::Tools };
                 let token = file.create(name.clone(), may, expires)?;
-                writeln!(out, "{}", token.reveal())?;
+                let shown = writeln!(out, "{}", token.reveal()).and_then(|()| out.flush());
+                if let Err(error) = shown {
+                    file.revoke(&name)?;
+                    return Err(Error::Unseen(error));
+                }
                 let then = match may {
                     Use::Tools => "it can do nothing until a rule of the policy names it under `callers`",
                     Use::Metrics => "it reads /metrics and nothing else",

@@ -93,3 +93,19 @@ fn whoever_reads_no_more_has_seen_enough() {
     let mut call = place.command(&["call", "terminal_run", r#"{"argv":["sh","-c","exit 7"]}"#]);
     assert_eq!(call.stdout(left()).status().unwrap().code(), Some(7));
 }
+
+#[test]
+fn a_token_that_nobody_saw_is_none() {
+    let place = Place::new();
+    for nobody in [full().into(), left()] {
+        let output = place
+            .command(&["token", "create", "x"])
+            .stdout(nobody)
+            .output()
+            .unwrap();
+        let said = text(&output);
+        assert_eq!(output.status.code(), Some(125), "{said}");
+        assert!(said.contains("nobody could see the token, so it was revoked"), "{said}");
+        assert_eq!(text(&place.run(&["token", "list"])), "");
+    }
+}
