@@ -2,11 +2,12 @@
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
 
+use super::place::there;
 use super::token::TokensPlace;
 use crate::server::http::{Exposure, HostName, HttpOptions, Metrics, TlsFiles};
 use crate::server::{ServeHttpError, serve_terminals};
@@ -29,10 +30,10 @@ pub(super) struct Http {
     #[arg(long, value_name = "NAME", requires = "http")]
     allow_host: Vec<HostName>,
     /// The certificate for TLS and those that vouch for it, in PEM. Read again when it changes.
-    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    #[arg(long, value_name = "FILE", requires = "tls_key", value_parser = there())]
     tls_cert: Option<PathBuf>,
     /// The key of the certificate, in PEM, for nobody else to read.
-    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    #[arg(long, value_name = "FILE", requires = "tls_cert", value_parser = there())]
     tls_key: Option<PathBuf>,
     /// Listens without TLS also where other machines could connect, because a proxy that speaks TLS stands in front and
     /// nobody else can reach the address. Connections then count as the proxy's, not as a caller's.
@@ -47,6 +48,10 @@ pub(super) struct Http {
 pub(super) enum Error {
     #[error("--tls-cert and --tls-key say how HTTP is served; hint: give --http ADDRESS too")]
     TlsAlone,
+    #[error("--tokens says who may call over HTTP; hint: give --http ADDRESS too")]
+    TokensAlone,
+    #[error("--tokens {} lies in no directory that is there", path.display())]
+    NoDirectory { path: PathBuf },
     #[error("there is no place for tokens; hint: set HOME or XDG_STATE_HOME, or give --tokens FILE")]
     NoPlace,
     #[error(transparent)]
@@ -63,15 +68,33 @@ impl Http {
         tokens.into_iter().chain(tls.into_iter().flatten()).collect()
     }
 
+    /// A file that was named may be made later, but not in a directory that is not there.
+    fn look_for_tokens(path: &Path) -> Result<(), Error> {
+        let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        if whole.exists() {
+            return Ok(());
+        }
+        if !whole.parent().is_some_and(Path::is_dir) {
+            return Err(Error::NoDirectory { path: path.to_owned() });
+        }
+        let path = path.display();
+        tracing::warn!(%path, "there are no tokens: nobody can call until `terrarium token create` makes one there");
+        Ok(())
+    }
+
     /// What is to be served, if it is.
     pub(super) fn options(&self) -> Result<Option<HttpOptions>, Error> {
         let tls = self.tls_cert.clone().zip(self.tls_key.clone());
         let Some(address) = self.http else {
-            return match tls {
-                Some(_) => Err(Error::TlsAlone),
-                None => Ok(None),
+            return match (tls, self.tokens.given()) {
+                (Some(_), _) => Err(Error::TlsAlone),
+                (None, Some(_)) => Err(Error::TokensAlone),
+                (None, None) => Ok(None),
             };
         };
+        if let Some(path) = self.tokens.given() {
+            Self::look_for_tokens(path)?;
+        }
         let exposure = match tls {
             Some((certificate, key)) => Exposure::Tls(TlsFiles { certificate, key }),
             None if self.behind_proxy => Exposure::BehindProxy,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 
 use crate::config::{Config, ConfigError, users_own};
 use crate::model::Workspace;
@@ -18,7 +19,7 @@ pub(super) struct Place {
     #[arg(long, value_name = "DIR", global = true)]
     pub(super) workspace: Option<PathBuf>,
     /// A directory with profiles of your own, `NAME.yaml` each. Default: the configuration's.
-    #[arg(long, value_name = "DIR", global = true)]
+    #[arg(long, value_name = "DIR", global = true, value_parser = there())]
     pub(super) profiles: Option<PathBuf>,
     #[command(flatten)]
     pub(super) config: ConfigOption,
@@ -30,6 +31,15 @@ pub(super) struct ConfigOption {
     /// The configuration. Default: $XDG_CONFIG_HOME/terrarium/terrarium.yaml, if there is one.
     #[arg(id = "config", long, value_name = "FILE", env = "TERRARIUM_CONFIG", global = true)]
     pub(super) path: Option<PathBuf>,
+}
+
+/// The path of something that is there: what a slip of the fingers named is told with the option's name, before a path
+/// that does not exist is taken for one in the workspace.
+pub(super) fn there() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().try_map(|text| {
+        let path = PathBuf::from(text);
+        path.metadata().map(|_| path)
+    })
 }
 
 impl Place {

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::{ArgGroup, Args, Subcommand};
 
-use super::place::ConfigOption;
+use super::place::{ConfigOption, there};
 use crate::config::{Config, ConfigError};
 use crate::profile::error::Problem;
 use crate::profile::explain::{Act, Answer, Question, Surroundings, Verdict, explain};
@@ -22,7 +22,7 @@ use crate::profile::{ProfileError, Profiles, schema, show};
   terrarium profile check my-tests.yaml                    # docs/profiles.md says how to write one")]
 pub(super) struct ProfileCommand {
     /// A directory with profiles of your own, `NAME.yaml` each. Default: the configuration's.
-    #[arg(long, value_name = "DIR", global = true)]
+    #[arg(long, value_name = "DIR", global = true, value_parser = there())]
     profiles: Option<PathBuf>,
     #[command(flatten)]
     config: ConfigOption,

@@ -1,7 +1,7 @@
 //! `terrarium token`: who may knock on the HTTP front end.
 
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
@@ -79,6 +79,11 @@ pub(super) enum Error {
 }
 
 impl TokensPlace {
+    /// The file that was named.
+    pub(super) fn given(&self) -> Option<&Path> {
+        self.tokens.as_deref()
+    }
+
     /// The file.
     pub(super) fn path(&self) -> Option<PathBuf> {
         let state = || crate::sandbox::private::state_directory().map(|state| state.join("tokens.json"));

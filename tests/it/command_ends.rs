@@ -109,3 +109,22 @@ fn a_token_that_nobody_saw_is_none() {
         assert_eq!(text(&place.run(&["token", "list"])), "");
     }
 }
+
+#[test]
+fn what_an_option_misnames_is_told_with_its_name() {
+    let place = Place::new();
+    let http = ["serve", "--http", "127.0.0.1:0"];
+    place.refuses(
+        &["run", "--profiles", "nope", "--", "true"],
+        "'nope' for '--profiles <DIR>': No such file",
+    );
+    place.refuses(
+        &["profile", "list", "--profiles", "nope"],
+        "'--profiles <DIR>': No such file",
+    );
+    let tls = [&http[..], &["--tls-cert", "nope", "--tls-key", "nope"]].concat();
+    place.refuses(&tls, "'nope' for '--tls-cert <FILE>': No such file");
+    let tokens = [&http[..], &["--tokens", "/nope/x.json"]].concat();
+    place.refuses(&tokens, "--tokens /nope/x.json lies in no directory");
+    place.refuses(&["serve", "--tokens", "x.json"], "hint: give --http ADDRESS too");
+}

@@ -239,7 +239,15 @@ fn other_machines_are_served_only_with_tls_or_behind_a_proxy() {
         "{said}"
     );
     let said = serve(&["--tls-cert", "/nonexistent", "--tls-key", "/nonexistent"]);
-    assert!(said.contains("cannot read /nonexistent"), "{said}");
+    assert!(
+        said.contains("'/nonexistent' for '--tls-cert <FILE>': No such file"),
+        "{said}"
+    );
+    let empty = place.join("empty");
+    std::fs::write(&empty, "").unwrap();
+    let empty = empty.to_str().unwrap();
+    let said = serve(&["--tls-cert", empty, "--tls-key", empty]);
+    assert!(said.contains(empty), "{said}");
     std::fs::remove_dir_all(workspace).unwrap();
     std::fs::remove_dir_all(place).unwrap();
 }
