@@ -50,10 +50,6 @@ It ends when its input does, and with it all that it started.")]
 pub(super) struct Serve {
     #[command(flatten)]
     pub(super) place: Place,
-    #[command(flatten)]
-    http: Http,
-    #[command(flatten)]
-    console: ConsoleOptions,
     /// What to log to standard error, as in `info` or `warn,audit=info`.
     #[arg(long, value_name = "FILTER", env = "TERRARIUM_LOG", default_value = LOG)]
     log: String,
@@ -69,6 +65,11 @@ pub(super) struct Serve {
     /// Treats a feature of this machine as missing, for tests of degraded modes.
     #[arg(long, value_name = "FEATURE", hide = true)]
     pretend: Vec<String>,
+    // Last: their headings hold for what follows.
+    #[command(flatten)]
+    http: Http,
+    #[command(flatten)]
+    console: ConsoleOptions,
 }
 
 /// A server that clients may have been written for.

@@ -128,3 +128,14 @@ fn what_an_option_misnames_is_told_with_its_name() {
     place.refuses(&tokens, "--tokens /nope/x.json lies in no directory");
     place.refuses(&["serve", "--tokens", "x.json"], "hint: give --http ADDRESS too");
 }
+
+#[test]
+fn options_stand_under_their_own_headings() {
+    let help = text(&Place::new().run(&["serve", "--help"]));
+    let (_, console) = help.split_once("\nConsole:\n").unwrap();
+    let (console, _) = console.split_once("\nExamples:\n").unwrap();
+    for option in ["--log", "--compat", "--hf-profile", "--run-as"] {
+        assert!(!console.contains(option), "{option} under Console");
+    }
+    assert!(console.contains("--console"));
+}
