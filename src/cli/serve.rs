@@ -36,8 +36,9 @@ use crate::server::{self, ServeError};
 use crate::session::Sessions;
 use crate::tools::{self, Compat, Services};
 
-/// What is logged unless somebody asks for more: what goes wrong, of the audit too, and not what is on record.
-const LOG: &str = "warn,rmcp=error,audit=warn";
+/// What is logged unless somebody asks for more: what goes wrong, of the audit too, and neither what is on record nor what a client was
+/// told it did wrong.
+const LOG: &str = "warn,audit=warn,rmcp=error";
 
 /// The arguments of `terrarium serve`.
 #[derive(Debug, Args)]

@@ -43,6 +43,12 @@ pub enum CallError {
         #[source]
         source: Box<ServiceError>,
     },
+    /// It says that there can be no such call.
+    #[error("{message}")]
+    Refused {
+        /// In its words.
+        message: String,
+    },
     /// The answer is not one to a call.
     #[error("the server answered with something else than a tool's result")]
     Answer,
@@ -78,8 +84,13 @@ where
                     source: Box::new(source),
                 },
             })?;
-    let wrong = |source| CallError::Call {
-        source: Box::new(source),
+    let wrong = |source| match source {
+        ServiceError::McpError(refusal) => CallError::Refused {
+            message: refusal.message.into_owned(),
+        },
+        source => CallError::Call {
+            source: Box::new(source),
+        },
     };
     let params = CallToolRequestParams::new(tool).with_arguments(arguments);
     let request = ClientRequest::CallToolRequest(CallToolRequest::new(params));

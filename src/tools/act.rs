@@ -5,7 +5,7 @@ use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Reply, Services, ToolCall, ToolError, hf, terminal_close, terminal_exec, terminal_list, terminal_open,
+    Reply, Services, ToolCall, ToolError, hf, listed, terminal_close, terminal_exec, terminal_list, terminal_open,
     terminal_read, terminal_resize, terminal_run, terminal_send, terminal_signal, terminal_snapshot, terminal_wait,
 };
 use crate::limits::CommandPermit;
@@ -42,9 +42,7 @@ pub(super) fn parse(services: &Services, caller: &Caller, call: ToolCall) -> Res
         terminal_read::NAME => terminal_read::parse(services, caller, call.arguments),
         terminal_list::NAME => terminal_list::parse(call.arguments),
         terminal_close::NAME => terminal_close::parse(services, caller, call.arguments),
-        _ => Err(ToolError::UnknownTool {
-            name: call.name.chars().take(64).collect(),
-        }),
+        _ => Err(listed::unknown(&call.name)),
     }
 }
 

@@ -282,13 +282,18 @@ fn hint(fix: &str) -> String {
 
 /// The known name that is nearest to a wrong one, if any is near.
 fn did_you_mean(wrong: Option<&str>, names: &[&str]) -> String {
-    let wrong: String = wrong.unwrap_or_default().chars().take(64).collect();
-    let near = names
-        .iter()
+    let near = nearest(wrong.unwrap_or_default(), names.iter().copied());
+    near.map_or_else(String::new, |name| format!("did you mean {name:?}?"))
+}
+
+/// The name that a wrong one resembles most, if any.
+pub(super) fn nearest<'n>(wrong: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    let wrong: String = wrong.chars().take(64).collect();
+    names
         .map(|name| (strsim::jaro_winkler(&wrong, name), name))
         .filter(|(likeness, _)| *likeness > 0.7)
-        .max_by(|a, b| a.0.total_cmp(&b.0));
-    near.map_or_else(String::new, |(_, name)| format!("did you mean {name:?}?"))
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, name)| name)
 }
 
 impl Field {

@@ -224,7 +224,7 @@ impl Asked {
             "ht_execute_command" => Self::Execute(take(&EXECUTE, arguments)?),
             "ht_list_sessions" => Self::List(take(&NOTHING, arguments)?),
             "ht_close_session" => Self::Close(take(&SESSION, arguments)?),
-            _ => return Err(ToolError::UnknownTool { name: name.clone() }),
+            _ => return Err(super::listed::unknown(name)),
         })
     }
 }

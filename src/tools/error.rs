@@ -14,10 +14,12 @@ use crate::session::{ExecuteError, Gone, ResizeError, SessionError, TypeError};
 #[derive(Debug, thiserror::Error)]
 pub enum ToolError {
     /// There is no such tool: the client's mistake, not the agent's.
-    #[error("no tool is called {name:?}")]
+    #[error("no tool is called {name:?}{}", nearest.map(did_you_mean).unwrap_or_default())]
     UnknownTool {
         /// What was called.
         name: String,
+        /// The tool that was probably meant.
+        nearest: Option<&'static str>,
     },
     /// An argument is wrong.
     #[error(transparent)]
@@ -93,6 +95,10 @@ pub enum ToolError {
     /// A grant for something else: our mistake.
     #[error("the grant is for another kind of request; this is a bug in terrarium")]
     WrongGrant,
+}
+
+fn did_you_mean(name: &str) -> String {
+    format!("; hint: did you mean {name:?}?")
 }
 
 impl ToolError {

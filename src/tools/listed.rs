@@ -82,6 +82,14 @@ pub fn own_name(name: &str) -> Option<&'static str> {
     terminals.or_else(|| crate::hf::operation(name).map(|operation| operation.tool))
 }
 
+/// No tool is called so; one of those that a server always has may have been meant.
+pub(super) fn unknown(name: &str) -> ToolError {
+    ToolError::UnknownTool {
+        name: name.chars().take(64).collect(),
+        nearest: arguments::nearest(name, definitions().iter().map(|tool| tool.name)),
+    }
+}
+
 /// What decides what the arguments of a call mean that nobody makes.
 #[derive(Debug)]
 pub struct Around<'a> {
@@ -115,8 +123,6 @@ pub fn canonical(name: &str, given: Map<String, Value>, around: &Around<'_>) -> 
             };
             Ok(left_out::judged(&tool, of, values))
         }
-        None => Err(ToolError::UnknownTool {
-            name: name.chars().take(64).collect(),
-        }),
+        None => Err(unknown(name)),
     }
 }

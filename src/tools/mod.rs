@@ -342,9 +342,7 @@ fn understand(services: &Services, caller: &Caller, call: ToolCall) -> Result<(A
         return Ok((asked, act::Act::Hf(Box::new(meant))));
     }
     let Some(tool) = definition::named(&call.name) else {
-        return Err(ToolError::UnknownTool {
-            name: call.name.chars().take(64).collect(),
-        });
+        return Err(listed::unknown(&call.name));
     };
     let mut arguments = arguments::canonical((tool.arguments)(), call.arguments.clone())?;
     let (request, act) = act::parse(services, caller, call)?.split();

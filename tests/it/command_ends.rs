@@ -130,6 +130,14 @@ fn what_an_option_misnames_is_told_with_its_name() {
 }
 
 #[test]
+fn a_tool_that_does_not_exist_is_answered_in_one_line_with_the_one_that_was_meant() {
+    let place = Place::new();
+    let output = place.run(&["call", "terminal_rum"]);
+    let expected = "terrarium: no tool is called \"terminal_rum\"; hint: did you mean \"terminal_run\"?\n";
+    assert_eq!((output.status.code(), text(&output).as_str()), (Some(125), expected));
+}
+
+#[test]
 fn options_stand_under_their_own_headings() {
     let help = text(&Place::new().run(&["serve", "--help"]));
     let (_, console) = help.split_once("\nConsole:\n").unwrap();
