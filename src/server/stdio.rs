@@ -35,6 +35,13 @@ pub enum ServeError {
         #[source]
         source: io::Error,
     },
+    /// Standard output takes nothing.
+    #[error("cannot answer the client")]
+    Answer {
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The client does not speak the protocol.
     #[error("cannot begin to speak MCP with the client")]
     Initialize {
@@ -59,6 +66,8 @@ pub async fn serve(services: Arc<Services>, caller: Caller) -> Result<(), ServeE
             }
             // A client that leaves before it said anything is a client that left.
             Err(ServerInitializeError::ConnectionClosed(_)) => Ok(()),
+            // Its own text names our types.
+            Err(ServerInitializeError::TransportError { error, .. }) => Err(ServeError::Answer { source: error.error }),
             Err(source) => Err(ServeError::Initialize {
                 source: Box::new(source),
             }),

@@ -138,6 +138,24 @@ fn a_tool_that_does_not_exist_is_answered_in_one_line_with_the_one_that_was_mean
 }
 
 #[test]
+fn a_server_that_cannot_answer_says_why_without_the_names_of_its_types() {
+    let place = Place::new();
+    let hello = place.0.join("hello");
+    let client = r#"{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"me","version":"1"}}"#;
+    let request = format!("{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\",\"params\":{client}}}\n");
+    std::fs::write(&hello, request).unwrap();
+    let mut serve = place.command(&["serve"]);
+    let output = serve
+        .stdin(File::open(&hello).unwrap())
+        .stdout(full())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(125));
+    let expected = "terrarium: cannot answer the client: No space left on device (os error 28)\n";
+    assert_eq!(text(&output), expected);
+}
+
+#[test]
 fn options_stand_under_their_own_headings() {
     let help = text(&Place::new().run(&["serve", "--help"]));
     let (_, console) = help.split_once("\nConsole:\n").unwrap();
