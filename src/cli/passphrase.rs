@@ -31,7 +31,10 @@ enum Action {
 /// Why it stays as it is.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
-    #[error("there is no place for the state; hint: set HOME or XDG_STATE_HOME")]
+    #[error(
+        "there is no place for the state{}; hint: set HOME or XDG_STATE_HOME",
+        workspace::homeless()
+    )]
     Nowhere,
     #[error(transparent)]
     Passphrase(#[from] PassphraseError),

@@ -11,7 +11,10 @@ use crate::sandbox::workspace::{self, as_it_is};
 /// Why no record is kept.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
-    #[error("there is no place for the audit; hint: set HOME or XDG_STATE_HOME")]
+    #[error(
+        "there is no place for the audit{}; hint: set HOME or XDG_STATE_HOME",
+        workspace::homeless()
+    )]
     Nowhere,
     #[error("the audit {} lies in the workspace {}; hint: choose another workspace, or another XDG_STATE_HOME", audit.display(), workspace.display())]
     InWorkspace { audit: PathBuf, workspace: PathBuf },

@@ -9,6 +9,7 @@ use clap::{Args, Subcommand};
 
 use super::passphrase;
 use crate::model::Name;
+use crate::sandbox::workspace::homeless;
 use crate::tokens::{Record, TokenFileError, TokensFile, Use};
 
 /// The longest time that a token may be given: ten years. One without an end is asked for by giving none.
@@ -68,7 +69,10 @@ enum Action {
 pub(super) enum Error {
     #[error(transparent)]
     File(#[from] TokenFileError),
-    #[error("there is no place for tokens; hint: set HOME or XDG_STATE_HOME, or give --tokens FILE")]
+    #[error(
+        "there is no place for tokens{}; hint: set HOME or XDG_STATE_HOME, or give --tokens FILE",
+        homeless()
+    )]
     NoPlace,
     #[error(transparent)]
     Passphrase(#[from] passphrase::Error),

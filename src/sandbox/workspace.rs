@@ -258,6 +258,15 @@ pub(crate) fn runtime_directories() -> Vec<PathBuf> {
     found
 }
 
+/// What is behind it where there is no directory for state: a home that is not there.
+pub(crate) fn homeless() -> String {
+    match std::env::home_dir() {
+        Some(home) if !home.is_absolute() => format!(": the home {home:?} is no absolute path"),
+        Some(home) if home.canonicalize().is_err() => format!(": the home {} is not there", home.display()),
+        _ => String::new(),
+    }
+}
+
 /// The home directory of the user who runs the server.
 pub(crate) fn home() -> Option<PathBuf> {
     std::env::home_dir()

@@ -156,6 +156,22 @@ fn a_server_that_cannot_answer_says_why_without_the_names_of_its_types() {
 }
 
 #[test]
+fn a_home_that_is_not_there_is_named() {
+    let place = Place::new();
+    for arguments in [&["run", "--", "true"][..], &["lockdown", "status"], &["token", "list"]] {
+        let mut command = place.command(arguments);
+        command.env_remove("XDG_STATE_HOME").env("HOME", "/nonexistent");
+        let output = command.output().unwrap();
+        let said = text(&output);
+        assert_eq!(output.status.code(), Some(125), "{arguments:?}: {said}");
+        assert!(
+            said.contains(": the home /nonexistent is not there; hint: "),
+            "{arguments:?}: {said}"
+        );
+    }
+}
+
+#[test]
 fn options_stand_under_their_own_headings() {
     let help = text(&Place::new().run(&["serve", "--help"]));
     let (_, console) = help.split_once("\nConsole:\n").unwrap();
