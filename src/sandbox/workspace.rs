@@ -83,6 +83,14 @@ pub enum WorkspaceError {
         /// What it is.
         path: PathBuf,
     },
+    /// What is said about it, and to whom, is text.
+    #[error(
+        "{path:?} cannot be the workspace: its path is not UTF-8 text; hint: rename it, or name another directory with --workspace"
+    )]
+    NotText {
+        /// Which.
+        path: PathBuf,
+    },
     /// Too much would be in it.
     #[error("{} cannot be the workspace: it is or contains {}, which a sandbox must not change; hint: name a project's own directory with --workspace", path.display(), what.display())]
     Contains {
@@ -121,6 +129,9 @@ pub fn named(directory: &Path) -> Result<Workspace, WorkspaceError> {
     let found = path.metadata().map_err(open)?;
     if !found.is_dir() {
         return Err(WorkspaceError::NotADirectory { path });
+    }
+    if path.to_str().is_none() {
+        return Err(WorkspaceError::NotText { path });
     }
     let home = home();
     let mut kept: Vec<PathBuf> = SYSTEM.iter().map(|path| as_it_is(Path::new(path))).collect();

@@ -1,6 +1,7 @@
 //! What a subcommand does when its input is wrong, or nobody takes its output.
 
 use std::fs::{File, OpenOptions};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
@@ -169,6 +170,21 @@ fn a_home_that_is_not_there_is_named() {
             "{arguments:?}: {said}"
         );
     }
+}
+
+#[test]
+fn a_workspace_whose_path_is_no_text_is_refused_with_that_reason() {
+    let place = Place::new();
+    let odd = place.0.join(std::ffi::OsStr::from_bytes(b"odd\xff"));
+    std::fs::create_dir(&odd).unwrap();
+    let mut command = place.command(&["run", "--workspace"]);
+    let output = command.arg(&odd).args(["--", "true"]).output().unwrap();
+    let said = text(&output);
+    assert!(
+        said.contains("odd\\xFF\" cannot be the workspace: its path is not UTF-8 text; hint: "),
+        "{said}"
+    );
+    assert_eq!(output.status.code(), Some(125));
 }
 
 #[test]
