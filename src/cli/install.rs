@@ -61,7 +61,7 @@ macro_rules! say {
   terrarium install --system --dry-run           # what would be written and run
   sudo terrarium install --system                # it refuses to overwrite files that differ
   sudo systemctl enable --now terrarium.socket   # then start it
-  sudo terrarium uninstall --system              # takes away what was not changed since
+  sudo terrarium uninstall --system              # refuses if a file was changed since
   terrarium install --system --root ./image      # into the directory of an image; runs nothing")]
 pub(super) struct Install {
     /// As a service of the system, with a user of its own. There is no other kind: for one user, put the program's path
@@ -164,6 +164,10 @@ impl Install {
             });
         }
         let there: Vec<&Piece> = pieces.iter().filter(|piece| piece.there).collect();
+        if there.is_empty() {
+            say!("nothing of an installation is there");
+            return Ok(ExitCode::SUCCESS);
+        }
         if there.iter().any(|piece| piece.path.ends_with("terrarium.socket")) {
             self.run_all(&[
                 vec!["systemctl", "disable", "--now", "terrarium.socket"],

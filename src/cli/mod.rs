@@ -99,7 +99,7 @@ enum Command {
     Man(man::Man),
     /// Makes Terrarium a service of the system that members of a group may connect to.
     Install(install::Install),
-    /// Takes away what `install` brought, if it was not changed.
+    /// Takes away what `install` brought; refuses if any of it was changed.
     Uninstall(install::Install),
 }
 

@@ -62,8 +62,8 @@ pub(super) fn run(command: PassphraseCommand) -> Result<ExitCode, Error> {
             )?;
         }
         Action::Clear => {
-            Verifier::remove(&directory)?;
-            writeln!(io::stdout(), "cleared")?;
+            let removed = Verifier::remove(&directory)?;
+            writeln!(io::stdout(), "{}", if removed { "cleared" } else { "there was none" })?;
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -136,12 +136,13 @@ impl Verifier {
         Ok(own_file::replace(&state.join(FILE), self.0.as_bytes())?)
     }
 
-    /// Takes it away.
-    pub fn remove(state: &Path) -> Result<(), PassphraseError> {
+    /// Takes it away; says whether there was one.
+    pub fn remove(state: &Path) -> Result<bool, PassphraseError> {
         let path = state.join(FILE);
         match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(FileError::io("remove", &path)(error).into()),
-            _ => Ok(()),
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(FileError::io("remove", &path)(error).into()),
         }
     }
 

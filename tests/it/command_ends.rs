@@ -188,6 +188,24 @@ fn a_workspace_whose_path_is_no_text_is_refused_with_that_reason() {
 }
 
 #[test]
+fn what_is_taken_away_and_was_not_there_is_said() {
+    let place = Place::new();
+    for arguments in [&["passphrase", "clear"][..], &["lockdown", "off"]] {
+        let output = place.run(arguments);
+        assert_eq!(
+            (output.status.code(), text(&output).as_str()),
+            (Some(0), "there was none\n"),
+            "{arguments:?}"
+        );
+    }
+    // And nothing is recorded of it.
+    place.refuses(&["audit", "tail"], "cannot read the audit");
+    let image = place.0.join("image");
+    let output = place.run(&["uninstall", "--system", "--root", image.to_str().unwrap()]);
+    assert_eq!(text(&output), "nothing of an installation is there\n");
+}
+
+#[test]
 fn options_stand_under_their_own_headings() {
     let help = text(&Place::new().run(&["serve", "--help"]));
     let (_, console) = help.split_once("\nConsole:\n").unwrap();
