@@ -107,6 +107,11 @@ fn as_json(examined: &[(&str, Outcome)]) -> Result<(), Error> {
         });
         report.insert((*name).to_owned(), entry);
     }
+    let (state, why, fix) = confirmation();
+    let confirmation = serde_json::json!({"state": state, "why": why, "fix": fix});
+    report.insert("confirmation".to_owned(), confirmation);
+    let kernel = rustix::system::uname().release().to_string_lossy().into_owned();
+    report.insert("kernel".to_owned(), kernel.into());
     writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&report)?)?;
     Ok(())
 }
@@ -123,18 +128,26 @@ fn as_text(examined: &[(&str, Outcome)]) -> io::Result<()> {
             }
         }
     }
-    writeln!(out, "confirmation: {}", confirmation())
+    let (state, why, fix) = confirmation();
+    writeln!(out, "confirmation: {state}: {why}")?;
+    fix.map_or(Ok(()), |fix| writeln!(out, "  fix: {fix}"))
 }
 
-/// Who can say yes as the operator.
-fn confirmation() -> String {
+/// Who can say yes as the operator: in short, in words, and what would be better.
+fn confirmation() -> (&'static str, String, Option<&'static str>) {
     match workspace::state_directory().map(|directory| Verifier::read(&directory)) {
-        Some(Ok(Some(_))) => "a yes needs the operator's passphrase".to_owned(),
-        Some(Ok(None)) => "degraded: every program of this user outside a sandbox can say yes as the operator\n  fix: \
-                           terrarium passphrase set, or run the server as a user of its own"
-            .to_owned(),
-        Some(Err(error)) => format!("refused: {error}"),
-        None => "refused: there is no place for state\n  fix: set HOME or XDG_STATE_HOME".to_owned(),
+        Some(Ok(Some(_))) => ("active", "a yes needs the operator's passphrase".to_owned(), None),
+        Some(Ok(None)) => (
+            "degraded",
+            "every program of this user outside a sandbox can say yes as the operator".to_owned(),
+            Some("terrarium passphrase set, or run the server as a user of its own"),
+        ),
+        Some(Err(error)) => ("refused", error.to_string(), None),
+        None => (
+            "refused",
+            format!("there is no place for state{}", workspace::homeless()),
+            Some("set HOME or XDG_STATE_HOME"),
+        ),
     }
 }
 

@@ -206,6 +206,22 @@ fn what_is_taken_away_and_was_not_there_is_said() {
 }
 
 #[test]
+fn a_report_for_scripts_has_the_kernel_and_who_can_confirm() {
+    let place = Place::new();
+    let report: serde_json::Value = serde_json::from_slice(&place.run(&["doctor", "--json"]).stdout).unwrap();
+    let kernel = rustix::system::uname().release().to_str().unwrap().to_owned();
+    assert_eq!(report["kernel"], kernel);
+    assert_eq!(report["confirmation"]["state"], "degraded");
+    assert!(
+        report["confirmation"]["fix"]
+            .as_str()
+            .unwrap()
+            .starts_with("terrarium passphrase set")
+    );
+    assert!(report["default"]["protections"].is_array());
+}
+
+#[test]
 fn options_stand_under_their_own_headings() {
     let help = text(&Place::new().run(&["serve", "--help"]));
     let (_, console) = help.split_once("\nConsole:\n").unwrap();
