@@ -13,14 +13,14 @@ use serde_json::{Map, Value};
 
 use super::output::are_one;
 use super::relay::{OuterTerminal, Relayed, Signals, outer_size, relay};
-use super::status::{Ended, FAILED};
+use super::status::Ended;
 use crate::audit::{Audit, AuditError, Closing, Decision, Entry, Facts, Outcome, Redactor};
-use crate::config::{Config, ConfigError};
+use crate::config::ConfigError;
 use crate::confirm::{Locked, quoted};
 use crate::kernel::process::allow_many_files;
 use crate::model::{Argument, CommandError, Program, SizeError, Span, Workspace};
 use crate::policy::{Asked, Caller, Grant, Judgement, LaunchRequest, Policy, Reason, Terminal};
-use crate::profile::{Profile, ProfileError};
+use crate::profile::{Profile, ProfileError, Profiles};
 use crate::sandbox::workspace::WorkspaceError;
 use crate::sandbox::{Cause, Ending, LaunchError, LaunchOptions, Launchers, Limit, Status, Stop};
 use crate::tools::guess;
@@ -87,6 +87,8 @@ pub(super) enum Error {
     Audit(#[from] AuditError),
     #[error(transparent)]
     Locked(Locked),
+    #[error("the policy gave something else than a launch, which is a mistake of Terrarium's; hint: please report it")]
+    NoLaunch,
     #[error("the policy does not allow this: {0}")]
     Denied(Reason),
 }
@@ -111,13 +113,13 @@ impl Run {
         }
         let profiles = self.place.profiles(&config)?;
         let audit = super::record::keep(&config.audit, &workspace, &profiles, Redactor::default(), &[])?;
-        let result = self.audited(&audit, &config, workspace).await;
+        let result = self.audited(&audit, &profiles, workspace).await;
         audit.end();
         result
     }
 
-    async fn audited(&self, audit: &Audit, config: &Config, workspace: Workspace) -> Result<ExitCode, Error> {
-        let request = self.request(config, workspace)?;
+    async fn audited(&self, audit: &Audit, profiles: &Profiles, workspace: Workspace) -> Result<ExitCode, Error> {
+        let request = self.request(profiles, workspace)?;
         let (profile, timeout) = (request.profile.clone(), request.timeout);
         let terminal = request.terminal != Terminal::None;
         let caller = Caller::Operator {
@@ -136,7 +138,7 @@ impl Run {
         }
         let grant = match Policy::without_rules().judge(&caller, &Asked::by_operator(request), None) {
             Judgement::Allowed(grant) => grant,
-            Judgement::Confirm(_) => return Ok(ExitCode::from(FAILED)),
+            Judgement::Confirm(_) => return Err(Error::NoLaunch),
             Judgement::Denied(reason) => {
                 let rule = reason.rule();
                 entry.denied(&reason.to_string(), decision(Some(rule.as_str()))).await;
@@ -145,7 +147,7 @@ impl Run {
         };
         let rule = grant.rule().clone();
         let Grant::Launch(grant) = grant else {
-            return Ok(ExitCode::from(FAILED));
+            return Err(Error::NoLaunch);
         };
         entry.allowed(decision(Some(rule.as_str()))).await?;
         let launchers = Launchers::new(LaunchOptions {
@@ -182,8 +184,7 @@ impl Run {
         Map::from_iter([("argv".to_owned(), Value::from(words))])
     }
 
-    fn request(&self, config: &Config, workspace: Workspace) -> Result<LaunchRequest, Error> {
-        let profiles = self.place.profiles(config)?;
+    fn request(&self, profiles: &Profiles, workspace: Workspace) -> Result<LaunchRequest, Error> {
         let arguments = self.command.iter().map(Argument::new).collect::<Result<Vec<_>, _>>()?;
         let span = |text: &Option<String>| text.as_deref().map(str::parse::<Span>).transpose();
         Ok(LaunchRequest {
@@ -212,7 +213,11 @@ impl Run {
             .filter(|cause| !matches!(cause, Cause::Stopped(Stop::Closed | Stop::Cancelled)))
         {
             let by = cause.describe(profile, timeout);
-            writeln!(errors, "terrarium: ended by {by}; {}", cause.hint()).ok(); // as above
+            let hint = match cause {
+                Cause::Limit(Limit::Timeout) => "hint: give a larger --timeout if the command needs longer",
+                cause => cause.hint(),
+            };
+            writeln!(errors, "terrarium: ended by {by}; {hint}").ok(); // as above
         }
         let met = ending.met(profile);
         for met in &met {

@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
-use crate::command::text;
+use crate::command::{Run, text};
 use crate::harness::{fresh_directory, program};
 
 /// The program in a directory of its own, with a home and a state of its own.
@@ -219,6 +219,19 @@ fn a_report_for_scripts_has_the_kernel_and_who_can_confirm() {
             .starts_with("terrarium passphrase set")
     );
     assert!(report["default"]["protections"].is_array());
+}
+
+#[test]
+fn the_hint_at_the_end_of_time_names_the_option_of_the_command_line() {
+    let mut run = Run::profile("default");
+    run.options(&["--timeout", "1s"]);
+    let output = run.command(&["sleep", "60"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(124));
+    assert!(
+        text(&output).contains("hint: give a larger --timeout if"),
+        "{}",
+        text(&output)
+    );
 }
 
 #[test]
