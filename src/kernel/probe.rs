@@ -49,8 +49,18 @@ pub struct Support {
 pub type Found = Result<(), String>;
 
 /// What a test or an operator can pretend to be missing.
-const PRETENCES: [&str; 10] = [
-    "user", "mount", "pid", "network", "counts", "proc", "devpts", "landlock", "cgroup", "ahead",
+const PRETENCES: [&str; 11] = [
+    "user",
+    "mount",
+    "pid",
+    "network",
+    "counts",
+    "proc",
+    "devpts",
+    "landlock",
+    "landlock=N",
+    "cgroup",
+    "ahead",
 ];
 
 impl Support {

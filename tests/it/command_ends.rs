@@ -244,3 +244,15 @@ fn options_stand_under_their_own_headings() {
     }
     assert!(console.contains("--console"));
 }
+
+#[test]
+fn what_can_be_pretended_is_what_the_documentation_lists() {
+    let page = include_str!("../../docs/operating.md");
+    let (_, rest) = page.split_once("lacks something: ").unwrap();
+    let (listed, _) = rest.split_once(".\n").unwrap();
+    let place = Place::new();
+    place.refuses(
+        &["run", "--pretend", "x", "--", "true"],
+        &format!("hint: one of {listed}\n"),
+    );
+}
