@@ -74,12 +74,29 @@ fn without_help(command: Command) -> Command {
     command.disable_help_subcommand(true).mut_subcommands(without_help)
 }
 
+/// Examples are lines: filled, as roff(7) fills text, they would be one.
+fn with_lines_as_they_are(page: Vec<u8>) -> Vec<u8> {
+    const EXAMPLES: &str = ".SH EXTRA\n";
+    let Ok(text) = String::from_utf8(page.clone()) else {
+        return page;
+    };
+    let Some((before, after)) = text.split_once(EXAMPLES) else {
+        return page;
+    };
+    let (examples, rest) = match after.find("\n.SH ") {
+        Some(end) => after.split_at(end + 1),
+        None => (after, ""),
+    };
+    format!("{before}{EXAMPLES}.nf\n{}\n.fi\n{rest}", examples.trim_end()).into_bytes()
+}
+
 fn add(command: &Command, pages: &mut Vec<(String, Vec<u8>)>) -> io::Result<()> {
     let name = command.get_display_name().unwrap_or(command.get_name()).to_owned();
-    let page = Page::new(command.clone()).title(name.clone());
+    let version = concat!("terrarium ", env!("CARGO_PKG_VERSION"));
+    let page = Page::new(command.clone()).title(name.clone()).source(version);
     let mut text = Vec::new();
     page.render(&mut text)?;
-    pages.push((page.get_filename(), text));
+    pages.push((page.get_filename(), with_lines_as_they_are(text)));
     let below = command.get_subcommands();
     for subcommand in below.filter(|c| !c.is_hide_set()) {
         add(subcommand, pages)?;

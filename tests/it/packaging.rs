@@ -68,6 +68,10 @@ fn every_subcommand_has_its_manual_page() {
             "{name}: {page}"
         );
         assert!(!page.contains("pretend"), "{name}: {page}");
+        // Its examples are lines, and its foot says of what it is.
+        assert!(page.contains(".SH EXTRA\n.nf\nExample"), "{name}: {page}");
+        let foot = format!("\"terrarium {}\"", env!("CARGO_PKG_VERSION"));
+        assert!(page.contains(&foot), "{name}: {page}");
     }
     // What a page names as another page is one.
     for entry in fs::read_dir(&directory).unwrap() {
