@@ -49,6 +49,10 @@ pub(super) enum Error {
     Servers(#[from] servers::Error),
     #[error("no link")]
     Reach(#[from] ReachError),
+    #[error("no server of yours is process {pid}; hint: `terrarium sessions` lists servers with sessions")]
+    NoServer { pid: u32 },
+    #[error("server {pid} has no console; hint: start it with `terrarium serve --console`")]
+    NotThat { pid: u32 },
     #[error("none of the servers that run has a console; hint: start one with `terrarium serve --console`")]
     NoConsole,
     #[error("cannot read or write")]
@@ -61,10 +65,14 @@ pub(super) fn run(command: &ConsoleCommand) -> Result<ExitCode, Error> {
 }
 
 async fn links(server: Option<u32>) -> Result<ExitCode, Error> {
-    let mut found = false;
+    let (mut found, mut seen) = (false, false);
     for mut reached in servers::all().await? {
         let about = reached.about.clone();
-        if about.console.is_none() || server.is_some_and(|pid| pid != about.pid) {
+        if server.is_some_and(|pid| pid != about.pid) {
+            continue;
+        }
+        seen = true;
+        if about.console.is_none() {
             continue;
         }
         let workspace = crate::confirm::quoted(&about.workspace, 200);
@@ -76,9 +84,11 @@ async fn links(server: Option<u32>) -> Result<ExitCode, Error> {
         writeln!(io::stdout(), "{}", reached.console(passphrase).await?)?;
         found = true;
     }
-    match found {
-        true => Ok(ExitCode::SUCCESS),
-        false => Err(Error::NoConsole),
+    match server {
+        _ if found => Ok(ExitCode::SUCCESS),
+        Some(pid) if seen => Err(Error::NotThat { pid }),
+        Some(pid) => Err(Error::NoServer { pid }),
+        None => Err(Error::NoConsole),
     }
 }
 

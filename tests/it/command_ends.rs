@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use crate::command::{Run, text};
@@ -255,4 +255,32 @@ fn what_can_be_pretended_is_what_the_documentation_lists() {
         &["run", "--pretend", "x", "--", "true"],
         &format!("hint: one of {listed}\n"),
     );
+}
+
+#[test]
+fn a_console_of_a_process_that_is_none_is_told_apart() {
+    let place = Place::new();
+    let runtime = place.0.join("run");
+    std::fs::create_dir(&runtime).unwrap();
+    let mut serve = place.command(&["serve"]);
+    serve
+        .env("XDG_RUNTIME_DIR", &runtime)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null());
+    let mut server = serve.spawn().unwrap();
+    crate::command::until("the server's socket is there", || is_filled(&runtime.join("terrarium")));
+    for (pid, expected) in [
+        (server.id(), format!("server {} has no console; hint: ", server.id())),
+        (1, "no server of yours is process 1; hint: ".to_owned()),
+    ] {
+        let mut console = place.command(&["console", "--server", &pid.to_string()]);
+        let said = text(&console.env("XDG_RUNTIME_DIR", &runtime).output().unwrap());
+        assert!(said.contains(&expected), "{said}");
+    }
+    drop(server.stdin.take());
+    server.wait().unwrap();
+}
+
+fn is_filled(directory: &Path) -> bool {
+    std::fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_some())
 }
