@@ -558,7 +558,7 @@ mod tests {
             ("network: ~", "4:10: \"~\" is read as text only in quotes"),
             (
                 "filesystem: {read: [{path: /srv, optional: yes}]}",
-                "4:44: invalid boolean (strict mode expects true/false)",
+                "4:44: this is not true or false; hint: write true or false here",
             ),
             ("---\nname: x\n", "4:1: the file holds more than one YAML document"),
             ("\tnetwork: none", "3:10: while scanning a plain scalar, found a tab"),

@@ -92,6 +92,15 @@ pub enum Syntax {
         /// As written.
         value: String,
     },
+    /// Another kind of value.
+    #[error("this is not {wanted}; hint: write {wanted} here")]
+    Kind {
+        /// What is.
+        wanted: &'static str,
+    },
+    /// A key without a value.
+    #[error("there is no value here; hint: write one, or leave the key out")]
+    NoValue,
     /// An empty file, or one of comments.
     #[error("the file is empty")]
     Empty,
@@ -148,6 +157,13 @@ fn explain(error: Error) -> Fault<Syntax> {
         },
         Error::DuplicateMappingKey { key: Some(key), .. } => Syntax::DuplicateKey { key: shorten(key) },
         Error::QuotingRequired { value, .. } => Syntax::Quotes { value: shorten(value) },
+        Error::InvalidScalar { ty, .. } if ty.starts_with(['u', 'i']) => Syntax::Kind {
+            wanted: "a whole number",
+        },
+        Error::InvalidBooleanStrict { .. } => Syntax::Kind {
+            wanted: "true or false",
+        },
+        Error::NullIntoString { .. } => Syntax::NoValue,
         Error::MergeKeyNotAllowed { .. } => Syntax::Anchors,
         Error::MultipleDocuments { .. } => Syntax::Documents,
         Error::Budget { breach, .. } => match breach {

@@ -7,6 +7,7 @@ use std::process::{Command, Output, Stdio};
 
 use crate::command::{Run, text};
 use crate::harness::{fresh_directory, program};
+use crate::policy::Home;
 
 /// The program in a directory of its own, with a home and a state of its own.
 struct Place(PathBuf);
@@ -255,6 +256,25 @@ fn what_can_be_pretended_is_what_the_documentation_lists() {
         &["run", "--pretend", "x", "--", "true"],
         &format!("hint: one of {listed}\n"),
     );
+}
+
+#[test]
+fn a_wrong_kind_of_value_is_told_in_plain_words() {
+    let home = Home::new("{}\n");
+    for (config, expected) in [
+        (
+            "limits: {calls: many}\n",
+            ":1:17: this is not a whole number; hint: write a whole number here",
+        ),
+        (
+            "workspace:\n",
+            ": there is no value here; hint: write one, or leave the key out",
+        ),
+    ] {
+        home.write(config);
+        let output = home.run(&["config", "check"]);
+        assert!(text(&output).contains(expected), "{}", text(&output));
+    }
 }
 
 #[test]
