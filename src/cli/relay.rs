@@ -287,11 +287,12 @@ fn wait(fd: BorrowedFd<'_>, what: PollFlags) -> bool {
     }
 }
 
-/// The outer terminal's size, if standard input and output are one.
+/// The outer terminal's size, if standard input and output are one; the usual one where nobody has told it.
 pub(super) fn outer_size() -> Option<(u16, u16)> {
     let size = rustix::termios::tcgetwinsize(rustix::stdio::stdout()).ok()?;
     rustix::termios::tcgetwinsize(rustix::stdio::stdin()).ok()?;
-    Some((size.ws_col.max(20), size.ws_row.max(5)))
+    let told = |size: u16, usual: u16| if size == 0 { usual } else { size };
+    Some((told(size.ws_col, 80), told(size.ws_row, 24)))
 }
 
 /// The outer terminal in raw mode; as it was before when dropped.

@@ -8,6 +8,7 @@ use std::process::{Command, Output, Stdio};
 use crate::command::{Run, text};
 use crate::harness::{fresh_directory, program};
 use crate::policy::Home;
+use crate::tty::Tty;
 
 /// The program in a directory of its own, with a home and a state of its own.
 struct Place(PathBuf);
@@ -275,6 +276,18 @@ fn a_wrong_kind_of_value_is_told_in_plain_words() {
         let output = home.run(&["config", "check"]);
         assert!(text(&output).contains(expected), "{}", text(&output));
     }
+}
+
+#[test]
+fn a_command_learns_the_size_of_a_small_terminal() {
+    let place = Place::new();
+    let wait = "until [ \"$(stty size)\" = '3 12' ]; do read -t 0.05 < <(:); sleep 0.02; done; echo seen";
+    let mut run = place.command(&["run", "--workspace"]);
+    run.arg(place.0.join("work")).args(["--", "bash", "-c", wait]);
+    let mut tty = Tty::start(&run);
+    tty.resize(12, 3);
+    tty.wait_for("seen");
+    assert_eq!(tty.end().0, Some(0));
 }
 
 #[test]
