@@ -15,6 +15,11 @@ pub(super) fn compose(services: &Services, caller: &Caller) -> String {
         .profiles(caller, "terminal_run", &names)
         .join(", ");
     let profiles = if profiles.is_empty() {
+        // As the operator would write it.
+        let caller = match caller {
+            Caller::Local { .. } => "local".to_owned(),
+            other => other.to_string(),
+        };
         format!("none yet (no rule of the policy speaks of {caller}; ask the operator for one)")
     } else {
         profiles
