@@ -16,6 +16,8 @@ use super::schema::{For, Strict, compile, types};
 pub(super) struct Demand {
     of: Of,
     validator: Validator,
+    /// What also looks like it, where a person is to be asked about it: read as what is denied is.
+    wide: Option<Validator>,
 }
 
 /// Of what something is demanded.
@@ -47,19 +49,30 @@ impl Demand {
             (_, RuleEffect::Deny | RuleEffect::Confirm) => Of::Any,
         };
         let tools: Vec<Value> = tools.iter().map(|tool| of.side(tool)).collect();
-        let validator = compile(written, &tools.iter().collect::<Vec<_>>(), strict)?;
-        Ok(Self { of, validator })
+        let compile = |strict| compile(written, &tools.iter().collect::<Vec<_>>(), strict);
+        let wide = (effect == RuleEffect::Confirm)
+            .then(|| compile(Strict::Deny))
+            .transpose()?;
+        let validator = compile(strict)?;
+        Ok(Self { of, validator, wide })
     }
 
     /// Whether a value is as demanded.
     pub(super) fn is_met_by(&self, value: &Value) -> bool {
+        self.is_met(&self.validator, value)
+    }
+
+    /// Whether a value that is not as demanded only just is not: a line end or one more entry hides what a person is to be asked about.
+    pub(super) fn is_nearly_met_by(&self, value: &Value) -> bool {
+        self.wide.as_ref().is_some_and(|wide| self.is_met(wide, value))
+    }
+
+    fn is_met(&self, validator: &Validator, value: &Value) -> bool {
         match (self.of, value) {
-            (Of::Every, Value::Array(items)) => {
-                !items.is_empty() && items.iter().all(|item| self.validator.is_valid(item))
-            }
-            (Of::Any, Value::Array(items)) => items.iter().any(|item| self.validator.is_valid(item)),
-            (Of::List, value) => self.validator.is_valid(&as_list(value)),
-            (Of::Value | Of::Every | Of::Any, value) => self.validator.is_valid(value),
+            (Of::Every, Value::Array(items)) => !items.is_empty() && items.iter().all(|item| validator.is_valid(item)),
+            (Of::Any, Value::Array(items)) => items.iter().any(|item| validator.is_valid(item)),
+            (Of::List, value) => validator.is_valid(&as_list(value)),
+            (Of::Value | Of::Every | Of::Any, value) => validator.is_valid(value),
         }
     }
 

@@ -60,7 +60,7 @@ pub(super) enum Fit<'a> {
     Fits,
     /// It does not, for this reason; the higher, the closer it came.
     Differs(u8, Mismatch<'a>),
-    /// All that it lists holds, and there is more than that.
+    /// All that it lists holds, or nearly, and there is more than that.
     More(Mismatch<'a>),
 }
 
@@ -154,14 +154,19 @@ impl Rule {
 impl Arguments {
     fn fit<'a>(&'a self, rule: &'a Rule, matter: &Matter<'a>) -> Fit<'a> {
         let mismatch = |what| Mismatch { rule, what };
+        let mut nearly = None;
         for (name, demand) in &self.listed {
             match matter.arguments.values().get(name) {
                 Some(value) if demand.is_met_by(value) => {}
                 Some(_) if self.optional.contains(name) && matter.arguments.is_as_configured(name) => {}
+                Some(value) if demand.is_nearly_met_by(value) => nearly = Some(What::Value(name, demand, value)),
                 Some(value) => return Fit::Differs(2, mismatch(What::Value(name, demand, value))),
                 None if self.optional.contains(name) => {}
                 None => return Fit::Differs(2, mismatch(What::Missing(name))),
             }
+        }
+        if let Some(what) = nearly {
+            return Fit::More(mismatch(what));
         }
         if self.others == Others::Allow {
             return Fit::Fits;

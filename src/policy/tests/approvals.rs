@@ -148,3 +148,30 @@ fn a_reload_changes_what_is_judged_from_then_on() {
     let judged = current.get().judge(&LOCAL, &run, Some(yes));
     assert!(matches!(judged, Judgement::Denied(Reason::Rule { .. })), "{judged:?}");
 }
+
+#[test]
+fn a_line_end_or_one_more_entry_hides_nothing_from_the_person_who_is_to_be_asked() {
+    let policy = load(
+        "revision: a\nrules:\n  - {id: ask, effect: confirm, tools: [hf_posts_reply], arguments: {message: {pattern: '.*casino.*'}}, \
+         others: allow, confirm: {by: [operator], within: 1min}}\n  - {id: rest, effect: allow, callers: [local], tools: [hf_posts_reply]}\n",
+    );
+    let judged = |message: &str| {
+        let Value::Object(given) = json!({"tid": 5, "message": message}) else {
+            panic!()
+        };
+        let arguments = filled("hf_posts_reply", &given);
+        policy.judge(
+            &LOCAL,
+            &Asked {
+                arguments,
+                ..launch("hf_posts_reply", "default")
+            },
+            None,
+        )
+    };
+    assert!(matches!(judged("a casino"), Judgement::Confirm(_)));
+    assert!(matches!(judged("a garden"), Judgement::Allowed(_)));
+    for hidden in ["\na casino", "a casino\n", "a\ncasino\nhere"] {
+        assert!(!matches!(judged(hidden), Judgement::Allowed(_)), "{hidden:?}");
+    }
+}
