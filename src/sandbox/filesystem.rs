@@ -4,12 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::environment;
+use super::file_id::FileId;
 use super::host_file::{HostFile, existing};
 use super::places::{HOME, Places};
 use super::plan::{Modes, Refusal};
 use super::protect::expand;
 use super::shell::Shell;
-use super::spec::{Access, Entry, FileId, LandlockSpec, View};
+use super::spec::{Access, Entry, LandlockSpec, View};
 use crate::kernel::mounts::{NO_DEV, NO_EXEC, NO_SUID, READ_ONLY};
 use crate::policy::LaunchRequest;
 use crate::profile::{Limits, Network, WorkspaceAccess, WriteAndExecute};

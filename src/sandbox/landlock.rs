@@ -11,7 +11,8 @@ use landlock::{
 
 use rustix::fs::{Mode, OFlags};
 
-use super::spec::{Access, FileId, LandlockSpec};
+use super::file_id::FileId;
+use super::spec::{Access, LandlockSpec};
 use super::step::{AtStep as _, Step, StepError};
 
 /// Restricts this process and its children to the rules, for good.

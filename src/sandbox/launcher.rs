@@ -15,9 +15,10 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 use rustix::process::Pid;
 
+use super::file_id::FileId;
 use super::init;
 use super::private::Temporary;
-use super::spec::{Base, Entry, FileId, Task, Word};
+use super::spec::{Base, Entry, Task, Word};
 use super::step::{AtStep as _, Step, StepError};
 use super::survivors;
 use super::view;

@@ -11,6 +11,7 @@ mod environment;
 mod error;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fake;
+mod file_id;
 mod filesystem;
 mod follow;
 #[cfg(any(test, fuzzing))]

@@ -8,9 +8,10 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::environment::PATH;
+use super::file_id::FileId;
 use super::places::Places;
 use super::plan::Refusal;
-use super::spec::{Bytes, FileId, StartupSpec, Text};
+use super::spec::{Bytes, StartupSpec, Text};
 use crate::model::Program;
 use crate::policy::LaunchRequest;
 use crate::profile::HostPath;

@@ -12,8 +12,9 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
 
+use super::file_id::FileId;
 use super::launcher::Prepared;
-use super::spec::{Entry, FileId, View};
+use super::spec::{Entry, View};
 use super::step::{AtStep as _, Step, StepError};
 use crate::kernel::mounts::{self, NO_DEV, NO_EXEC, NO_SUID, READ_ONLY, Reach};
 use crate::kernel::probe;

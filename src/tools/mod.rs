@@ -38,6 +38,7 @@ pub use definition::{Definition, Hints, definitions};
 pub use error::ToolError;
 pub use hf::{HfTool, tools as hf_tools};
 pub use listed::{Around, Listed, canonical, known, listed, own_name};
+pub use tally::misfit;
 
 pub(crate) use act::Parsed;
 
@@ -261,15 +262,6 @@ async fn judged(
         Judgement::Denied(reason) => Err(ToolError::Denied { reason }),
         Judgement::Confirm(_) => Err(ToolError::NotByResource),
     }
-}
-
-/// A request that stands for no call that could be judged: counted and on record, as refused.
-pub async fn misfit(services: &Services, caller: &Caller, call: &ToolCall, why: &str) -> Result<(), ToolError> {
-    tally::came(services, caller).await?;
-    let entry = services.audit.asked(caller, &call.name, &call.arguments).await?;
-    entry.refused(why).await;
-    tally::misunderstood(services, caller).await;
-    Ok(())
 }
 
 /// Admitted and judged; where the policy wants a person's yes, asked for it; where it must wait for its turn, waited; and

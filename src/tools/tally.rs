@@ -1,6 +1,6 @@
 //! Counts what the gate decided, and speaks up about a caller that is denied again and again.
 
-use super::{Services, ToolError};
+use super::{Services, ToolCall, ToolError};
 use crate::audit::Event;
 use crate::limits::{Refused, Unrecorded};
 use crate::policy::{Caller, Reason};
@@ -37,6 +37,15 @@ pub(super) async fn rest(services: &Services) {
     for unrecorded in services.limits.unrecorded() {
         note(services, &unrecorded).await;
     }
+}
+
+/// A request that stands for no call that could be judged: counted and on record, as refused.
+pub async fn misfit(services: &Services, caller: &Caller, call: &ToolCall, why: &str) -> Result<(), ToolError> {
+    came(services, caller).await?;
+    let entry = services.audit.asked(caller, &call.name, &call.arguments).await?;
+    entry.refused(why).await;
+    misunderstood(services, caller).await;
+    Ok(())
 }
 
 /// A call that no tool could make sense of.

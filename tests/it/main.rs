@@ -32,6 +32,7 @@ mod hf_fake;
 mod hf_operator;
 mod hf_spared;
 mod hidden;
+mod host_code;
 mod hostile_client;
 mod http;
 mod interactive;

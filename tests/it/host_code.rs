@@ -1,0 +1,102 @@
+//! What the host runs later, by itself: it stays as it is, or is reported. Needs a working sandbox.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+use crate::command::{Run, text};
+use crate::side_doors::without;
+
+#[test]
+fn what_a_protected_link_leads_to_is_protected_too() {
+    let run = Run::profile("default");
+    run.write("tools/pre-commit", "true\n");
+    run.write("shared/deep/settings.json", "{}\n");
+    fs::create_dir(run.workspace.join(".git")).unwrap();
+    symlink("../tools", run.workspace.join(".git/hooks")).unwrap();
+    symlink("shared/deep", run.workspace.join(".claude")).unwrap();
+    symlink("/etc", run.workspace.join(".vscode")).unwrap();
+    let output = run.bash(
+        "echo evil >> tools/pre-commit; echo evil > .git/hooks/post-commit; echo evil > .claude/settings.json; \
+         mv shared other; mv tools others; touch shared/fine && echo done",
+    );
+    let shown = text(&output);
+    assert!(shown.contains("done") && !shown.contains("appeared"), "{shown}");
+    let read = |path: &str| fs::read_to_string(run.workspace.join(path)).unwrap();
+    assert_eq!(
+        (read("tools/pre-commit"), read("shared/deep/settings.json")),
+        ("true\n".to_owned(), "{}\n".to_owned())
+    );
+    assert!(!run.workspace.join("tools/post-commit").exists());
+    let shown = text(&run.bash("rm .git/hooks && mkdir .git/hooks && rm .vscode"));
+    for path in [".git/hooks", ".vscode"] {
+        assert!(shown.contains(&format!("\"{path}\" appeared or changed")), "{shown}");
+    }
+}
+
+#[test]
+fn what_makes_git_and_cargo_run_something_is_reported() {
+    let run = Run::profile("default");
+    let paths = [
+        ".git/commondir",
+        ".git/config.worktree",
+        ".git/modules",
+        ".cargo/config",
+        "rust-toolchain.toml",
+    ];
+    let shown = text(&run.bash(
+        "mkdir .git .cargo; echo x | tee .git/{commondir,config.worktree,modules} .cargo/config rust-toolchain.toml",
+    ));
+    for path in paths {
+        assert!(
+            shown.contains(&format!("\"{path}\" appeared or changed")),
+            "{path}: {shown}"
+        );
+    }
+}
+
+#[test]
+fn a_file_that_leads_git_elsewhere_is_protected_or_reported() {
+    let lead = "echo 'gitdir: .evil' > .git && echo written";
+    // One that appears.
+    let shown = text(&Run::profile("default").bash(lead));
+    assert!(shown.contains("\".git\" appeared or changed"), "{shown}");
+    // That of a worktree or of a submodule.
+    let worktree = Run::profile("default");
+    worktree.write(".git", "gitdir: ../repository/.git/worktrees/w\n");
+    let shown = text(&worktree.bash(lead));
+    assert!(
+        !shown.contains("written") && shown.contains("Read-only file system"),
+        "{shown}"
+    );
+    // Those by which a repository leads to its worktrees, now and later.
+    let main = Run::profile("default");
+    for name in ["commondir", "gitdir"] {
+        main.write(&format!(".git/worktrees/w/{name}"), "../..\n");
+    }
+    let shown =
+        text(&main.bash("cd .git/worktrees; for f in w/*; do echo evil > $f && echo written; done; mv w v; echo $?"));
+    assert!(!shown.contains("written") && shown.contains("cannot move"), "{shown}");
+    let shown =
+        text(&main.bash("mkdir .git/worktrees/new; echo evil > .git/worktrees/new/commondir; echo evil > HEAD"));
+    for path in [".git/worktrees/new/commondir", "HEAD"] {
+        assert!(
+            shown.contains(&format!("\"{path}\" appeared or changed")),
+            "{path}: {shown}"
+        );
+    }
+}
+
+#[test]
+fn without_a_view_changes_inside_of_protected_directories_are_reported() {
+    let run = without(Run::profile("default"), &["mount"]);
+    run.write(".git/hooks/pre-commit", "true\n");
+    fs::set_permissions(
+        run.workspace.join(".git/hooks/pre-commit"),
+        fs::Permissions::from_mode(0o666),
+    )
+    .unwrap();
+    let shown = text(&run.bash("echo evil >> .git/hooks/pre-commit"));
+    assert!(shown.contains("\".git/hooks\" appeared or changed"), "{shown}");
+    let shown = text(&run.bash("cat .git/hooks/pre-commit"));
+    assert!(!shown.contains("appeared"), "{shown}");
+}
