@@ -181,7 +181,9 @@ fn a_terminal_shows_what_is_typed_after_a_prompt_that_was_interrupted() {
                 .unwrap(),
             }
             let (status, shown) = tty.end(); // which looks at the terminal
-            assert_eq!(status, None, "{arguments:?} was not ended by the signal: {shown}");
+            // Where whoever started us ignores an interrupt (a job in the background), so does it, and says that it cannot ask.
+            let ended = status.is_none() || (interrupt.is_some() && status == Some(125));
+            assert!(ended, "{arguments:?} was not ended by the signal: {status:?} {shown}");
         }
     }
     std::fs::remove_dir_all(&state).unwrap();
