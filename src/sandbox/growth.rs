@@ -15,7 +15,7 @@ use rustix::process::Pid;
 
 use super::Limit;
 use super::spec::{Grows, Growth};
-use crate::kernel::mountinfo;
+use crate::kernel::mountinfo::{self, Mount};
 use crate::kernel::unlinked::Unlinked;
 
 /// A sandbox that writes ends when its file system has less left than this, or than half of what there was.
@@ -34,6 +34,8 @@ pub(super) struct Meter {
     limit: Growth,
     /// The directory's own file system, and those that are mounted inside.
     places: Vec<Place>,
+    /// What is mounted inside of it, where it is a workspace.
+    mounted: Vec<PathBuf>,
     /// What the sandbox can write to is covered here by something that is mounted for us alone.
     covered: bool,
     /// Bytes that were there at the start and count.
@@ -78,11 +80,7 @@ impl Place {
 
     /// Those of a directory, each file system once. One that has no room, as `/proc`, does not grow. In the directories of ours nobody
     /// mounts anything.
-    fn of(directory: &Path, what: Grows) -> Vec<Self> {
-        let mounts = match what {
-            Grows::Workspace => mountinfo::of(Path::new("/proc/self")).unwrap_or_default(),
-            Grows::Tmp | Grows::Home => Vec::new(),
-        };
+    fn of(directory: &Path, mounts: &[Mount]) -> Vec<Self> {
         let own = mounts.iter().rev().filter(|mount| directory.starts_with(&mount.path));
         let own = own.max_by_key(|mount| mount.path.components().count());
         let mut seen: Vec<u64> = own.map(|mount| mount.device).into_iter().collect();
@@ -110,9 +108,15 @@ enum Count {
 impl Meter {
     pub(super) fn start(limit: &Growth) -> Self {
         let now = Instant::now();
+        let mounts = match limit.what {
+            Grows::Workspace => mountinfo::of(Path::new("/proc/self")).unwrap_or_default(),
+            Grows::Tmp | Grows::Home => Vec::new(),
+        };
+        let inside = |mount: &Mount| mount.path.starts_with(&limit.directory) && mount.path != limit.directory;
         let mut meter = Self {
-            places: Place::of(&limit.directory, limit.what),
+            places: Place::of(&limit.directory, &mounts),
             covered: false,
+            mounted: mounts.into_iter().filter(inside).map(|mount| mount.path).collect(),
             limit: limit.clone(),
             at_start: 0,
             counted: (0, 0),
@@ -130,14 +134,12 @@ impl Meter {
 
     /// Compares what is mounted inside of the directory with what the sandbox has there: root gives it the directory's own mount alone.
     pub(super) fn compare(&mut self, init: Pid) {
-        if self.limit.what != Grows::Workspace {
+        if self.mounted.is_empty() {
             return;
         }
-        let ours = mountinfo::of(Path::new("/proc/self")).unwrap_or_default();
         let its = mountinfo::of(&PathBuf::from(format!("/proc/{}", init.as_raw_nonzero()))).unwrap_or_default();
         let has = |path: &Path| its.iter().any(|mount| mount.path == path);
-        let inside = |path: &Path| path.starts_with(&self.limit.directory) && path != self.limit.directory;
-        self.covered = ours.iter().any(|mount| inside(&mount.path) && !has(&mount.path));
+        self.covered = self.mounted.iter().any(|path| !has(path));
     }
 
     /// What the file systems have lost since the last walk, and whether one is nearly full.
