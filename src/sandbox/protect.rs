@@ -49,7 +49,7 @@ enum Part {
     LeadsThere,
 }
 
-/// The paths that a pattern stands for now: a component `*` is every directory there.
+/// The paths that a pattern stands for: a component `*` is every directory that is there.
 pub(super) fn expand(workspace: &Path, pattern: &Path) -> Vec<PathBuf> {
     let mut found = vec![PathBuf::new()];
     for part in pattern.components() {

@@ -32,6 +32,7 @@ pub mod terminal_send;
 pub mod terminal_signal;
 pub mod terminal_snapshot;
 pub mod terminal_wait;
+mod understand;
 mod until;
 
 pub use definition::{Definition, Hints, definitions};
@@ -41,19 +42,17 @@ pub use listed::{Around, Listed, canonical, known, listed, own_name};
 pub use tally::misfit;
 
 pub(crate) use act::Parsed;
-
-use std::sync::Arc;
+use understand::understand;
 
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 use crate::audit::{Audit, Closing, Decision, Entry, Facts, Outcome};
 use crate::confirm::{AskUser, Confirm, Lockdown};
-use crate::hf::Hf;
-use crate::hf::HfError;
+use crate::hf::{Hf, HfError};
 use crate::limits::{Alerts, Budget, CallPermit, Limits};
 use crate::model::Workspace;
-use crate::policy::{Approval, Asked, Caller, Current, Effect, Grant, Judgement, Opened, Request, SessionGrant};
+use crate::policy::{Approval, Asked, Caller, Current, Effect, Grant, Judgement, Request, SessionGrant};
 use crate::profile::Profiles;
 use crate::sandbox::Launchers;
 use crate::session::{Session, Sessions};
@@ -325,44 +324,6 @@ fn judge(
     let policy = services.policy.get();
     entry.judged_by(policy.revision());
     policy.judge(caller, asked, approval)
-}
-
-/// What a call means: its arguments as they are judged, and the request that they make.
-fn understand(services: &Services, caller: &Caller, call: ToolCall) -> Result<(Asked, act::Act), ToolError> {
-    if let Some(operation) = crate::hf::operation(&call.name) {
-        let (asked, meant) = hf::understand(services, operation, call.arguments)?;
-        return Ok((asked, act::Act::Hf(Box::new(meant))));
-    }
-    let Some(tool) = definition::named(&call.name) else {
-        return Err(listed::unknown(&call.name));
-    };
-    let mut arguments = arguments::canonical((tool.arguments)(), call.arguments.clone())?;
-    let (request, act) = act::parse(services, caller, call)?.split();
-    let mut opened = None;
-    let mut of = match &request {
-        Request::Launch(launch) => left_out::Of::Profile(&launch.profile),
-        _ => left_out::Of::Nothing,
-    };
-    if let Some(id) = request.session() {
-        // A short name may be another session's tomorrow.
-        arguments.insert("session".to_owned(), Value::String(id.to_string()));
-        let session = services.sessions.get(caller, id)?;
-        of = left_out::Of::Session(session.about().streams);
-        let about = session.about();
-        opened = Some(Arc::new(Opened {
-            profile: Arc::clone(&about.profile),
-            workspace: services.workspace.path.clone(),
-            alias: about.alias.clone(),
-            program: about.command.clone(),
-        }));
-    }
-    let arguments = left_out::judged(&tool, of, arguments);
-    let asked = Asked {
-        request,
-        arguments,
-        opened,
-    };
-    Ok((asked, act))
 }
 
 impl Services {

@@ -29,14 +29,14 @@ fn a_configuration_that_cannot_be_looked_at_is_not_taken_for_none() {
         );
         assert!(said.contains(&expected), "{arguments:?}: {said}");
     }
-    for nowhere in [directory.join("none"), std::path::PathBuf::from("/dev/null")] {
+    for empty in [directory.join("none"), std::path::PathBuf::from("/dev/null")] {
         let mut command = program();
         let output = command
             .args(["config", "check"])
-            .env("XDG_CONFIG_HOME", &nowhere)
+            .env("XDG_CONFIG_HOME", &empty)
             .output();
         let output = output.unwrap();
-        assert!(output.status.success(), "{nowhere:?}: {}", text(&output));
+        assert!(output.status.success(), "{empty:?}: {}", text(&output));
     }
     std::fs::remove_dir_all(&directory).unwrap();
 }
