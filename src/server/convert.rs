@@ -6,7 +6,8 @@ use std::sync::Arc;
 use rmcp::ErrorData;
 use rmcp::model::{
     CallToolRequestMethod, CallToolRequestParams, CallToolResult, ConstString as _, ContentBlock, ErrorCode,
-    ReadResourceRequestMethod, SubscribeRequestMethod, Tool, ToolAnnotations, UnsubscribeRequestMethod,
+    PaginatedRequestParams, ReadResourceRequestMethod, SubscribeRequestMethod, Tool, ToolAnnotations,
+    UnsubscribeRequestMethod,
 };
 
 use crate::audit::Redactor;
@@ -103,6 +104,17 @@ pub(super) fn unknown(method: &str) -> ErrorData {
         _ => return ErrorData::new(ErrorCode::METHOD_NOT_FOUND, method.to_owned(), None),
     };
     ErrorData::invalid_params(format!("{method}: the parameters do not fit; hint: {hint}"), None)
+}
+
+/// Refuses a cursor: all lists have one page, so that none was given out.
+pub(super) fn first_page(page: Option<PaginatedRequestParams>) -> Result<(), ErrorData> {
+    match page.and_then(|page| page.cursor) {
+        Some(_) => Err(ErrorData::invalid_params(
+            "this cursor was not given out; hint: a list has one page, leave the cursor out",
+            None,
+        )),
+        None => Ok(()),
+    }
 }
 
 /// An error and what it comes from, on one line.

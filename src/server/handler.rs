@@ -134,9 +134,10 @@ impl ServerHandler for Handler {
 
     async fn list_tools(
         &self,
-        _page: Option<PaginatedRequestParams>,
+        page: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
+        convert::first_page(page)?;
         // Anew each time: the policy may be another by now.
         let mut listed = tools::listed(&self.services, &self.caller);
         if self.services.compat == Some(Compat::HtMcp) {
@@ -188,17 +189,19 @@ impl ServerHandler for Handler {
 
     async fn list_resources(
         &self,
-        _page: Option<PaginatedRequestParams>,
+        page: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
+        convert::first_page(page)?;
         resources::list(&self.services, &self.caller).await
     }
 
     async fn list_resource_templates(
         &self,
-        _page: Option<PaginatedRequestParams>,
+        page: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        convert::first_page(page)?;
         Ok(resources::templates())
     }
 

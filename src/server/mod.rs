@@ -12,6 +12,7 @@ pub mod fuzz;
 mod handler;
 pub mod http;
 mod instructions;
+mod misfit;
 mod opening;
 mod resources;
 mod signals;

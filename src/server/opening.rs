@@ -5,8 +5,8 @@
 //! And rmcp reads on while answers wait to be written, and starts all that it has read: a client that reads none, or sends faster than
 //! is answered, would fill the memory.
 //!
-//! Lines are parsed here: what is no message and has an id that can be read is answered with it (rmcp would say nothing, or nothing of
-//! the id, and its sender would wait for ever). JavaScript writes half a pair of surrogates, which is no JSON for serde, into strings.
+//! Lines are parsed here: what is no message and has an id that can be read is answered with it. JavaScript writes half a pair of
+//! surrogates, which is no JSON for serde, into strings.
 
 use std::collections::HashSet;
 use std::future::poll_fn;
@@ -23,14 +23,12 @@ use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage};
 use rmcp::transport::Transport;
 use rmcp::transport::async_rw::{AsyncRwTransport, DEFAULT_MAX_LINE_LENGTH};
 use rmcp::{ErrorData, RoleServer};
-use serde::de::IgnoredAny;
-use serde::{Deserialize, Deserializer};
-use serde_json::Value;
-use serde_json::error::Category;
 use tokio::io::{AsyncRead, AsyncWrite, Empty};
 use tokio::sync::Notify;
 use tokio_util::bytes::{Bytes, BytesMut};
 use tokio_util::codec::{AnyDelimiterCodec, AnyDelimiterCodecError, Decoder, FramedRead};
+
+use super::misfit::Misfit;
 
 /// Messages to the client that may wait to be written before no more is read. As many as calls may run at once.
 const UNWRITTEN: usize = 1024;
@@ -47,7 +45,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 pub(super) struct Opening<R: AsyncRead, W: AsyncWrite> {
     lines: FramedRead<R, BoundedLines>,
     writer: AsyncRwTransport<RoleServer, Empty, W>,
-    /// What is being said to the last line, which was no message. Before anything else is read.
+    /// What is being said to the last line, which was no message or asked again. Before anything else is read.
     said: Option<Pin<Box<dyn Future<Output = io::Result<()>> + Send>>>,
     /// Whether the client has chosen an era.
     begun: bool,
@@ -111,6 +109,11 @@ impl<R: AsyncRead + Send + Unpin, W: AsyncWrite + Send + Unpin + 'static> Openin
         }
     }
 
+    /// Says something before anything else is read.
+    fn say(&mut self, message: TxJsonRpcMessage<RoleServer>) {
+        self.said = Some(Box::pin(self.send(message)));
+    }
+
     /// The next message. Cancel-safe.
     async fn message(&mut self) -> Option<RxJsonRpcMessage<RoleServer>> {
         loop {
@@ -131,8 +134,9 @@ impl<R: AsyncRead + Send + Unpin, W: AsyncWrite + Send + Unpin + 'static> Openin
             match serde_json::from_slice(line) {
                 Ok(message) => return Some(message),
                 Err(error) => {
-                    if let Some(answer) = misfit(line, &error) {
-                        self.said = Some(Box::pin(self.send(answer)));
+                    let misfit = Misfit::of(line, &error);
+                    if misfit.is_asking {
+                        self.say(misfit.answer);
                     }
                 }
             }
@@ -181,34 +185,6 @@ impl Decoder for BoundedLines {
     }
 }
 
-/// What is said to a line that is no message. Nothing to a notification, and to what is no JSON and has no id: who repeats what it
-/// reads would never end.
-fn misfit(line: &[u8], error: &serde_json::Error) -> Option<TxJsonRpcMessage<RoleServer>> {
-    #[derive(Deserialize)]
-    struct Named {
-        #[serde(default, deserialize_with = "given")]
-        id: Option<Value>,
-        #[serde(default, deserialize_with = "given")]
-        method: Option<IgnoredAny>,
-    }
-    /// `null` is a value too.
-    fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
-        T::deserialize(from).map(Some)
-    }
-    let named = serde_json::from_slice::<Named>(line).ok();
-    let is_notification = |named: &Named| named.id.is_none() && named.method.is_some();
-    if named.as_ref().is_some_and(is_notification) {
-        return None;
-    }
-    let id = named.and_then(|named| serde_json::from_value::<RequestId>(named.id?).ok());
-    let answer = match error.classify() {
-        Category::Data => ErrorData::invalid_request(format!("no message of the protocol: {error}"), None),
-        _ if id.is_none() => return None,
-        _ => ErrorData::parse_error(format!("no JSON: {error}"), None),
-    };
-    Some(TxJsonRpcMessage::<RoleServer>::error(answer, id))
-}
-
 impl<R: AsyncRead + Send + Unpin, W: AsyncWrite + Send + Unpin + 'static> Transport<RoleServer> for Opening<R, W> {
     type Error = io::Error;
 
@@ -236,8 +212,19 @@ impl<R: AsyncRead + Send + Unpin, W: AsyncWrite + Send + Unpin + 'static> Transp
             let message = self.message().await?;
             if let JsonRpcMessage::Request(request) = &message {
                 self.begun |= begins(&request.request);
-                self.owed.unanswered().insert(request.id.clone());
-                return Some(message);
+                if self.owed.unanswered().insert(request.id.clone()) {
+                    return Some(message);
+                }
+                // Without the id: the answer of the one that has it is still to come.
+                let again = format!(
+                    "a request with the id {} waits for its answer; choose another id",
+                    request.id
+                );
+                self.say(TxJsonRpcMessage::<RoleServer>::error(
+                    ErrorData::invalid_request(again, None),
+                    None,
+                ));
+                continue;
             }
             // What is cancelled may be left without an answer.
             if let JsonRpcMessage::Notification(JsonRpcNotification {

@@ -187,3 +187,38 @@ fn signal(name: &str, pid: u32) {
     let signal: nix::sys::signal::Signal = format!("SIG{name}").parse().unwrap();
     nix::sys::signal::kill(pid, signal).unwrap();
 }
+
+#[test]
+fn a_cursor_that_was_not_given_out_is_refused() {
+    for era in ERAS {
+        let mut server = Server::start(era);
+        for list in ["tools/list", "resources/list", "resources/templates/list"] {
+            let answer = server.request(list, json!({"cursor": "2"}));
+            assert_eq!(answer["error"]["code"], -32602, "{list}: {answer}");
+            assert!(server.request(list, json!({}))["result"].is_object(), "{list}");
+        }
+    }
+}
+
+#[test]
+fn an_id_that_waits_for_its_answer_cannot_be_taken_again() {
+    for era in ERAS {
+        let mut server = Server::start(era);
+        let id = json!("twice");
+        let again = server.message("tools/list", json!({}), &id);
+        let slow = server.message(
+            "tools/call",
+            json!({"name": "terminal_run", "arguments": {"command": "sleep 2; echo first"}}),
+            &id,
+        );
+        server.write_line(slow.to_string().as_bytes());
+        server.write_line(again.to_string().as_bytes());
+        let refused = server.wait_for(|message| message["error"].is_object());
+        assert_eq!((refused.get("id"), &refused["error"]["code"]), (None, &json!(-32600)));
+        let first = server.answer_to(&id).to_string();
+        assert!(first.contains("first"), "{first}");
+        // Free again.
+        server.write_line(again.to_string().as_bytes());
+        assert!(server.answer_to(&id)["result"].is_object());
+    }
+}

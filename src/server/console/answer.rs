@@ -17,7 +17,6 @@ use crate::server::web::place;
 use crate::server::web::refused::Refused;
 
 const TEXT: &str = "text/plain; charset=utf-8";
-const JSON: &str = "application/json";
 /// The longest body: a paste into a terminal that was taken over.
 const MAX_BODY: usize = 256 << 10;
 
@@ -72,7 +71,7 @@ impl Console {
         }
         // What a page of another origin can send without being asked about is of another kind.
         let kind = request.headers().get(header::CONTENT_TYPE);
-        if kind.is_none_or(|kind| kind != JSON) {
+        if kind.is_none_or(|kind| kind != body::JSON) {
             return Err(Refused::Kind.into());
         }
         if matches!(ask, Ask::Login) {
@@ -146,7 +145,7 @@ impl From<Refused> for Refusal {
 
 /// Something in JSON.
 pub(super) fn found(value: &Value) -> Response<Body> {
-    body::text(StatusCode::OK, JSON, value.to_string())
+    body::text(StatusCode::OK, body::JSON, value.to_string())
 }
 
 /// It was done, and there is nothing to say of it.

@@ -5,12 +5,15 @@ use std::sync::Arc;
 use http_body_util::{BodyExt as _, Empty, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
+use rmcp::model::ClientJsonRpcMessage;
 use serde::Deserialize;
 
 use super::callers::OneCaller;
 use super::metrics::Metrics;
 use super::{Backend, Front, MAX_BODY};
+use crate::server::misfit::Misfit;
 use crate::server::web::body::{self, Body};
 use crate::server::web::doors::Visitor;
 use crate::server::web::place;
@@ -148,13 +151,21 @@ impl<B: Backend> Front<B> {
         if begins_session(&parts.headers, &bytes) && !caller.sessions.make_room().await {
             return Err(Refused::McpSessions);
         }
-        let request = Request::from_parts(parts, Full::new(bytes));
-        let response = self.handle(&caller, request).await;
+        let response = self.handle(&caller, parts, bytes).await;
         Ok(response.map(|body| body::holding(body, (running, call))))
     }
 
-    async fn handle(&self, caller: &OneCaller<B>, request: Request<Full<Bytes>>) -> Response<Body> {
-        caller.service.handle(request).await.map(|body| body.boxed())
+    /// rmcp answers a body that is no message with a sentence, as if its kind were wrong.
+    async fn handle(&self, caller: &OneCaller<B>, parts: Parts, bytes: Bytes) -> Response<Body> {
+        let request = Request::from_parts(parts, Full::new(bytes.clone()));
+        let response = caller.service.handle(request).await;
+        if response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE
+            && let Err(error) = serde_json::from_slice::<ClientJsonRpcMessage>(&bytes)
+            && let Ok(text) = serde_json::to_string(&Misfit::of(&bytes, &error).answer)
+        {
+            return body::text(StatusCode::BAD_REQUEST, body::JSON, text);
+        }
+        response.map(|body| body.boxed())
     }
 }
 

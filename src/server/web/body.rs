@@ -13,6 +13,9 @@ use super::refused::Refused;
 /// What leaves.
 pub(in crate::server) type Body = BoxBody<Bytes, Infallible>;
 
+/// What an answer of a program is.
+pub(in crate::server) const JSON: &str = "application/json";
+
 /// How long a body may take to come.
 const MAX_TIME: Duration = Duration::from_secs(30);
 

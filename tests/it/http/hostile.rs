@@ -262,3 +262,37 @@ fn a_signal_ends_the_server_within_its_bound() {
     assert_eq!(status.code(), Some(0));
     assert!(took < std::time::Duration::from_secs(5), "{took:?}");
 }
+
+#[test]
+fn what_is_no_message_is_answered_as_one() {
+    let mut server = Server::start();
+    let token = bearer(&server.token(&["create", "a"]));
+    let headers = [
+        ("Authorization", token.as_str()),
+        ("Accept", "application/json, text/event-stream"),
+        ("Content-Type", "application/json"),
+        ("MCP-Protocol-Version", "2026-07-28"),
+    ];
+    for (body, code, id) in [
+        ("{", -32700, None),
+        (r#"{"id":7,"jsonrpc":"2.0"#, -32700, None),
+        (r#"[{"jsonrpc":"2.0","id":7,"method":"ping"}]"#, -32600, None),
+        (r#"{"jsonrpc":"1.0","id":7,"method":"ping"}"#, -32600, Some(json!(7))),
+    ] {
+        let answer = server
+            .connect()
+            .request("POST", "/mcp", &server.address, &headers, body);
+        assert_eq!(
+            (answer.status, answer.header("content-type")),
+            (400, Some("application/json")),
+            "{body}"
+        );
+        let said = answer.message();
+        assert_eq!(
+            (&said["error"]["code"], said.get("id")),
+            (&json!(code), id.as_ref()),
+            "{body}"
+        );
+    }
+    assert!(server.is_up());
+}
