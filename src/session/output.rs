@@ -5,8 +5,13 @@
 
 use std::collections::VecDeque;
 
+use super::sequences::{begun, rest_of_begun};
+
 /// The first bytes that are kept for good: half of the longest answer of one call.
 pub const HEAD: usize = 100_000;
+
+/// How far from a cut the terminal's sequences are looked for. Colours and most links are shorter.
+const SEQUENCE: usize = 256;
 
 /// Room is given in steps of this size.
 const STEP: usize = 256 << 10;
@@ -193,8 +198,9 @@ impl Output {
         let half = (max / 2).min(HEAD);
         let mut head = self.read(0, half).bytes;
         head.truncate(head_cut(&head));
-        let mut tail = self.read(self.total - half as u64, half).bytes;
-        tail.drain(..tail_cut(&tail));
+        let from = self.total - half as u64;
+        let mut tail = self.read(from, half).bytes;
+        tail.drain(..self.tail_cut(from, &tail));
         let cursor = head.len() as u64;
         Excerpt {
             omitted: Some(Omitted {
@@ -232,7 +238,7 @@ impl Output {
         let last = self.read(from, index(end.bytes.saturating_sub(from)));
         let mut tail = last.bytes;
         tail.truncate(index(end.bytes.saturating_sub(last.start)));
-        tail.drain(..tail_cut(&tail));
+        tail.drain(..self.tail_cut(last.start, &tail));
         let shown = line_ends(&head) + line_ends(&tail);
         Excerpt {
             omitted: Some(Omitted {
@@ -244,6 +250,20 @@ impl Output {
             tail,
             total,
         }
+    }
+
+    /// Where an end that was read from `start` on begins, by the rule of [`head_cut`].
+    fn tail_cut(&self, start: u64, bytes: &[u8]) -> usize {
+        if let Some(at) = bytes.iter().position(|b| *b == b'\n')
+            && at < bytes.len() / 4
+        {
+            return at + 1;
+        }
+        let mut before = self.read(start.saturating_sub(SEQUENCE as u64), SEQUENCE);
+        before.bytes.truncate(index(start.saturating_sub(before.start)));
+        let rest = rest_of_begun(&before.bytes, bytes);
+        let character = bytes.iter().skip(rest).take(3);
+        rest + character.take_while(|b| is_continuation(**b)).count()
     }
 
     fn tail_start(&self) -> u64 {
@@ -261,10 +281,12 @@ impl Output {
 }
 
 /// Where to cut a beginning: after its last line if that costs no more than a quarter, else between
-/// two characters.
+/// two characters and not in a sequence of the terminal's.
 fn head_cut(bytes: &[u8]) -> usize {
+    let begun = begun(bytes.get(bytes.len().saturating_sub(SEQUENCE)..).unwrap_or_default());
     match bytes.iter().rposition(|b| *b == b'\n') {
         Some(at) if at + 1 >= bytes.len() / 4 * 3 => at + 1,
+        _ if begun > 0 => bytes.len() - begun,
         _ => {
             let back = bytes
                 .iter()
@@ -277,14 +299,6 @@ fn head_cut(bytes: &[u8]) -> usize {
                 _ => bytes.len(),
             }
         }
-    }
-}
-
-/// Where an end starts, by the same rule.
-fn tail_cut(bytes: &[u8]) -> usize {
-    match bytes.iter().position(|b| *b == b'\n') {
-        Some(at) if at < bytes.len() / 4 => at + 1,
-        _ => bytes.iter().take(3).take_while(|b| is_continuation(**b)).count(),
     }
 }
 
@@ -303,6 +317,7 @@ fn index(position: u64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::plain::Plain;
     use proptest::prelude::*;
 
     fn lines(count: usize) -> Vec<u8> {
@@ -388,6 +403,25 @@ mod tests {
             let excerpt = output.excerpt(max);
             String::from_utf8(excerpt.head).unwrap();
             String::from_utf8(excerpt.tail).unwrap();
+        }
+    }
+
+    #[test]
+    fn no_sequence_is_cut() {
+        let mut output = Output::new(0);
+        output.push(&b"\x1b[38;5;208mab\x1b]8;;http://localhost/page\x07c\x1b[m".repeat(100));
+        for max in 1000..1100 {
+            let excerpt = output.excerpt(max);
+            for half in [&excerpt.head, &excerpt.tail] {
+                assert_eq!(begun(half), 0, "{max}");
+                let mut plain = Plain::default();
+                plain.feed(half);
+                let shown = plain.finish().0.replace("abc", "");
+                assert!(
+                    ["", "a", "ab", "b", "c", "bc", "ac"].contains(&shown.as_str()),
+                    "{max}: {shown}"
+                );
+            }
         }
     }
 
