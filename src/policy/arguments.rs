@@ -53,6 +53,12 @@ fn demand(
     tools: &BTreeSet<&'static str>,
     (name, schema): (&str, &At<Value>),
 ) -> Result<Demand> {
+    if name == "session" && schema.value != Value::Object(Map::new()) {
+        let why = "handles of sessions are drawn at random and rules see no short names, so none can be named in advance; hint: \
+                   write {}, and speak of `profiles`";
+        let field = "arguments.session";
+        return Err(schema.fault(PolicyProblem::Useless { field, why }));
+    }
     let mut of_tools = Vec::new();
     for tool in tools {
         let Some(of_tool) = known.argument(tool, name) else {

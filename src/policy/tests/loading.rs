@@ -135,6 +135,10 @@ const WRONG: &[(&str, &str)] = &[
         "effect: allow\ncallers: [local]\ntools: [terminal_run]\nprofiles: [default]\narguments: {profile: {const: network}}",
         "arguments.profile has no meaning here: it takes none of the rule's `profiles`",
     ),
+    (
+        "effect: deny\ntools: [terminal_exec]\narguments: {session: {const: s1}}",
+        "arguments.session has no meaning here: handles of sessions are drawn at random",
+    ),
     ("SHAPE arguments: {choice: {enum: []}}", "enum is empty"),
     (
         "SHAPE arguments: {text: {$ref: \"http://127.0.0.1/\"}}",
