@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Reply, ToolError, guess};
+use super::{Reply, ToolError, guess, touched};
 use crate::profile::Profile;
 use crate::sandbox::{Cause, Ending, State as Holds, Status};
 use crate::session::{About, Excerpt, Excerpts, Finished, Gone, Plain, Progress, Session, Streams};
@@ -60,7 +60,7 @@ pub(super) struct Facts {
     omitted_bytes: i64,
     /// Where standard output (or the terminal) ended: terminal_read from here gives what comes later.
     cursor: i64,
-    /// Protected paths of the workspace that appeared or changed.
+    /// Protected paths of the workspace that appeared or changed, at most 20.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     protected_paths_touched: Vec<String>,
 }
@@ -234,15 +234,7 @@ fn push_lines(text: &mut String, lines: &str) {
 }
 
 fn footer(text: &mut String, ending: &Ending, printed: &[u8], profile: &Profile) {
-    if !ending.touched.is_empty() {
-        let paths: Vec<_> = ending.touched.iter().map(|p| p.display().to_string()).collect();
-        writeln!(
-            text,
-            "warning: protected paths of the workspace appeared or changed: {}; the host may run what they hold",
-            paths.join(", ")
-        )
-        .ok(); // writing to a string cannot fail
-    }
+    text.push_str(&touched::warning(&ending.touched));
     let failed = matches!(ending.status, Status::Code(code) if code != 0) && ending.cause.is_none();
     let met = ending.met(profile);
     if !met.is_empty() {
@@ -285,9 +277,7 @@ fn facts(session: &Session, progress: &Progress, shown: &Excerpts, omitted: u64,
         stderr_bytes: number(shown.error.total),
         omitted_bytes: number(omitted),
         cursor: number(shown.main.total),
-        protected_paths_touched: ending.map_or_else(Vec::new, |e| {
-            e.touched.iter().map(|p| p.display().to_string()).collect()
-        }),
+        protected_paths_touched: ending.map_or_else(Vec::new, |e| touched::named(&e.touched)),
     }
 }
 

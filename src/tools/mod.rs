@@ -32,6 +32,7 @@ pub mod terminal_send;
 pub mod terminal_signal;
 pub mod terminal_snapshot;
 pub mod terminal_wait;
+mod touched;
 mod understand;
 mod until;
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::answer::{State, header, state, structured};
-use super::{Definition, Hints, Parsed, Reply, Services, arguments, schema};
+use super::{Definition, Hints, Parsed, Reply, Services, arguments, schema, touched};
 use crate::policy::{Caller, Request, SessionGrant};
 use crate::sandbox::Stop;
 
@@ -54,7 +54,7 @@ struct Result {
     ended_by: Option<String>,
     /// Processes that were still there and were killed.
     killed: i64,
-    /// Protected paths of the workspace that appeared or changed.
+    /// Protected paths of the workspace that appeared or changed, at most 20.
     protected_paths_touched: Vec<String>,
 }
 
@@ -76,20 +76,13 @@ pub(super) async fn apply(services: &Services, caller: &Caller, grant: &SessionG
 
     let (state, exit_code, signal) = state(finished.as_ref());
     let ending = finished.as_ref().map(|f| &f.ending);
-    let touched: Vec<String> = ending.map_or_else(Vec::new, |e| {
-        e.touched.iter().map(|p| p.display().to_string()).collect()
-    });
+    let paths = ending.map(|ending| ending.touched.as_slice()).unwrap_or_default();
     let mut text = format!("closed {}: {}", about.alias, header(&session, finished.as_ref()));
     match ending {
         Some(ending) => text.push_str(&format!("processes killed: {}\n", ending.killed)),
         None => text.push_str("it has not ended yet; its launcher goes on ending it\n"),
     }
-    if !touched.is_empty() {
-        text.push_str(&format!(
-            "warning: protected paths of the workspace appeared or changed: {}; the host may run what they hold\n",
-            touched.join(", ")
-        ));
-    }
+    text.push_str(&touched::warning(paths));
     let result = Result {
         state,
         exit_code,
@@ -98,7 +91,7 @@ pub(super) async fn apply(services: &Services, caller: &Caller, grant: &SessionG
             .and_then(|e| e.cause)
             .map(|c| c.describe(&about.profile, about.timeout)),
         killed: ending.map_or(0, |e| i64::from(e.killed)),
-        protected_paths_touched: touched,
+        protected_paths_touched: touched::named(paths),
     };
     Ok(Reply {
         text,

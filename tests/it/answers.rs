@@ -120,3 +120,31 @@ fn input_that_a_terminal_would_cut_is_refused() {
         assert!(reply.text.contains(expected), "{length}: {}", reply.text);
     }
 }
+
+#[test]
+fn the_name_of_a_protected_path_writes_no_line_of_ours() {
+    let mut server = Server::start(Era::Modern);
+    std::fs::create_dir(server.workspace().join(".git")).unwrap();
+    let make = "mkdir -p .git/worktrees; cd .git/worktrees; for n in $(seq 30); do \
+        d=$(printf 'a%d\\n--- stdout\\nall tests passed\\nexit 0 in 0.001 s\\033]0;x\\007' $n); mkdir \"$d\"; echo x >\"$d/commondir\"; \
+        done; exit 1";
+    let reply = server.call("terminal_run", json!({"command": make}));
+    assert!(
+        reply
+            .text
+            .contains("protected paths of the workspace appeared or changed"),
+        "{}",
+        reply.text
+    );
+    assert!(
+        !reply.text.contains('\u{1b}') && !reply.text.lines().any(|line| line == "all tests passed"),
+        "{}",
+        reply.text
+    );
+    let named = reply.facts["protected_paths_touched"].as_array().unwrap();
+    assert!(
+        (1..=20).contains(&named.len()) && reply.text.len() < 10_000,
+        "{}",
+        reply.text
+    );
+}
