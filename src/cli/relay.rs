@@ -157,9 +157,9 @@ async fn follow(
             _ = is_over.recv() => control.stop(Stop::Output, Duration::ZERO).await,
             _ = signals.resized.recv() => resize(),
             _ = signals.interrupt.recv() => { control.signal(libc::SIGINT, Target::Foreground).await; }
-            _ = signals.end.recv() => {
+            Some(signal) = signals.end.recv() => {
                 signals.asked = true;
-                control.stop(Stop::Closed, GRACE).await;
+                control.stop(Stop::Signal(signal), GRACE).await;
             }
         }
     }
@@ -186,7 +186,7 @@ async fn drain(is_done: &mut tokio::sync::mpsc::Receiver<()>, signals: &mut Sign
 pub(super) struct Signals {
     resized: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
-    end: tokio::sync::mpsc::Receiver<()>,
+    end: tokio::sync::mpsc::Receiver<i32>,
     /// Whether one has asked us to end, while the command ran.
     asked: bool,
 }
@@ -202,14 +202,14 @@ impl Signals {
     }
 }
 
-/// Says when a signal asks us to end: the terminal must be put in order first.
-fn asked_to_end() -> io::Result<tokio::sync::mpsc::Receiver<()>> {
+/// Says which signal asks us to end: the terminal must be put in order first.
+fn asked_to_end() -> io::Result<tokio::sync::mpsc::Receiver<i32>> {
     let (tell, told) = tokio::sync::mpsc::channel(1);
     for kind in [SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()] {
         let (mut signal, tell) = (signal(kind)?, tell.clone());
         tokio::spawn(async move {
             while signal.recv().await.is_some() {
-                tell.try_send(()).ok(); // told already
+                tell.try_send(kind.as_raw_value()).ok(); // told already
             }
         });
     }

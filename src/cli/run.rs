@@ -210,14 +210,20 @@ impl Run {
         }
         if let Some(cause) = ending
             .cause
-            .filter(|cause| !matches!(cause, Cause::Stopped(Stop::Closed | Stop::Cancelled)))
+            .filter(|cause| !matches!(cause, Cause::Stopped(Stop::Signal(_))))
         {
-            let by = cause.describe(profile, timeout);
+            let mut limits = profile.limits.clone();
+            let asked = self.cpu_time.as_deref().and_then(|text| text.parse().ok());
+            limits.cpu_time = [limits.cpu_time, asked].into_iter().flatten().min();
+            let by = cause.describe(&limits, timeout);
             let hint = match cause {
-                Cause::Limit(Limit::Timeout) => "hint: give a larger --timeout if the command needs longer",
-                cause => cause.hint(),
+                Cause::Limit(Limit::Timeout) => {
+                    Some("hint: give a larger --timeout if the command needs longer".to_owned())
+                }
+                cause => cause.hint(profile),
             };
-            writeln!(errors, "terrarium: ended by {by}; {hint}").ok(); // as above
+            let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
+            writeln!(errors, "terrarium: ended by {by}{hint}").ok(); // as above
         }
         let met = ending.met(profile);
         for met in &met {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::handle::{Ending, Stop};
-use crate::profile::Profile;
+use crate::profile::{Limits, Profile};
 
 /// What ended a command before it ended by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,8 +50,7 @@ pub enum Limit {
 
 impl Cause {
     /// What ended a command, with the value of the limit.
-    pub fn describe(self, profile: &Profile, timeout: Option<Duration>) -> String {
-        let limits = &profile.limits;
+    pub fn describe(self, limits: &Limits, timeout: Option<Duration>) -> String {
         let limit = match self {
             Self::Limit(Limit::Memory) => format!("memory ({})", limits.memory),
             Self::Limit(Limit::Processes) => format!("processes ({})", limits.processes),
@@ -71,18 +70,22 @@ impl Cause {
             Self::Stopped(Stop::Output) => format!("output ({})", limits.output),
             Self::Stopped(Stop::Closed) => return "close".to_owned(),
             Self::Stopped(Stop::Cancelled) => return "cancellation".to_owned(),
+            Self::Stopped(Stop::Signal(number)) => return format!("signal {number}"),
             Self::Abandoned => return "the loss of a process of terrarium".to_owned(),
         };
         format!("limit: {limit}")
     }
 
-    /// What to do about an end that the command did not choose.
-    pub fn hint(self) -> &'static str {
-        match self {
+    /// What to do about an end that the command did not choose. Nothing about one that somebody asked for.
+    pub fn hint(self, profile: &Profile) -> Option<String> {
+        let hint = match self {
             Self::Limit(Limit::Memory) => {
-                "hint: use less memory (fewer parallel jobs, smaller inputs), or profile build"
+                return Some(format!(
+                    "hint: use less memory (fewer parallel jobs, smaller inputs){}",
+                    or_larger(profile)
+                ));
             }
-            Self::Limit(Limit::Processes) => "hint: use fewer parallel jobs, or profile build",
+            Self::Limit(Limit::Processes) => return Some(fewer_jobs(profile)),
             Self::Limit(Limit::CpuTime | Limit::WallTime) => "hint: split the work into several commands",
             Self::Limit(Limit::Timeout) => "hint: give a larger timeout_s if the command needs longer",
             Self::Limit(Limit::IdleTime) => {
@@ -95,17 +98,33 @@ impl Cause {
             Self::Limit(Limit::FreeSpace) => "hint: the disk is nearly full; free some space first",
             Self::Limit(Limit::FileSize) => "hint: write several smaller files",
             Self::Stopped(Stop::Output) => "hint: print less, or redirect it to a file in the workspace",
-            Self::Stopped(Stop::Closed | Stop::Cancelled) => "hint: run it again if you still need it",
+            Self::Stopped(Stop::Closed | Stop::Signal(_)) => return None,
+            Self::Stopped(Stop::Cancelled) => "hint: run it again if you still need it",
             Self::Abandoned => "hint: run it again; if it happens again, the operator should look at the log",
-        }
+        };
+        Some(hint.to_owned())
     }
+}
+
+/// The shipped profile with the largest limits.
+const LARGEST: &str = "build";
+
+fn or_larger(profile: &Profile) -> String {
+    match profile.name.as_str() {
+        LARGEST => String::new(),
+        _ => format!(", or profile {LARGEST}"),
+    }
+}
+
+fn fewer_jobs(profile: &Profile) -> String {
+    format!("hint: use fewer parallel jobs{}", or_larger(profile))
 }
 
 impl Ending {
     /// The limits that the command met and outlived, where the machine counts that.
     pub fn met(&self, profile: &Profile) -> Vec<String> {
         let limits = &profile.limits;
-        let hint = "hint: use fewer parallel jobs, or profile build";
+        let hint = fewer_jobs(profile);
         let mut met = Vec::new();
         if let Some(times) = self.usage.processes_refused.filter(|times| *times > 0) {
             met.push(format!(

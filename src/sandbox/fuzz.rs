@@ -8,8 +8,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, from_slice, to_value, to_vec};
 
-use super::init::Report;
 use super::spec::{Base, Task, Word};
+use super::tend::Report;
 use super::zygote::Ask;
 use crate::kernel::fdpass;
 

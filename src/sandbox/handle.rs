@@ -59,7 +59,7 @@ pub enum Order {
     Busy,
     /// Tell what it uses.
     Tell,
-    /// End it: SIGHUP and SIGTERM, then after the grace time the certain end.
+    /// End it: ask with SIGTERM, in a terminal with SIGHUP too, and after the grace time the certain end.
     Stop {
         /// Why, for the record.
         why: Stop,
@@ -84,6 +84,8 @@ pub enum Stop {
     Closed,
     /// The call was cancelled.
     Cancelled,
+    /// We got this signal, which would have ended the command alone; it is asked to end with the same.
+    Signal(i32),
     /// It printed more than its profile allows.
     Output,
 }

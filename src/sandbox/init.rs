@@ -9,8 +9,6 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::os::unix::net::UnixStream;
 
 use nix::sys::signal::Signal;
-use rustix::process::{Pid, WaitOptions, WaitStatus};
-use serde::{Deserialize, Serialize};
 
 use super::command;
 use super::landlock;
@@ -18,46 +16,16 @@ use super::launcher::Prepared;
 use super::spec::{Base, Resource, Task, Text, Word};
 use super::step::{AtStep as _, Step, StepError};
 use super::syscalls;
+use super::tend::tend;
 use super::view;
-use super::{Status, Target};
 use crate::kernel::identity::{self, Groups};
 use crate::kernel::process::{self, Fork, SignalAction};
 use crate::kernel::{fdpass, fds, network, tty};
-
-/// What pid 1 tells its launcher when the command has ended.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Report {
-    pub(super) status: Status,
-    pub(super) killed: u32,
-}
-
-/// What the launcher tells pid 1 while the command runs: one order is [`ORDER_BYTES`] long.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct InitOrder {
-    pub(super) signal: u8,
-    pub(super) to: Target,
-}
 
 /// What a sandbox calls its machine.
 const HOST_NAME: &[u8] = b"terrarium";
 /// How many descriptors a command starts with.
 const STDIO: usize = 3;
-
-/// The length of an order on the line.
-const ORDER_BYTES: usize = 2;
-
-impl InitOrder {
-    pub(super) fn bytes(self) -> [u8; ORDER_BYTES] {
-        [self.signal, u8::from(self.to == Target::All)]
-    }
-
-    fn read([signal, all]: [u8; ORDER_BYTES]) -> Self {
-        Self {
-            signal,
-            to: if all == 0 { Target::Foreground } else { Target::All },
-        }
-    }
-}
 
 /// Builds the rest, waits for the task, runs its command to its end, and exits.
 pub(super) fn run(base: &Base, line: UnixStream, mounts: Prepared) -> ! {
@@ -182,84 +150,6 @@ fn start(
             let text = serde_json::to_vec(&report).map_err(io::Error::from).at(Step::Exec)?;
             fdpass::send(line, &text, &[]).at(Step::Exec)
         }
-    }
-}
-
-/// Reaps and passes signals on until the command has ended; then nothing is left alive.
-fn tend(base: &Base, line: &UnixStream, command: Pid, terminal: Option<&OwnedFd>) -> Report {
-    let status = wait_for(line, command, terminal);
-    let mut killed = 0;
-    if base.namespaces.pid {
-        // Everything in this namespace but ourselves.
-        rustix::process::kill_process_group(Pid::INIT, rustix::process::Signal::CONT).ok();
-        nix::sys::signal::kill(nix::unistd::Pid::from_raw(-1), Signal::SIGKILL).ok(); // none left is as good
-        while let Ok(Some((_, status))) = rustix::process::wait(WaitOptions::empty()) {
-            killed += u32::from(status.terminating_signal() == Some(libc::SIGKILL));
-        }
-    }
-    Report { status, killed }
-}
-
-fn wait_for(line: &UnixStream, command: Pid, terminal: Option<&OwnedFd>) -> Status {
-    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-    let Ok(child) = signal_descriptor() else {
-        return Status::Lost;
-    };
-    let mut line_open = true;
-    loop {
-        while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
-            if pid == command {
-                return ended(status);
-            }
-        }
-        let mut wanted = vec![PollFd::new(child.as_fd(), PollFlags::POLLIN)];
-        if line_open {
-            wanted.push(PollFd::new(line.as_fd(), PollFlags::POLLIN));
-        }
-        if poll(&mut wanted, PollTimeout::NONE).is_err() {
-            continue; // interrupted
-        }
-        let readable = |at: usize| wanted.get(at).and_then(PollFd::any).unwrap_or(false);
-        let (has_child, has_order) = (readable(0), readable(1));
-        if has_child {
-            rustix::io::read(&child, &mut [0_u8; 128]).ok(); // which child it was, wait tells
-        }
-        if has_order {
-            let mut order = [0; ORDER_BYTES];
-            match (&*line).read_exact(&mut order) {
-                Ok(()) => pass_on(InitOrder::read(order), command, terminal),
-                Err(_) => line_open = false, // the kernel ends us with the launcher
-            }
-        }
-    }
-}
-
-/// A descriptor that becomes readable when a child ends.
-fn signal_descriptor() -> nix::Result<nix::sys::signalfd::SignalFd> {
-    use nix::sys::signalfd::{SfdFlags, SigSet, SignalFd};
-    let mut signals = SigSet::empty();
-    signals.add(Signal::SIGCHLD);
-    signals.thread_block()?;
-    SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
-}
-
-fn pass_on(order: InitOrder, command: Pid, terminal: Option<&OwnedFd>) {
-    let foreground = terminal.and_then(|terminal| rustix::termios::tcgetpgrp(terminal).ok());
-    let group = foreground.unwrap_or(command).as_raw_nonzero().get();
-    let target = match order.to {
-        Target::Foreground => -group, // the command leads a session and a group of its own
-        Target::All => -1,
-    };
-    if let Ok(signal) = Signal::try_from(i32::from(order.signal)) {
-        nix::sys::signal::kill(nix::unistd::Pid::from_raw(target), signal).ok(); // it may have ended
-    }
-}
-
-fn ended(status: WaitStatus) -> Status {
-    match (status.exit_status(), status.terminating_signal()) {
-        (Some(code), _) => Status::Code(code),
-        (None, Some(signal)) => Status::Signal(signal),
-        (None, None) => Status::Lost,
     }
 }
 

@@ -37,6 +37,7 @@ mod step;
 pub mod support;
 mod survivors;
 mod syscalls;
+mod tend;
 mod view;
 mod watch;
 pub mod workspace;

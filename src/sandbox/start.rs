@@ -8,6 +8,8 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal};
+
 use super::error::LaunchError;
 use super::scope::{self, ScopeError};
 use super::spawn::LaunchOptions;
@@ -55,6 +57,7 @@ impl Zygote {
 impl Drop for Zygote {
     fn drop(&mut self) {
         self.socket.shutdown(std::net::Shutdown::Both).ok(); // it ends when its socket does
+        rustix::process::kill_process(Pid::from_child(&self.process), Signal::CONT).ok(); // stopped, it would not see that
         self.process.wait().ok(); // reaped, or nobody's any more
     }
 }

@@ -41,16 +41,25 @@ pub(super) fn end_orphans(zygote: Pid) {
     until_none(|| orphans(zygote));
 }
 
-/// Waits for the launchers of this zygote, which end with its server, and kills what a lost one leaves.
+/// Waits for the launchers of this zygote, which end with its server, and kills what a lost one leaves. One that was stopped goes on;
+/// one that does not end in time is killed, and its pid 1 with it.
 pub(super) fn see_off() {
     let me = rustix::process::getpid();
+    let launchers = || proctree::children(me).unwrap_or_default();
     let deadline = Instant::now() + SEEN_OFF_WITHIN;
-    while proctree::children(me).is_some_and(|left| !left.is_empty()) && Instant::now() < deadline {
-        for pid in orphans(me) {
-            rustix::process::kill_process(pid, Signal::KILL).ok(); // it may have ended
-        }
+    while !launchers().is_empty() && Instant::now() < deadline {
+        signal(launchers(), Signal::CONT);
+        signal(orphans(me), Signal::KILL);
         // The kernel reaps launchers, which raises no event.
         process::pause(Duration::from_millis(1));
+    }
+    signal(launchers(), Signal::KILL);
+    end_orphans(me);
+}
+
+fn signal(pids: Vec<Pid>, signal: Signal) {
+    for pid in pids {
+        rustix::process::kill_process(pid, signal).ok(); // it may have ended
     }
 }
 
@@ -71,9 +80,7 @@ fn until_none(find: impl Fn() -> Vec<Pid>) {
         if left.is_empty() || Instant::now() > deadline {
             return;
         }
-        for pid in left {
-            rustix::process::kill_process(pid, Signal::KILL).ok(); // it may have ended
-        }
+        signal(left, Signal::KILL);
         while let Ok(Some(_)) = rustix::process::wait(WaitOptions::NOHANG) {}
         // The end of somebody else's child raises no event here.
         process::pause(Duration::from_millis(1));

@@ -1,5 +1,7 @@
 //! The launcher's watch over a running sandbox: orders, limits, and the end.
 
+mod orders;
+
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::os::fd::AsFd as _;
@@ -8,16 +10,15 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use rustix::net::SendFlags;
 use rustix::process::{Pid, Signal, WaitOptions};
 
 use super::growth::Meter;
-use super::init::{InitOrder, Report};
 use super::launcher::{self, Running};
 use super::protect;
 use super::spec::{Base, Task, Watch, Word};
 use super::survivors;
-use super::{Cause, Ending, Limit, Status, Target, Usage, Used, handle::Order};
+use super::tend::Report;
+use super::{Cause, Ending, Limit, Status, Usage};
 use crate::kernel::cgroup::Group;
 use crate::kernel::fdpass;
 use crate::kernel::proctree::{self, Sample, Times};
@@ -36,11 +37,15 @@ pub(super) struct Watcher<'a> {
     control: &'a UnixStream,
     base: &'a Base,
     watch: &'a Watch,
+    /// Whether the command has a terminal, which hangs up when its end is asked for.
+    hang_up: bool,
     group: Option<&'a Group>,
     running: Running,
     started: Instant,
     cause: Option<Cause>,
     kill_at: Option<Instant>,
+    /// Whether pid 1 was asked to end what is left at that time.
+    outlast: bool,
     last_work: Instant,
     last_cpu: Duration,
     last_cpu_at: Instant,
@@ -83,11 +88,13 @@ impl<'a> Watcher<'a> {
             control,
             base,
             watch: &task.watch,
+            hang_up: task.terminal.is_some(),
             group,
             running,
             started: now,
             cause: None,
             kill_at: None,
+            outlast: false,
             last_work: now,
             last_cpu: Duration::ZERO,
             last_cpu_at: now,
@@ -113,7 +120,7 @@ impl<'a> Watcher<'a> {
                 break;
             }
             wait = self.check();
-            if self.kill_at.is_some_and(|at| Instant::now() >= at) {
+            if self.kill_at.is_some_and(|at| Instant::now() >= at) && !self.has_killed() {
                 break;
             }
         }
@@ -132,84 +139,6 @@ impl<'a> Watcher<'a> {
         poll(&mut wanted, timeout).ok(); // interrupted is as good as a timeout
         let ready = |at: usize| wanted.get(at).and_then(PollFd::any).unwrap_or(false);
         (ready(1), ready(0))
-    }
-
-    /// One order of the server's; says whether the server is still there.
-    fn take_order(&mut self) -> bool {
-        let received = fdpass::receive(self.control).ok().flatten();
-        let order = received.and_then(|(text, _)| serde_json::from_slice::<Order>(&text).ok());
-        match order {
-            Some(Order::Signal { number, to }) => {
-                self.signal(number, to);
-                true
-            }
-            Some(Order::Busy) => {
-                self.last_work = Instant::now();
-                true
-            }
-            Some(Order::Tell) => {
-                self.tell();
-                true
-            }
-            Some(Order::Stop { why, grace_ms }) => {
-                self.stop(Cause::Stopped(why), Duration::from_millis(grace_ms));
-                true
-            }
-            None => {
-                self.stop(Cause::Abandoned, Duration::ZERO);
-                false
-            }
-        }
-    }
-
-    fn tell(&self) {
-        let used = match self.group {
-            Some(group) => Used {
-                cpu: group.usage().cpu,
-                memory: group.memory(),
-                processes: Some(group.processes()),
-            },
-            None => {
-                let sample = proctree::sample(&proctree::descendants(self.running.init));
-                Used {
-                    cpu: sample.cpu,
-                    memory: Some(sample.memory),
-                    processes: Some(sample.processes),
-                }
-            }
-        };
-        launcher::say(self.control, &Word::Used(used));
-    }
-
-    fn signal(&self, number: i32, to: Target) {
-        if to == Target::All && !self.base.namespaces.pid {
-            // To pid 1 "all" would mean every process that this user has on the host.
-            let signal = Signal::from_named_raw(number);
-            let all = proctree::descendants(self.running.init);
-            for pid in all.into_iter().filter(|pid| *pid != self.running.init) {
-                signal.map(|signal| rustix::process::kill_process(pid, signal).ok()); // it may have ended
-            }
-            return;
-        }
-        if let Ok(signal) = u8::try_from(number) {
-            // It has ended and there is nobody to signal, or it is kept from reading and must not hold us back.
-            let order = InitOrder { signal, to }.bytes();
-            rustix::net::send(&self.running.line, &order, SendFlags::DONTWAIT | SendFlags::NOSIGNAL).ok();
-        }
-    }
-
-    fn stop(&mut self, cause: Cause, grace: Duration) {
-        let at = Instant::now() + grace;
-        self.kill_at = Some(self.kill_at.map_or(at, |earlier| earlier.min(at)));
-        if self.cause.is_some() {
-            return;
-        }
-        self.cause = Some(cause);
-        if !grace.is_zero() {
-            for signal in [libc::SIGHUP, libc::SIGTERM, libc::SIGCONT] {
-                self.signal(signal, Target::All);
-            }
-        }
     }
 
     fn take_report(&self) -> Option<Report> {

@@ -138,16 +138,19 @@ pub(super) fn header(session: &Session, finished: Option<&Finished>) -> String {
     let ending = &finished.ending;
     let seconds = ending.duration.as_secs_f64();
     let status = match ending.status {
+        _ if was_killed(ending) => format!("killed after {seconds:.3} s"),
         Status::Code(code) => format!("exit {code} in {seconds:.3} s"),
         Status::Signal(number) => format!("signal {number}{} after {seconds:.3} s", signal_name(number)),
-        Status::Lost if was_killed(ending) => format!("killed after {seconds:.3} s"),
         Status::Lost => "lost: the sandbox was torn down and nobody saw the command end".to_owned(),
     };
     match ending
         .cause
-        .map(|cause| (cause, cause.describe(&about.profile, about.timeout)))
+        .map(|cause| (cause, cause.describe(&about.profile.limits, about.timeout)))
     {
-        Some((cause, by)) => format!("ended by {by}: {status}\n{}\n", cause.hint()),
+        Some((cause, by)) => {
+            let hint = cause.hint(&about.profile).map(|hint| format!("{hint}\n"));
+            format!("ended by {by}: {status}\n{}", hint.unwrap_or_default())
+        }
         None => format!("{status}\n"),
     }
 }
@@ -165,16 +168,20 @@ pub(super) fn state(finished: Option<&Finished>) -> (State, Option<i32>, Option<
         return (State::Running, None, None);
     };
     match ending.status {
+        _ if was_killed(ending) => (State::Killed, None, None),
         Status::Code(code) => (State::Exited, Some(code), None),
         Status::Signal(number) => (State::Signaled, None, Some(number)),
-        Status::Lost if was_killed(ending) => (State::Killed, None, None),
         Status::Lost => (State::Lost, None, None),
     }
 }
 
-/// Whether nobody saw the end because we ended the whole sandbox ourselves.
+/// Whether we killed it, alone or with its sandbox, so that nobody saw its end.
 fn was_killed(ending: &Ending) -> bool {
-    ending.cause.is_some_and(|cause| cause != Cause::Abandoned)
+    match (ending.status, ending.cause) {
+        (Status::Lost, Some(cause)) => cause != Cause::Abandoned,
+        (Status::Signal(libc::SIGKILL), Some(Cause::Stopped(_))) => true,
+        _ => false,
+    }
 }
 
 /// The numbers, as a client's JSON has them.
@@ -272,7 +279,7 @@ fn facts(session: &Session, progress: &Progress, shown: &Excerpts, omitted: u64,
         peak_memory_bytes: ending.and_then(|e| e.usage.peak_memory).map(number),
         ended_by: ending
             .and_then(|e| e.cause)
-            .map(|c| c.describe(&about.profile, about.timeout)),
+            .map(|c| c.describe(&about.profile.limits, about.timeout)),
         stdout_bytes: number(shown.main.total),
         stderr_bytes: number(shown.error.total),
         omitted_bytes: number(omitted),

@@ -89,7 +89,7 @@ pub(super) async fn apply(services: &Services, caller: &Caller, grant: &SessionG
         signal,
         ended_by: ending
             .and_then(|e| e.cause)
-            .map(|c| c.describe(&about.profile, about.timeout)),
+            .map(|c| c.describe(&about.profile.limits, about.timeout)),
         killed: ending.map_or(0, |e| i64::from(e.killed)),
         protected_paths_touched: touched::named(paths),
     };

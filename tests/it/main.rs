@@ -26,6 +26,7 @@ mod exact;
 mod faults;
 mod floods;
 mod full;
+mod graceful;
 mod harness;
 mod hf;
 mod hf_fake;

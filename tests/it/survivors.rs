@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 
 use crate::command::until;
+use crate::ends::children;
 use crate::harness::{fresh_directory, program};
 
 /// A tree that ignores what can be ignored and leaves its parent in each way there is.
@@ -87,18 +88,6 @@ fn more_processes_than_allowed_end_the_command_where_the_kernel_does_not_count()
     let status = start(&inside, options, &line(160)).wait().unwrap();
     assert!(!status.success() && !inside.join("up").exists(), "{status}");
     fs::remove_dir_all(&inside).unwrap();
-}
-
-fn children(pid: u32) -> Vec<u32> {
-    let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
-    let lists = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
-    lists
-        .flat_map(|list| {
-            list.split_ascii_whitespace()
-                .map(|pid| pid.parse().unwrap())
-                .collect::<Vec<_>>()
-        })
-        .collect()
 }
 
 /// How many processes sleep for `mark` seconds.

@@ -82,7 +82,7 @@ fn protection(protection: &Protection) -> Value {
 
 fn ended(about: &About, end: &Finished) -> String {
     match (end.ending.status, end.ending.cause) {
-        (_, Some(cause)) => format!("ended by {}", cause.describe(&about.profile, about.timeout)),
+        (_, Some(cause)) => format!("ended by {}", cause.describe(&about.profile.limits, about.timeout)),
         (Status::Code(code), None) => format!("exit {code}"),
         (Status::Signal(signal), None) => format!("ended by signal {signal}"),
         (Status::Lost, None) => "lost".to_owned(),
