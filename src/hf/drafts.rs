@@ -213,7 +213,7 @@ impl Drafts {
             Err(error) if error.is_missing() => return Err(DraftError::Missing),
             other => other?,
         };
-        let draft: Draft = serde_json::from_slice(&bytes).map_err(|source| FileError::Content { path, source })?;
+        let draft: Draft = serde_json::from_slice(&bytes).map_err(FileError::content(&path))?;
         if draft.digest != digest(&draft.mycode) || draft.draft_id != id {
             return Err(DraftError::Changed);
         }
@@ -292,10 +292,7 @@ impl Drafts {
 
     fn write(&self, draft: &Draft) -> Result<(), DraftError> {
         let path = self.path(&draft.draft_id)?;
-        let json = serde_json::to_vec_pretty(draft).map_err(|source| FileError::Content {
-            path: path.clone(),
-            source,
-        })?;
+        let json = serde_json::to_vec_pretty(draft).map_err(FileError::content(&path))?;
         if json.len() as u64 > MAX_FILE {
             return Err(DraftError::Large);
         }

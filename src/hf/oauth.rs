@@ -105,7 +105,7 @@ impl ClientSecret {
             Err(error) if error.is_missing() => return Err(LoginError::Client),
             other => other?,
         };
-        let file: ClientFile = serde_json::from_slice(&bytes).map_err(|source| FileError::Content { path, source })?;
+        let file: ClientFile = serde_json::from_slice(&bytes).map_err(FileError::content(&path))?;
         Ok(Self {
             id: file.client_id,
             secret: file.client_secret.into(),
@@ -120,10 +120,7 @@ impl ClientSecret {
             client_id: self.id.clone(),
             client_secret: self.secret.expose_secret().to_owned(),
         };
-        let json = serde_json::to_vec_pretty(&file).map_err(|source| FileError::Content {
-            path: path.clone(),
-            source,
-        })?;
+        let json = serde_json::to_vec_pretty(&file).map_err(FileError::content(&path))?;
         own_file::replace(&path, &json)?;
         Ok(path)
     }

@@ -121,10 +121,7 @@ impl TokenStore {
             Err(error) if error.is_missing() => return Err(TokenError::None),
             other => other?,
         };
-        let file: TokenFile = serde_json::from_slice(&bytes).map_err(|source| FileError::Content {
-            path: self.path.clone(),
-            source,
-        })?;
+        let file: TokenFile = serde_json::from_slice(&bytes).map_err(FileError::content(&self.path))?;
         Token::of(file)
     }
 
@@ -140,10 +137,7 @@ impl TokenStore {
             uid: token.uid.clone(),
             expires_at: token.expires_at,
         };
-        let json = serde_json::to_vec_pretty(&file).map_err(|source| FileError::Content {
-            path: self.path.clone(),
-            source,
-        })?;
+        let json = serde_json::to_vec_pretty(&file).map_err(FileError::content(&self.path))?;
         Ok(own_file::replace(&self.path, &json)?)
     }
 
@@ -179,10 +173,7 @@ impl Token {
 
     /// Reads a token file's content, of ours or of hf-mcp.
     pub fn from_json(bytes: &[u8]) -> Result<Self, TokenError> {
-        let file: TokenFile = serde_json::from_slice(bytes).map_err(|source| FileError::Content {
-            path: PathBuf::from("token.json"),
-            source,
-        })?;
+        let file: TokenFile = serde_json::from_slice(bytes).map_err(FileError::content(Path::new("token.json")))?;
         Self::of(file)
     }
 

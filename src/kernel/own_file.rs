@@ -57,14 +57,17 @@ pub enum FileError {
         /// The limit.
         most: u64,
     },
-    /// Not what we write.
-    #[error("{} does not hold what it should", path.display())]
+    /// Not what we write. It says where and not what stands there: it may be a secret.
+    #[error("{} does not hold what it should: {kind} error at line {line}, column {column}", path.display())]
     Content {
         /// Where.
         path: PathBuf,
-        /// Why.
-        #[source]
-        source: serde_json::Error,
+        /// What of JSON is wrong: its syntax, or the data in it.
+        kind: &'static str,
+        /// From 1.
+        line: usize,
+        /// From 1; 0 where the line ends.
+        column: usize,
     },
 }
 
@@ -73,6 +76,21 @@ impl FileError {
     pub(crate) fn io(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Io { what, path, source }
+    }
+
+    /// For `map_err` after JSON was read or written.
+    pub(crate) fn content(path: &Path) -> impl FnOnce(serde_json::Error) -> Self {
+        use serde_json::error::Category;
+        let path = path.to_owned();
+        move |error| Self::Content {
+            path,
+            kind: match error.classify() {
+                Category::Data => "data",
+                _ => "syntax",
+            },
+            line: error.line(),
+            column: error.column(),
+        }
     }
 
     /// Whether there is no such file.

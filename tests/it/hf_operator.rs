@@ -1,5 +1,6 @@
 //! What the operator does for the Hack Forums tools, and what must never come out.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -234,4 +235,61 @@ fn an_approved_write_is_sent_once_as_it_was_shown_and_a_denied_one_never() {
     nearly["confirm_live"] = json!("true");
     assert!(server.call("hf_posts_reply", nearly).is_error);
     assert!(setting.questions().is_empty() && setting.fake.requests().is_empty());
+}
+
+#[test]
+fn a_file_that_cannot_be_read_as_it_should_says_nothing_of_what_is_in_it() {
+    let setting = Setting::new(&[ALL]);
+    let kept = setting.directory.join("terrarium/hf");
+    let private = |path: &Path, text: &str| {
+        use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path.parent().unwrap())
+            .unwrap();
+        let mut options = std::fs::OpenOptions::new();
+        let mut file = options
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(path)
+            .unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+    };
+    // A token in quotes, one in a wrong place, and one that is a name.
+    for text in [
+        format!("\"{TOKEN}\""),
+        format!("{{\"access_token\": [\"{TOKEN}\"]}}"),
+        format!("{{\"{TOKEN}\": 1}}"),
+    ] {
+        private(&kept.join("token.json"), &text);
+        private(&kept.join("client.json"), &text);
+        let old = setting.directory.join("old.yaml");
+        std::fs::write(&old, "profile: full_api\n").unwrap();
+        let token = kept.join("token.json");
+        for arguments in [
+            &["call", "hf_me_read", "{}"][..],
+            &["hf", "status"],
+            &["hf", "doctor"],
+            &["hf", "login"],
+            &[
+                "hf",
+                "import",
+                old.to_str().unwrap(),
+                "--token",
+                token.to_str().unwrap(),
+            ],
+        ] {
+            let output = setting.command(arguments);
+            let said = [output.stdout, output.stderr]
+                .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+                .concat();
+            assert!(
+                (said.contains("line 1") || said.contains("cannot be used")) && !said.contains("FAKE"),
+                "{arguments:?} {text}: {said}"
+            );
+        }
+    }
 }
