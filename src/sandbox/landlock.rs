@@ -18,7 +18,7 @@ use super::step::{AtStep as _, Step, StepError};
 /// Restricts this process and its children to the rules, for good.
 pub(super) fn restrict(spec: &LandlockSpec) -> Result<(), StepError> {
     let abi = version(spec.abi);
-    let failed = |error: landlock::RulesetError| StepError::about(Step::Landlock, error, &io::Error::other(""));
+    let failed = |error: landlock::RulesetError| StepError::about(Step::Landlock, &error, &of_system(&error));
     let mut ruleset = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
     ruleset = ruleset.handle_access(AccessFs::from_all(abi)).map_err(failed)?;
     if spec.deny_tcp && spec.abi >= 4 {
@@ -46,6 +46,14 @@ pub(super) fn restrict(spec: &LandlockSpec) -> Result<(), StepError> {
     }
     created.restrict_self().map_err(failed)?;
     Ok(())
+}
+
+/// The kernel's answer that an error comes from.
+fn of_system(error: &landlock::RulesetError) -> io::Error {
+    let first: &dyn std::error::Error = error;
+    let mut causes = std::iter::successors(Some(first), |error| error.source());
+    let number = causes.find_map(|cause| cause.downcast_ref::<io::Error>()?.raw_os_error());
+    io::Error::from_raw_os_error(number.unwrap_or(libc::EIO))
 }
 
 /// What a rule is about; that what was `seen` before is still there.

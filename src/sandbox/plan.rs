@@ -122,7 +122,7 @@ impl Mark {
     pub(super) fn random() -> Result<Self, getrandom::Error> {
         Ok(Self {
             name: SessionId::random()?.to_string(),
-            uid: resources::session_uid(),
+            uid: resources::session_uid()?,
         })
     }
 }

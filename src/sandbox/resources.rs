@@ -12,19 +12,17 @@ use crate::kernel::proctree;
 use crate::policy::LaunchRequest;
 use crate::profile::{Limits, WorkspaceAccess};
 
-/// Users that no distribution gives out, above systemd's container range (systemd's UIDS-GIDS).
-const FIRST_UID: u32 = 0x7000_0000;
+/// Users that no distribution gives out: above systemd's container range, below what is negative to some programs (systemd's UIDS-GIDS).
+const SESSION_UIDS: std::ops::RangeInclusive<u32> = 0x7000_0000..=0x7FFF_FFFF;
 
-/// A user for one sandbox of root's: nobody else's, so that counts by user are its own.
-pub(super) fn session_uid() -> u32 {
-    let mut random = [0; 2];
-    getrandom::fill(&mut random).ok(); // the first one is as good where there is no randomness
-    FIRST_UID + u32::from(u16::from_le_bytes(random))
+/// A user for one sandbox of root's, drawn from so many that two of a thousand hardly ever share one: counts by user are its own.
+pub(super) fn session_uid() -> Result<u32, getrandom::Error> {
+    Ok(SESSION_UIDS.start() | getrandom::u32()? >> 4)
 }
 
 /// Whether [`session_uid`] could have given it.
 pub(super) fn is_session_uid(uid: u32) -> bool {
-    (FIRST_UID..=FIRST_UID + u32::from(u16::MAX)).contains(&uid)
+    SESSION_UIDS.contains(&uid)
 }
 
 /// Limits that every process has by itself.
@@ -58,7 +56,7 @@ pub(super) fn rlimits(limits: &Limits, modes: &Modes) -> Vec<(Resource, u64, u64
 
 /// Whether the kernel's count by user is this sandbox's own: in a user namespace, or as nobody else.
 pub(super) fn own_count(modes: &Modes) -> bool {
-    modes.namespaces.user || (modes.identity.change && modes.identity.outside.0 >= FIRST_UID)
+    modes.namespaces.user || (modes.identity.change && is_session_uid(modes.identity.outside.0))
 }
 
 /// What the launcher watches.

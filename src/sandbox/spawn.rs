@@ -284,9 +284,13 @@ pub(super) async fn prepare(launchers: Launchers, grant: LaunchGrant, mut ending
     let prepared = blocking(move || launchers.prepare(&grant)).await;
     if let Ok(Some(mark)) = prepared {
         tokio::time::sleep(WAITS_FOR).await;
-        if let Some(held) = held.upgrade() {
-            held.lock().unwrap_or_else(PoisonError::into_inner).waiting.end(&mark);
-        }
+        // A zygote may be starting or ending meanwhile, which takes seconds.
+        let end = move || {
+            if let Some(held) = held.upgrade() {
+                held.lock().unwrap_or_else(PoisonError::into_inner).waiting.end(&mark);
+            }
+        };
+        tokio::task::spawn_blocking(end).await.ok(); // the server ends, and it with it
     }
 }
 

@@ -239,7 +239,7 @@ pub fn scratch() -> Result<(Workspace, Temporary), WorkspaceError> {
     let held = Temporary::create(&base, private::WORKSPACE, 0o700).map_err(failed)?;
     if rustix::process::geteuid().is_root() && identity::can_change_user() {
         // Root's files need a map of ids, which not every file system can do; another user's need none.
-        let id = Some(resources::session_uid());
+        let id = Some(resources::session_uid().map_err(|error| failed(error.into()))?);
         std::os::unix::fs::chown(held.path(), id, id).map_err(failed)?;
     }
     let mut workspace = named(held.path())?;

@@ -350,24 +350,23 @@ fn size(terminal: Wanted) -> Size {
 /// The command for a list: one line, 60 characters.
 fn describe(launch: &LaunchRequest) -> String {
     use crate::model::Program;
+    const SHOWN: usize = 60;
     let whole = match &launch.program {
         Program::Shell(line) => line.as_argument().as_os_str().to_string_lossy().into_owned(),
         Program::Interactive(shell) => shell.name().to_owned(),
         Program::Argv(arguments) => {
-            let shown: Vec<_> = arguments
-                .iter()
-                .take(8)
-                .map(|a| a.as_os_str().to_string_lossy())
-                .collect();
+            // Each is one character at the least, with the blank behind it.
+            let shown = arguments.iter().take(SHOWN);
+            let shown: Vec<_> = shown.map(|a| a.as_os_str().to_string_lossy()).collect();
             shown.join(" ")
         }
     };
     let mut short: String = whole
         .chars()
-        .take(60)
+        .take(SHOWN)
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect();
-    if short.len() < whole.len() {
+    if whole.chars().nth(SHOWN).is_some() {
         short.push('…');
     }
     short

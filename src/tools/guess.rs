@@ -101,8 +101,7 @@ impl Likely {
             ),
             Self::NoRoot => "there is no root in a sandbox, and no way to become it".to_owned(),
             Self::DiskFull => format!(
-                "/tmp holds {} and HOME {}, both in memory, and /dev/shm 64 MiB; large files belong in the workspace, \
-                 which may grow by {}",
+                "/tmp may hold {} and HOME {}; large files belong in the workspace, which may grow by {}",
                 limits.tmp, limits.home, limits.workspace_growth
             ),
             Self::Processes => format!(
@@ -115,9 +114,10 @@ impl Likely {
                 limits.memory
             ),
             Self::FileSize => format!("profile {name} allows files of {}", limits.file_size),
-            Self::NotFound => "only programs below /usr and in the workspace can be run, as far as they are installed \
-                               on this machine"
-                .to_owned(),
+            Self::NotFound => format!(
+                "it is not installed on this machine, or not where profile {name} runs programs from; `command -v` says \
+                 what is there"
+            ),
         })
     }
 }
@@ -136,7 +136,7 @@ mod tests {
                 "mkdir: cannot create directory '/x': Read-only file system",
                 Some("may write to"),
             ),
-            ("bash: line 1: foo: command not found", Some("below /usr")),
+            ("bash: line 1: foo: command not found", Some("not installed")),
             ("sudo: command not found", Some("no root")),
             ("assertion failed", None),
         ];

@@ -36,10 +36,11 @@ pub(super) const DEFINITION: Definition = Definition {
 
 static ARGUMENTS: LazyLock<Map<String, Value>> = LazyLock::new(schema::of_arguments::<Arguments>);
 
-/// How long the first prompt, or the first picture of another program, is waited for.
+/// How long the first prompt is waited for.
 const FIRST_PROMPT: Duration = Duration::from_secs(5);
+/// How long the first picture of another program is; one that draws without a pause is shown as it is then.
 const FIRST_OUTPUT: Duration = Duration::from_millis(500);
-/// A program that has drawn for so long without a pause is shown as it is then.
+/// The pause after which a prompt, or a picture, counts as drawn.
 const PROMPT_DRAWN: Duration = Duration::from_millis(10);
 const SETTLED: Duration = Duration::from_millis(50);
 
