@@ -38,6 +38,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use self::status::FAILED;
+use crate::model::words::with_causes;
 use crate::sandbox::zygote;
 
 /// Real terminals for AI agents, inside a sandbox that the Linux kernel enforces.
@@ -239,17 +240,7 @@ fn nobody_reads() -> bool {
 
 /// Says on standard error what went wrong, with its causes.
 fn say(error: &dyn std::error::Error) {
-    let mut text = format!("terrarium: {error}");
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.ends_with(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        cause = error.source();
-    }
-    text.push('\n');
+    let text = format!("terrarium: {}\n", with_causes(error));
     let mut out = std::io::stderr();
     let shown = match out.is_terminal() {
         true => filter::Filter::default().pass(text.as_bytes()),

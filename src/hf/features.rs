@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use super::capabilities::{CAPABILITIES, Capability, Risk};
 use super::operations::OPERATIONS;
+use crate::model::words::nearest;
 
 /// A kind of argument or field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -327,14 +328,6 @@ fn family(name: &str) -> Result<Family, FeatureError> {
             name: name.chars().take(64).collect(),
             near_name: nearest(name, Family::ALL.into_iter().map(Family::name)),
         })
-}
-
-fn nearest(wrong: &str, names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
-    names
-        .map(|name| (strsim::jaro_winkler(wrong, name), name))
-        .filter(|(likeness, _)| *likeness > 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, name)| name)
 }
 
 fn near(name: &Option<&'static str>) -> String {

@@ -7,6 +7,7 @@ pub mod env;
 pub mod id;
 pub mod plain;
 pub mod size;
+pub mod words;
 pub mod workspace;
 
 pub use command::{Argument, CommandError, Program, Shell, ShellLine};

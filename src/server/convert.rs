@@ -11,6 +11,7 @@ use rmcp::model::{
 };
 
 use crate::audit::Redactor;
+use crate::model::words::with_causes;
 use crate::tools::resources::ResourceError;
 use crate::tools::{HfTool, Hints, Listed, Reply, ToolCall, ToolError};
 
@@ -115,19 +116,4 @@ pub(super) fn first_page(page: Option<PaginatedRequestParams>) -> Result<(), Err
         )),
         None => Ok(()),
     }
-}
-
-/// An error and what it comes from, on one line.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.ends_with(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        cause = error.source();
-    }
-    text
 }

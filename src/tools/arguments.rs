@@ -8,6 +8,8 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use crate::model::words::nearest;
+
 /// An argument that is refused: which, by what rule, and what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("bad argument {field}: {rule}{}", hint(fix))]
@@ -284,16 +286,6 @@ fn hint(fix: &str) -> String {
 fn did_you_mean(wrong: Option<&str>, names: &[&str]) -> String {
     let near = nearest(wrong.unwrap_or_default(), names.iter().copied());
     near.map_or_else(String::new, |name| format!("did you mean {name:?}?"))
-}
-
-/// The name that a wrong one resembles most, if any.
-pub(super) fn nearest<'n>(wrong: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-    let wrong: String = wrong.chars().take(64).collect();
-    names
-        .map(|name| (strsim::jaro_winkler(&wrong, name), name))
-        .filter(|(likeness, _)| *likeness > 0.7)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, name)| name)
 }
 
 impl Field {

@@ -182,10 +182,7 @@ pub async fn run_as_ht(
     let asked = match Asked::of(&call) {
         Ok(asked) => asked,
         Err(error) => {
-            tally::came(services, caller).await?;
-            let entry = services.audit.asked(caller, &call.name, &call.arguments).await?;
-            entry.refused(error.kind()).await;
-            tally::misunderstood(services, caller).await;
+            tally::misfit(services, caller, &call, error.kind()).await?;
             return Err(error);
         }
     };

@@ -8,6 +8,7 @@ use super::left_out::{self, Of};
 use super::{Services, ToolError, arguments, hf};
 use crate::hf::Settings;
 use crate::hf::drafts::Drafts;
+use crate::model::words::nearest;
 use crate::policy::{Arguments, Caller, Known, Tool};
 use crate::profile::Profiles;
 use crate::session::Streams;
@@ -86,7 +87,7 @@ pub fn own_name(name: &str) -> Option<&'static str> {
 pub(super) fn unknown(name: &str) -> ToolError {
     ToolError::UnknownTool {
         name: name.chars().take(64).collect(),
-        nearest: arguments::nearest(name, definitions().iter().map(|tool| tool.name)),
+        nearest: nearest(name, definitions().iter().map(|tool| tool.name)),
     }
 }
 

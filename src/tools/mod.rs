@@ -125,41 +125,9 @@ pub async fn run(
     user: Option<&dyn AskUser>,
     cancelled: CancellationToken,
 ) -> Result<Reply, ToolError> {
-    tally::came(services, caller).await?;
-    let mut entry = services.audit.asked(caller, &call.name, &call.arguments).await?;
-    let (asked, act) = match understand(services, caller, call) {
-        Ok(understood) => understood,
-        Err(error) => {
-            entry.refused(error.kind()).await;
-            tally::misunderstood(services, caller).await;
-            return Err(error);
-        }
-    };
-    let session = asked.request.session().map(|session| session.to_string());
-    let decision = |rule| Decision {
-        rule,
-        profile: asked.request.profile(),
-        session: session.as_deref(),
-        durable: matches!(&asked.request, Request::Hf(hf) if hf.effect == Effect::Write),
-    };
-    let (grant, permit, turn) = match decide(services, caller, (&asked, &act), user, &mut entry, &cancelled).await {
-        Ok(decided) => decided,
-        Err(ToolError::Denied { reason }) => {
-            let rule = reason.rule();
-            entry.denied(&reason.to_string(), decision(Some(rule.as_str()))).await;
-            tally::denied(services, caller, asked.request.tool(), &reason).await;
-            return Err(ToolError::Denied { reason });
-        }
-        Err(error) => {
-            entry.refused(error.kind()).await;
-            tally::refused(services, caller, asked.request.tool(), &error).await;
-            return Err(error);
-        }
-    };
-    if let Err(error) = entry.allowed(decision(Some(grant.rule().as_str()))).await {
-        entry.refused("audit").await;
-        return Err(error.into());
-    }
+    let (mut entry, asked, act) = begin(services, caller, call).await?;
+    let judged = decide(services, caller, (&asked, &act), user, &mut entry, &cancelled).await;
+    let (entry, grant, (permit, turn)) = decided(services, caller, entry, &asked, judged).await?;
     tally::allowed(asked.request.tool());
     let reply = act.apply(services, caller, grant, turn, cancelled).await;
     drop(permit);
@@ -203,42 +171,65 @@ impl Reply {
 
 /// Whether a call is allowed now, without a person's yes; counted and recorded as the call.
 async fn permitted(services: &Services, caller: &Caller, call: ToolCall) -> Result<(), ToolError> {
+    let (mut entry, asked, _) = begin(services, caller, call).await?;
+    let judged = judged(services, caller, &asked, &mut entry).await;
+    let (entry, ..) = decided(services, caller, entry, &asked, judged.map(|grant| (grant, ()))).await?;
+    // Nothing was done that could be undone: a late record shows in the log, and in the next call's refusal.
+    let (Closing::Recorded | Closing::Late(_)) = entry.done(Outcome::Done, &Facts::default()).await;
+    Ok(())
+}
+
+/// Counts a call, puts it on record, and finds out what it means.
+async fn begin<'a>(
+    services: &'a Services,
+    caller: &'a Caller,
+    call: ToolCall,
+) -> Result<(Entry<'a>, Asked, act::Act), ToolError> {
     tally::came(services, caller).await?;
-    let mut entry = services.audit.asked(caller, &call.name, &call.arguments).await?;
-    let asked = match understand(services, caller, call) {
-        Ok((asked, _)) => asked,
+    let entry = services.audit.asked(caller, &call.name, &call.arguments).await?;
+    match understand(services, caller, call) {
+        Ok((asked, act)) => Ok((entry, asked, act)),
         Err(error) => {
             entry.refused(error.kind()).await;
             tally::misunderstood(services, caller).await;
-            return Err(error);
+            Err(error)
         }
-    };
+    }
+}
+
+/// Puts on record what was decided of a call. It goes on only if that could be written.
+async fn decided<'a, T>(
+    services: &Services,
+    caller: &Caller,
+    mut entry: Entry<'a>,
+    asked: &Asked,
+    judged: Result<(Grant, T), ToolError>,
+) -> Result<(Entry<'a>, Grant, T), ToolError> {
+    let tool = asked.request.tool();
     let session = asked.request.session().map(|session| session.to_string());
     let decision = |rule| Decision {
         rule,
         profile: asked.request.profile(),
         session: session.as_deref(),
-        durable: false,
+        durable: matches!(&asked.request, Request::Hf(hf) if hf.effect == Effect::Write),
     };
-    match judged(services, caller, &asked, &mut entry).await {
-        Ok(grant) => {
-            if let Err(error) = entry.allowed(decision(Some(grant.rule().as_str()))).await {
+    match judged {
+        Ok((grant, with)) => match entry.allowed(decision(Some(grant.rule().as_str()))).await {
+            Ok(()) => Ok((entry, grant, with)),
+            Err(error) => {
                 entry.refused("audit").await;
-                return Err(error.into());
+                Err(error.into())
             }
-            // Nothing was done that could be undone: a late record shows in the log, and in the next call's refusal.
-            let (Closing::Recorded | Closing::Late(_)) = entry.done(Outcome::Done, &Facts::default()).await;
-            Ok(())
-        }
+        },
         Err(ToolError::Denied { reason }) => {
             let rule = reason.rule();
             entry.denied(&reason.to_string(), decision(Some(rule.as_str()))).await;
-            tally::denied(services, caller, asked.request.tool(), &reason).await;
+            tally::denied(services, caller, tool, &reason).await;
             Err(ToolError::Denied { reason })
         }
         Err(error) => {
             entry.refused(error.kind()).await;
-            tally::refused(services, caller, asked.request.tool(), &error).await;
+            tally::refused(services, caller, tool, &error).await;
             Err(error)
         }
     }
@@ -273,7 +264,7 @@ async fn decide(
     user: Option<&dyn AskUser>,
     entry: &mut Entry<'_>,
     cancelled: &CancellationToken,
-) -> Result<(Grant, CallPermit, Option<act::Turn>), ToolError> {
+) -> Result<(Grant, (CallPermit, Option<act::Turn>)), ToolError> {
     services.limits.count(caller, asked.request.tool())?;
     let mut approval = None;
     loop {
@@ -306,7 +297,7 @@ async fn decide(
             Judgement::Allowed(grant) => {
                 act.ready(services)?; // what is refused here is not counted
                 services.budget.reserve(&grant.basis().quotas).await?;
-                return Ok((grant, permit, turn));
+                return Ok((grant, (permit, turn)));
             }
             Judgement::Denied(reason) => return Err(ToolError::Denied { reason }),
             Judgement::Confirm(_) => {} // the policy changed while it waited: asked in the next round

@@ -23,6 +23,7 @@ use super::token::Source;
 use super::*;
 use crate::kernel::scratch::Scratch;
 use crate::model::Span;
+use crate::model::words::with_causes;
 use crate::policy::{self, Arguments, Caller, Digest, Grant, Judgement, Policy, Request};
 
 const TOKEN: &str = "tok_FAKE_0123456789abcdef";
@@ -112,16 +113,6 @@ fn grant(asked: &Asked) -> HfGrant {
         Judgement::Allowed(Grant::Hf(grant)) => grant,
         other => panic!("{other:?}"),
     }
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 /// A call of each tool that sends something.
