@@ -183,10 +183,6 @@ impl Control {
         found.unwrap_or_else(Ending::lost)
     }
 
-    /// How it ended, if it has.
-    pub fn try_ended(&self) -> Option<Ending> {
-        self.ending.borrow().clone()
-    }
 }
 
 impl Ending {
