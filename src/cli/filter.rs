@@ -1,10 +1,13 @@
 //! Takes out of a terminal's output what would act on the outer terminal beyond showing text.
 //!
-//! Dropped: operating system commands but the window title (OSC 52 sets the clipboard), every query that a
-//! terminal would answer into the input, window operations, device control and application strings, and the same
-//! written as C1 controls (ECMA-48, 8-bit or as UTF-8). What is left between the bytes of a sequence is dropped too.
+//! What programs draw with passes ([`drawing`]) and window titles do; everything else is dropped: the other operating
+//! system commands (OSC 52 sets the clipboard), what a terminal would answer into the input, at once or later, window
+//! operations, other encodings, device control and application strings, and all of it written as C1 controls (ECMA-48,
+//! 8-bit or as UTF-8). What is left between the bytes of a sequence is dropped too.
 
-use std::collections::BTreeSet;
+mod drawing;
+
+use drawing::Changed;
 
 /// Longest sequence that is looked at; a longer one is dropped whole.
 const MAX_SEQUENCE: usize = 4096;
@@ -14,26 +17,9 @@ const MAX_SEQUENCE: usize = 4096;
 pub(super) struct Filter {
     state: State,
     held: Vec<u8>,
-    /// Modes of the outer terminal that were changed and not changed back.
-    changed: BTreeSet<&'static str>,
+    /// What of the outer terminal was changed and not changed back.
+    changed: Changed,
 }
-
-/// Modes that would disturb whoever uses the terminal next, with what changes them back (xterm's ctlseqs).
-const MODES: [(&str, u8, &[u8]); 13] = [
-    ("1", b'h', b"\x1b[?1l"),
-    ("25", b'l', b"\x1b[?25h"),
-    ("47", b'h', b"\x1b[?47l"),
-    ("1000", b'h', b"\x1b[?1000l"),
-    ("1002", b'h', b"\x1b[?1002l"),
-    ("1003", b'h', b"\x1b[?1003l"),
-    ("1004", b'h', b"\x1b[?1004l"),
-    ("1005", b'h', b"\x1b[?1005l"),
-    ("1006", b'h', b"\x1b[?1006l"),
-    ("1015", b'h', b"\x1b[?1015l"),
-    ("1047", b'h', b"\x1b[?1047l"),
-    ("1049", b'h', b"\x1b[?1049l"),
-    ("2004", b'h', b"\x1b[?2004l"),
-];
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum State {
@@ -65,29 +51,9 @@ impl Filter {
         out
     }
 
-    /// What takes back the modes that were left changed, and the colours.
+    /// What takes back the changes that were left, and the colours.
     pub(super) fn undo(&mut self) -> Vec<u8> {
-        let left = MODES.iter().filter(|(mode, ..)| self.changed.contains(mode));
-        let mut undo: Vec<u8> = left.flat_map(|(_, _, back)| back.iter().copied()).collect();
-        self.changed.clear();
-        undo.extend(b"\x1b[0m");
-        undo
-    }
-
-    /// Remembers a change of mode: `CSI ? numbers h` or `l`.
-    fn remember(&mut self, last: u8) {
-        let Some(numbers) = self.held.strip_prefix(b"\x1b[?") else {
-            return;
-        };
-        for number in numbers.split(|byte| *byte == b';') {
-            for (mode, change, _) in MODES.iter().filter(|(mode, ..)| mode.as_bytes() == number) {
-                match last {
-                    last if last == *change => self.changed.insert(mode),
-                    b'h' | b'l' => self.changed.remove(mode),
-                    _ => false,
-                };
-            }
-        }
+        self.changed.undo()
     }
 
     fn step(&mut self, byte: u8, out: &mut Vec<u8>) {
@@ -102,21 +68,17 @@ impl Filter {
                 (true, _) => self.hold(byte, State::Character(missing - 1)),
             },
             State::Escape => match byte {
-                b'[' => self.hold(byte, State::Csi),
-                b']' | b'P' | b'X' | b'^' | b'_' => self.hold(byte, State::String),
-                0x1b => {}
-                b'Z' => self.drop_held(), // DECID asks for an answer
+                b'[' if self.held.len() == 1 => self.hold(byte, State::Csi),
+                // `ESC k` begins a title in tmux and screen.
+                b']' | b'P' | b'X' | b'^' | b'_' | b'k' if self.held.len() == 1 => self.hold(byte, State::String),
+                0x1b => self.anew(byte, out),
                 0x20..=0x2f => self.hold(byte, State::Escape),
-                0x30..=0x7e => self.show(byte, out),
+                0x30..=0x7e => self.escape(byte, out),
                 0x80.. => self.anew(byte, out),
                 _ => {} // a terminal obeys it as if it came before
             },
             State::Csi => match byte {
-                0x40..=0x7e if self.is_harmless(byte) => {
-                    self.remember(byte);
-                    self.show(byte, out);
-                }
-                0x40..=0x7e => self.drop_held(),
+                0x40..=0x7e => self.control(byte, out),
                 0x1b | 0x80.. => self.anew(byte, out),
                 0x20..=0x3f => self.hold(byte, State::Csi),
                 _ => {} // as above
@@ -136,7 +98,11 @@ impl Filter {
     fn text(&mut self, byte: u8, out: &mut Vec<u8>) {
         match byte {
             0x1b => self.hold(byte, State::Escape),
-            0x05 => {}        // ENQ asks for an answer
+            0x05 => {} // ENQ asks for an answer
+            0x0e => {
+                self.changed.shifted();
+                out.push(byte);
+            }
             0x80..=0x9f => {} // C1
             0xc2..=0xdf => self.hold(byte, State::Character(1)),
             0xe0..=0xef => self.hold(byte, State::Character(2)),
@@ -188,18 +154,24 @@ impl Filter {
         self.state = State::Text;
     }
 
-    /// A control sequence that only paints: no device status or attributes, no reports, no window operations.
-    fn is_harmless(&self, last: u8) -> bool {
-        let parameters = self.held.get(2..).unwrap_or_default();
-        match last {
-            b'n' | b'c' | b'x' | b'w' | b't' => false,
-            b'q' => !parameters.starts_with(b">"), // XTVERSION
-            b'p' => !parameters.contains(&b'$'),   // DECRQM
-            b'u' => !parameters.starts_with(b"?"), // keyboard protocol query
-            b'S' => !parameters.starts_with(b"?"), // graphics query
-            b'i' | b'y' | b'z' | b'|' => false,
-            _ => true,
+    /// A sequence of ESC, intermediate bytes and a last one.
+    fn escape(&mut self, last: u8, out: &mut Vec<u8>) {
+        let intermediates = self.held.get(1..).unwrap_or_default();
+        match self.changed.escape(intermediates, last) {
+            true => self.show(last, out),
+            false => self.drop_held(),
         }
+    }
+
+    /// A control sequence: what may be shown of it.
+    fn control(&mut self, last: u8, out: &mut Vec<u8>) {
+        let whole = self.held.len() < MAX_SEQUENCE;
+        let between = self.held.get(2..).filter(|_| whole);
+        if let Some(shown) = between.and_then(|between| self.changed.control(between, last)) {
+            out.extend(b"\x1b[");
+            out.extend(shown);
+        }
+        self.drop_held();
     }
 
     /// Only titles pass: OSC 0, 1 and 2, of characters that only show.
@@ -246,6 +218,38 @@ mod tests {
             b"\x1b]0;a\x05\x07",
             b"\x1b]0;a\xc2\x9b6n\x07",
             b"\x1b]0;a\x9b6n\x07",
+            // Other encodings: a part of a character would be C1 after them.
+            b"\x1b%@",
+            b"\x1b%8",
+            b"\x1b F",
+            b"\x1b G",
+            // Questions and reports of later terminals.
+            b"\x1b[&u",
+            b"\x1b[1$u",
+            b"\x1b[#R",
+            b"\x1b[#S",
+            b"\x1b[?4m",
+            b"\x1b[?4g",
+            b"\x1b[\"v",
+            b"\x1b[?u",
+            b"\x1b[1*y",
+            // Modes in which a terminal reports by itself, and those that nobody takes back.
+            b"\x1b[?2048h",
+            b"\x1b[?2031h",
+            b"\x1b[?2l",
+            b"\x1b[2h",
+            b"\x1b[20h",
+            b"\x1b[?1001h",
+            b"\x1b[?1000r",
+            b"\x1b[>1u",
+            b"\x1b[=5u",
+            b"\x1b[>1;2m",
+            b"\x1b[1;2;3;4;5T",
+            b"\x1b(K",
+            b"\x1b((0",
+            b"\x1bl",
+            // A title of tmux and screen.
+            b"\x1bktitle\x1b\\",
         ];
         for bytes in hostile {
             assert_eq!(Filter::default().pass(bytes), b"", "{bytes:?}");
@@ -279,6 +283,71 @@ mod tests {
         filter.pass(b"\x1b[?1049h\x1b[?25l\x1b[?1000;1006h\x1b[?1049l");
         assert_eq!(filter.undo(), b"\x1b[?25h\x1b[?1000l\x1b[?1006l\x1b[0m");
         assert_eq!(filter.undo(), b"\x1b[0m");
+    }
+
+    #[test]
+    fn a_mode_that_is_not_known_takes_no_other_with_it() {
+        let shown = Filter::default().pass(b"\x1b[?12;2048;25h\x1b[4;2l");
+        assert_eq!(shown, b"\x1b[?12;25h\x1b[4l");
+    }
+
+    #[test]
+    fn what_would_change_the_next_programs_text_or_keys_is_taken_back() {
+        let soft = "\x1b[!p\x1b[?7h\x1b7\x1b[r\x1b8\x1b(B\x0f\x1b>";
+        let table = [
+            ("\x1b[4h", "\x1b[4l"),
+            ("\x1b[2;5r", soft),
+            ("\x1b=", soft),
+            ("\x1b(0", soft),
+            ("\x0e", soft),
+            ("\x1bn", soft),
+            ("\x1b[?6h", soft),
+            ("\x1b[?9h", "\x1b[?9l"),
+            ("\x1b[?1016h", "\x1b[?1016l"),
+            ("\x1b[?5h", "\x1b[?5l"),
+            ("\x1b[?7l", "\x1b[?7h"),
+            ("\x1b[?2026h", "\x1b[?2026l"),
+            ("\x1b[>4;2m", "\x1b[>4m"),
+            ("\x1b[3 q", "\x1b[0 q"),
+            ("\x1b[3g", "\x1b[?5W"),
+        ];
+        for (change, back) in table {
+            let mut filter = Filter::default();
+            assert_eq!(filter.pass(change.as_bytes()), change.as_bytes(), "{change:?}");
+            let undo = String::from_utf8(filter.undo()).unwrap();
+            assert_eq!(undo, format!("{back}\x1b[0m"), "{change:?}");
+            assert_eq!(filter.undo(), b"\x1b[0m", "{change:?}");
+        }
+    }
+
+    /// What the programs draw in their sandboxes, as `tests/it/oracle.rs` says.
+    #[test]
+    fn recorded_programs_draw_through_it_what_they_drew() {
+        use crate::session::screen::{Screen, Size};
+        let streams = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/streams");
+        let mut seen = 0;
+        for entry in std::fs::read_dir(streams).unwrap() {
+            let path = entry.unwrap().path();
+            let size = path.extension().unwrap().to_str().unwrap();
+            let (columns, rows) = size.split_once('x').unwrap();
+            let drawn = |mut bytes: &[u8]| {
+                let mut screen = Screen::new(Size::new(columns.parse().unwrap(), rows.parse().unwrap()).unwrap());
+                while !bytes.is_empty() {
+                    bytes = &bytes[screen.feed(bytes)..];
+                }
+                let picture = screen.snapshot();
+                format!("{:?} {:?}", picture.rows, picture.cursor)
+            };
+            let stream = std::fs::read(&path).unwrap();
+            for end in [stream.len() / 3, stream.len() / 2, stream.len()] {
+                let cut = &stream[..end];
+                let mut filter = Filter::default();
+                let shown: Vec<u8> = cut.chunks(100).flat_map(|piece| filter.pass(piece)).collect();
+                assert_eq!(drawn(&shown), drawn(cut), "{} to {end}", path.display());
+            }
+            seen += 1;
+        }
+        assert!(seen >= 20, "only {seen} were found");
     }
 
     #[test]

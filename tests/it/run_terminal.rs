@@ -116,12 +116,17 @@ fn an_interrupt_ends_a_command_that_lets_it() {
 
 #[test]
 fn what_acts_on_the_outer_terminal_does_not_reach_it() {
-    let hostile = r"printf 'A\033]52;c;aGk=\007B\033[6nC\033[cD\033]0;title\007E\033P+q\033\\F\033[>qG\033[21tH\n'";
+    let hostile = r"printf 'A\033]52;c;aGk=\007B\033[6nC\033[cD\033]0;title\007E\033P+q\033\\F\033[>qG\033[21tH\033%%@I\033[&uJ\033[?2048hK\n'";
     let (status, shown) = outer(&["bash", "-c", hostile]).end();
     assert_eq!(status, Some(0));
-    assert_eq!(shown, "ABCD\u{1b}]0;title\u{7}EFGH\r\n\u{1b}[0m");
+    assert_eq!(shown, "ABCD\u{1b}]0;title\u{7}EFGHIJK\r\n\u{1b}[0m");
     let (_, shown) = outer(&["printf", r"\033[?1049h\033[?25lx"]).end();
     assert!(shown.ends_with("x\u{1b}[?25h\u{1b}[?1049l\u{1b}[0m"), "{shown:?}");
+    let (_, shown) = outer(&["printf", r"\033(0\033[4h\033[?9hx"]).end();
+    assert!(
+        shown.contains("x\u{1b}[4l\u{1b}[?9l\u{1b}[!p") && shown.contains("\u{1b}(B"),
+        "{shown:?}"
+    );
 }
 
 /// Also where only the output is a terminal, so that the command has pipes.
