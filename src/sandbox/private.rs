@@ -58,7 +58,7 @@ impl Temporary {
 
     /// The path of the sandbox's directory `name`, which is made with [`Self::create_named`].
     pub(super) fn sandbox(name: &str) -> PathBuf {
-        std::env::temp_dir().join(format!("{PREFIX}{SANDBOX}-{name}"))
+        temporary().join(format!("{PREFIX}{SANDBOX}-{name}"))
     }
 
     /// Where it is.
@@ -70,6 +70,19 @@ impl Temporary {
 impl Drop for Temporary {
     fn drop(&mut self) {
         remove(&self.path).ok(); // the sweep of the next start tries again
+    }
+}
+
+/// The directory for temporary ones: `TMPDIR` where that is an absolute path. Set to nothing or relative it would be where
+/// nobody sweeps.
+pub(super) fn temporary() -> PathBuf {
+    absolute(std::env::temp_dir())
+}
+
+fn absolute(named: PathBuf) -> PathBuf {
+    match named.is_absolute() {
+        true => named,
+        false => "/tmp".into(),
     }
 }
 

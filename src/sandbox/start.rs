@@ -11,6 +11,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal};
 
 use super::error::LaunchError;
+use super::private;
 use super::scope::{self, ScopeError};
 use super::spawn::LaunchOptions;
 use super::zygote::{Ask, NAME, Place};
@@ -46,7 +47,7 @@ impl Zygote {
     fn probe(socket: &UnixStream, place: Place) -> io::Result<Support> {
         let ask = Ask::Probe {
             place,
-            temporary: std::env::temp_dir(),
+            temporary: private::temporary(),
         };
         fdpass::send(socket, &serde_json::to_vec(&ask)?, &[])?;
         let (text, _) = fdpass::receive(socket)?.ok_or(io::ErrorKind::UnexpectedEof)?;

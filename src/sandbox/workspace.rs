@@ -231,7 +231,7 @@ pub fn default() -> Result<(Workspace, Option<Instead>), WorkspaceError> {
 
 /// A private directory below the temporary one; it goes when the second is dropped.
 pub fn scratch() -> Result<(Workspace, Temporary), WorkspaceError> {
-    let base = std::env::temp_dir();
+    let base = private::temporary();
     let failed = |source| WorkspaceError::Private {
         base: base.clone(),
         source,

@@ -1,6 +1,7 @@
 //! What subcommands say, where they look, and with what status they end.
 
 use std::os::unix::fs::symlink;
+use std::process::Stdio;
 
 use crate::command::{Run, text};
 use crate::harness::{fresh_directory, program};
@@ -74,6 +75,25 @@ fn a_workspace_that_will_be_removed_is_named_with_the_reason() {
         .output()
         .unwrap();
     assert!(own.status.success() && own.stderr.is_empty(), "{}", text(&own));
+    std::fs::remove_dir_all(&directory).unwrap();
+}
+
+#[test]
+fn a_temporary_directory_that_is_no_absolute_path_counts_as_none() {
+    let directory = fresh_directory();
+    for named in ["", "tmp"] {
+        let mut command = program();
+        command.args(["run", "--", "pwd"]).current_dir(&directory);
+        command
+            .env("HOME", &directory)
+            .env("TMPDIR", named)
+            .stdin(Stdio::null());
+        let said = text(&command.output().unwrap());
+        assert!(
+            said.contains("commands work in /tmp/terrarium-workspace-"),
+            "{named:?}: {said}"
+        );
+    }
     std::fs::remove_dir_all(&directory).unwrap();
 }
 
