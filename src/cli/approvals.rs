@@ -77,7 +77,7 @@ pub(super) enum Error {
 }
 
 pub(super) fn run(command: ApprovalsCommand) -> Result<ExitCode, Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = super::runtime()?;
     let json = command.json;
     let done = runtime.block_on(async {
         match command.action {

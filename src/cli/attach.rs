@@ -85,7 +85,7 @@ enum End {
 
 pub(super) fn run(command: &AttachCommand) -> Result<ExitCode, Error> {
     outer_size().ok_or(Error::NoTerminal)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = super::runtime()?;
     runtime.block_on(attach(command))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -161,7 +161,7 @@ async fn follow(
             }
         }
     });
-    let mut keys = keys();
+    let mut keys = keys()?;
     loop {
         tokio::select! {
             next = news.recv() => {
@@ -200,9 +200,9 @@ async fn pass(command: &AttachCommand, keyboard: &mut Keyboard, typed: &[u8]) ->
 }
 
 /// What is typed, until the terminal is gone.
-fn keys() -> mpsc::Receiver<Vec<u8>> {
+fn keys() -> io::Result<mpsc::Receiver<Vec<u8>>> {
     let (tell, told) = mpsc::channel(16);
-    std::thread::spawn(move || {
+    std::thread::Builder::new().spawn(move || {
         let mut buffer = [0; 1024];
         let mut from = io::stdin().lock();
         while let Ok(count @ 1..) = from.read(&mut buffer) {
@@ -211,8 +211,8 @@ fn keys() -> mpsc::Receiver<Vec<u8>> {
                 return;
             }
         }
-    });
-    told
+    })?;
+    Ok(told)
 }
 
 /// Columns and rows that a session may fill: the last row is ours.

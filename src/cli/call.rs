@@ -73,10 +73,7 @@ pub(super) enum Error {
 impl Call {
     pub(super) fn run(self) -> Result<ExitCode, Error> {
         let arguments = serde_json::from_str(&self.arguments).map_err(|source| Error::Arguments { source })?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|source| Error::Runtime { source })?;
+        let runtime = super::runtime().map_err(|source| Error::Runtime { source })?;
         match runtime.block_on(self.ask(arguments)) {
             Ok(said) => self.print(&said),
             Err(Error::Call(CallError::Interrupted)) => Ok(ExitCode::from(INTERRUPTED)),

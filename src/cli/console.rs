@@ -60,7 +60,7 @@ pub(super) enum Error {
 }
 
 pub(super) fn run(command: &ConsoleCommand) -> Result<ExitCode, Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = super::runtime()?;
     runtime.block_on(links(command.server))
 }
 

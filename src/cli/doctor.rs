@@ -51,7 +51,7 @@ pub(super) enum Error {
 
 impl Doctor {
     pub(super) fn run(self) -> Result<ExitCode, Error> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = super::runtime()?;
         let code = runtime.block_on(self.examine());
         runtime.shutdown_background();
         code

@@ -124,7 +124,7 @@ fn record(config: Option<&Path>, event: Event, by: &str, why: &str) -> Result<()
         }
     };
     let audit = super::record::keep_own(&kept)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = super::runtime()?;
     runtime.block_on(audit.note(event, by, why))?;
     audit.end();
     Ok(())

@@ -3,6 +3,7 @@
 mod approvals;
 mod attach;
 mod audit;
+mod broken;
 mod call;
 mod completions;
 mod config;
@@ -36,6 +37,7 @@ use std::process::ExitCode;
 use clap::builder::Resettable;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use tokio::runtime::Runtime;
 
 use self::status::FAILED;
 use crate::model::words::with_causes;
@@ -151,6 +153,15 @@ enum CliError {
 
 /// Runs the program with these arguments, the program's name among them.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    broken::guard(|| act(arguments))
+}
+
+/// What all subcommands run in that do few things at a time: it needs no thread of its own.
+fn runtime() -> io::Result<Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}
+
+fn act(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let parsed = without_empty_variables(Arguments::command())
         .try_get_matches_from(arguments)
         .and_then(|found| Arguments::from_arg_matches(&found));

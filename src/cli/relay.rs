@@ -95,36 +95,38 @@ impl Copies {
     fn start(&self, io: Io) -> io::Result<Option<OwnedFd>> {
         match io {
             Io::Pipes { stdin, stdout, stderr } => {
-                self.copy_out(stdout, self.standard.clone(), self.limit);
-                self.copy_out(stderr, self.error.clone(), self.limit);
-                self.copy_in(stdin);
+                self.copy_out(stdout, self.standard.clone(), self.limit)?;
+                self.copy_out(stderr, self.error.clone(), self.limit)?;
+                self.copy_in(stdin)?;
                 Ok(None)
             }
             Io::Terminal(master) => {
                 // A terminal is watched by a person; a pipe may fill a disk.
-                self.copy_out(master.try_clone()?, self.standard.clone(), u64::MAX);
-                self.copy_in(master.try_clone()?);
+                self.copy_out(master.try_clone()?, self.standard.clone(), u64::MAX)?;
+                self.copy_in(master.try_clone()?)?;
                 Ok(Some(master))
             }
         }
     }
 
-    fn copy_out(&self, from: OwnedFd, to: Output, limit: u64) {
+    fn copy_out(&self, from: OwnedFd, to: Output, limit: u64) -> io::Result<()> {
         let done = self.done.clone();
         let watched = Watched {
             moved: Arc::clone(&self.moved),
             limit,
             over: self.over.clone(),
         };
-        std::thread::spawn(move || {
+        let copying = std::thread::Builder::new().spawn(move || {
             copy_out(File::from(from), &to, &watched);
             drop(done);
         });
+        copying.map(drop)
     }
 
-    fn copy_in(&self, to: OwnedFd) {
+    fn copy_in(&self, to: OwnedFd) -> io::Result<()> {
         let moved = Arc::clone(&self.moved);
-        std::thread::spawn(move || copy_in(File::from(to), &moved.typed));
+        let copying = std::thread::Builder::new().spawn(move || copy_in(File::from(to), &moved.typed));
+        copying.map(drop)
     }
 }
 

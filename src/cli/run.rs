@@ -67,7 +67,7 @@ pub(super) struct Run {
 /// Why nothing ran.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
-    #[error("cannot relay input and output")]
+    #[error("cannot relay input and output; hint: check the limits on processes and open files")]
     Relay(#[from] io::Error),
     #[error("the command's output is incomplete, as it cannot be written: {0}; hint: make room, or send it elsewhere")]
     Lost(io::Error),
@@ -95,10 +95,7 @@ pub(super) enum Error {
 
 impl Run {
     pub(super) fn run(self) -> Result<ExitCode, Error> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()?;
+        let runtime = super::runtime()?;
         allow_many_files().ok(); // a launch that then fails says why
         let result = runtime.block_on(self.go());
         runtime.shutdown_background();

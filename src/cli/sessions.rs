@@ -23,7 +23,7 @@ pub(super) struct SessionsCommand {
 }
 
 pub(super) fn run(command: &SessionsCommand) -> Result<ExitCode, servers::Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = super::runtime()?;
     match runtime.block_on(list(command.json)) {
         // Whoever read has seen enough.
         Err(servers::Error::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),

@@ -4,7 +4,7 @@ use std::os::unix::fs::symlink;
 use std::process::Stdio;
 
 use crate::command::{Run, text};
-use crate::harness::{fresh_directory, program};
+use crate::harness::{fresh_directory, host_program, program};
 use crate::policy::Home;
 use crate::tty::Tty;
 
@@ -93,6 +93,33 @@ fn a_temporary_directory_that_is_no_absolute_path_counts_as_none() {
             said.contains("commands work in /tmp/terrarium-workspace-"),
             "{named:?}: {said}"
         );
+    }
+    std::fs::remove_dir_all(&directory).unwrap();
+}
+
+#[test]
+fn a_machine_without_room_for_a_thread_is_a_failure_in_one_line() {
+    if rustix::process::geteuid().is_root() {
+        eprintln!("skipped: nothing limits the processes of root");
+        return;
+    }
+    let directory = fresh_directory();
+    for arguments in [&["run", "--", "true"][..], &["doctor"], &["serve"]] {
+        let own = program();
+        let mut command = host_program("timeout");
+        command.args(["20", "bash", "-c", r#"ulimit -u 1; exec "$0" "$@""#]);
+        command.arg(own.get_program()).args(arguments).current_dir(&directory);
+        command.envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.env("RUST_BACKTRACE", "0");
+        let (input, _open) = std::io::pipe().unwrap();
+        let output = command.stdin(input).output().unwrap();
+        let said = text(&output);
+        assert_eq!(output.status.code(), Some(125), "{arguments:?}: {said}");
+        assert!(
+            said.starts_with("terrarium: ") && said.lines().count() == 1,
+            "{arguments:?}: {said}"
+        );
+        assert!(said.contains("hint: check the limit"), "{arguments:?}: {said}");
     }
     std::fs::remove_dir_all(&directory).unwrap();
 }

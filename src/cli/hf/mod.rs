@@ -161,10 +161,7 @@ fn state() -> Result<PathBuf, Error> {
 
 fn login(hf: &Hf, state: &Path, out: &mut impl Write) -> Result<ExitCode, Error> {
     let client = ClientSecret::find(state)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(Error::Runtime)?;
+    let runtime = crate::cli::runtime().map_err(Error::Runtime)?;
     let mut said = Ok(());
     let token = runtime.block_on(oauth::login(hf, &client, |url, back| {
         said = writeln!(
