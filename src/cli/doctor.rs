@@ -1,6 +1,7 @@
 //! `terrarium doctor`: what this machine offers, found out by trying it, and what each profile makes of it.
 
 use std::io::{self, Write as _};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -11,6 +12,7 @@ use crate::policy::{Asked, Caller, Grant, Judgement, LaunchRequest, Policy, Term
 use crate::profile::{ProfileError, Profiles};
 use crate::sandbox::workspace::{self, WorkspaceError};
 use crate::sandbox::{LaunchOptions, Launchers, Protection, State};
+use crate::server::control::listen;
 
 /// The arguments of `terrarium doctor`.
 #[derive(Debug, Args)]
@@ -37,6 +39,12 @@ pub(super) struct Doctor {
 pub(super) enum Error {
     #[error("cannot start to look, or write what was found")]
     Io(#[from] io::Error),
+    #[error("cannot remove what servers left in {}", directory.display())]
+    Sweep {
+        directory: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     #[error(transparent)]
     Profile(#[from] ProfileError),
     #[error(transparent)]
@@ -66,6 +74,12 @@ impl Doctor {
         });
         launchers.support().await?; // starting sweeps
         if self.clean {
+            for directory in workspace::runtime_directories() {
+                match listen::sweep(&directory) {
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    swept => swept.map_err(|source| Error::Sweep { directory, source })?,
+                }
+            }
             return Ok(ExitCode::SUCCESS);
         }
         let (workspace, _held) = workspace::scratch()?;

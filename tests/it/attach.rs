@@ -233,6 +233,32 @@ fn a_flood_reaches_a_watcher_as_pictures_and_a_stopped_watcher_holds_nobody_up()
 }
 
 #[test]
+fn the_socket_of_a_server_that_was_killed_is_cleaned_away_and_no_others() {
+    let place = Place::new();
+    let files = || {
+        let names = fs::read_dir(place.0.join("terrarium")).unwrap();
+        let paths = names.map(|entry| entry.unwrap().path());
+        paths
+            .filter(|path| path.extension().is_some_and(|found| found == "key" || found == "sock"))
+            .count()
+    };
+    let mut killed = place.server();
+    let mut lives = place.server();
+    let session = shell(&mut lives);
+    shell(&mut killed);
+    assert_eq!(files(), 4);
+    killed.kill();
+    assert_eq!(files(), 4);
+    let cleaned = place.terrarium(&["doctor", "--clean"]).output().unwrap();
+    assert!(cleaned.status.success(), "{cleaned:?}");
+    assert_eq!(files(), 2);
+    assert_eq!(
+        place.lines(&["sessions", "--json"])[0]["session"]["session"],
+        session.as_str()
+    );
+}
+
+#[test]
 fn typing_needs_the_passphrase_and_watching_does_not() {
     let place = Place::new();
     set_passphrase(&place.terrarium(&["passphrase", "set"]), "correct horse");

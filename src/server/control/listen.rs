@@ -113,6 +113,12 @@ impl Drop for Control {
 /// Makes the directory, checks that only its user can enter, and removes what dead servers left.
 fn prepare(directory: &Path) -> io::Result<()> {
     own_file::make_directory(directory)?;
+    sweep(directory)
+}
+
+/// Removes what dead servers left in a directory that only its user can enter.
+pub fn sweep(directory: &Path) -> io::Result<()> {
+    own_file::check_directory(directory)?;
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();
         if path.extension().is_some_and(|found| found == "key") && !super::reach::is_live(&path) {
