@@ -2,7 +2,8 @@
 //!
 //! It reads only. What it prints was checked line by line; texts that callers wrote are escaped.
 
-use std::io::{self, IsTerminal as _, Write};
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, IsTerminal as _, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -16,6 +17,11 @@ use crate::audit::follow::{self, Follow};
 use crate::audit::read::{self, Anchored};
 use crate::config::{Config, ConfigError};
 use crate::model::plain::plain_json;
+
+/// Bytes of a line with an anchor; those that we write are far shorter.
+const MAX_ANCHOR: u64 = 4096;
+/// Anchors that are compared: one each second for three months, one each minute for 19 years.
+const MAX_ANCHORS: usize = 10_000_000;
 
 /// Looks at the record of what was asked, decided and done.
 #[derive(Debug, Args)]
@@ -99,6 +105,8 @@ pub(super) enum Error {
     },
     #[error("{}:{line}: no anchor; hint: journalctl -t terrarium-audit -o cat prints them", path.display())]
     NotAnAnchor { path: PathBuf, line: usize },
+    #[error("{} holds more than {MAX_ANCHORS} anchors; hint: give those of the last years only", path.display())]
+    TooManyAnchors { path: PathBuf },
     #[error("no anchors in {}; hint: journalctl -t terrarium-audit -o cat prints them", path.display())]
     NoAnchors { path: PathBuf },
     #[error("no record of {id:?}; hint: terrarium audit tail shows the numbers")]
@@ -182,21 +190,31 @@ fn verify(directory: &Path, anchors: Option<&Path>, json: bool) -> Result<ExitCo
 
 /// Each line is one, but for what journalctl writes between them; a line that is none may be one that was spoilt.
 fn read_anchors(path: &Path) -> Result<Vec<Anchored>, Error> {
-    let text = match path.to_str() {
-        Some("-") => io::read_to_string(io::stdin()),
-        _ => std::fs::read_to_string(path),
+    let unreadable = |source| Error::Anchors {
+        path: path.to_owned(),
+        source,
     };
+    let from: Box<dyn Read> = match path.to_str() {
+        Some("-") => Box::new(io::stdin()),
+        _ => Box::new(File::open(path).map_err(unreadable)?),
+    };
+    // Line by line: it may be a pipe, or a device that never ends.
+    let mut from = BufReader::new(from);
     let path = path.to_owned();
-    let text = match text {
-        Ok(text) => text,
-        Err(source) => return Err(Error::Anchors { path, source }),
-    };
     let mut anchors = Vec::new();
-    for (at, line) in text.lines().enumerate() {
-        match Anchored::parse(line) {
+    for number in 1.. {
+        let mut line = String::new();
+        match from.by_ref().take(MAX_ANCHOR).read_line(&mut line) {
+            Ok(0) => break,
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => line = "?".to_owned(),
+            Err(source) => return Err(unreadable(source)),
+        }
+        match Anchored::parse(line.trim_end_matches(['\n', '\r'])) {
+            Some(_) if anchors.len() >= MAX_ANCHORS => return Err(Error::TooManyAnchors { path }),
             Some(anchor) => anchors.push(anchor),
             None if line.trim().is_empty() || line.starts_with("-- ") => {}
-            None => return Err(Error::NotAnAnchor { path, line: at + 1 }),
+            None => return Err(Error::NotAnAnchor { path, line: number }),
         }
     }
     match anchors.is_empty() {

@@ -4,7 +4,7 @@ use std::os::unix::fs::symlink;
 use std::process::Stdio;
 
 use crate::command::{Run, text};
-use crate::harness::{fresh_directory, host_program, program};
+use crate::harness::{fresh_directory, host_program, not_tested, program};
 use crate::policy::Home;
 use crate::tty::Tty;
 
@@ -100,7 +100,7 @@ fn a_temporary_directory_that_is_no_absolute_path_counts_as_none() {
 #[test]
 fn a_machine_without_room_for_a_thread_is_a_failure_in_one_line() {
     if rustix::process::geteuid().is_root() {
-        eprintln!("skipped: nothing limits the processes of root");
+        not_tested("nothing limits the processes of root");
         return;
     }
     let directory = fresh_directory();
@@ -143,6 +143,46 @@ fn a_call_that_a_limit_ended_has_the_status_of_a_run_that_it_ended() {
     let call = call.output().unwrap();
     assert_eq!(run.status.code(), Some(137), "{}", text(&run));
     assert_eq!(call.status.code(), run.status.code(), "{}", text(&call));
+}
+
+#[test]
+fn what_never_ends_is_not_read_for_ever() {
+    let state = fresh_directory();
+    let run = Run::profile("default");
+    let ran = run.command(&["true"]).env("XDG_STATE_HOME", &state).status();
+    assert!(ran.unwrap().success());
+    let cases = [
+        (
+            &["audit", "verify", "--anchors", "/dev/zero"][..],
+            "/dev/zero:1: no anchor",
+        ),
+        (&["hf", "import", "/dev/zero"], "/dev/zero is no file"),
+        (
+            &[
+                "serve",
+                "--http",
+                "127.0.0.1:0",
+                "--tls-cert",
+                "/dev/zero",
+                "--tls-key",
+                "/dev/zero",
+            ],
+            "/dev/zero is no file",
+        ),
+    ];
+    for (arguments, expected) in cases {
+        let own = program();
+        let mut command = host_program("timeout");
+        // Memory too: it would be used up before the time.
+        command.args(["20", "bash", "-c", r#"ulimit -v 4000000; exec "$0" "$@""#]);
+        command.arg(own.get_program()).args(arguments).stdin(Stdio::null());
+        command.env("XDG_STATE_HOME", &state).env("HOME", &state);
+        let output = command.output().unwrap();
+        let said = text(&output);
+        assert_eq!(output.status.code(), Some(125), "{arguments:?}: {said}");
+        assert!(said.contains(expected), "{arguments:?}: {said}");
+    }
+    std::fs::remove_dir_all(&state).unwrap();
 }
 
 #[test]

@@ -18,6 +18,7 @@ use crate::hf::oauth::{self, ClientSecret, LoginError};
 use crate::hf::token::{Token, TokenError};
 use crate::hf::{FileError, Hf, HfFile, Settings, SettingsError};
 use crate::sandbox::private;
+use crate::yaml;
 
 /// Sets up and looks after the Hack Forums tools.
 #[derive(Debug, Args)]
@@ -88,12 +89,8 @@ pub(super) enum Error {
     Settings(#[from] SettingsError),
     #[error(transparent)]
     Config(#[from] ConfigError),
-    #[error("cannot read {}", path.display())]
-    Read {
-        path: PathBuf,
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Read(#[from] yaml::FileError),
     #[error("there is no directory to keep a token in; hint: set HOME or XDG_STATE_HOME to an absolute path")]
     State,
     #[error(transparent)]
@@ -145,13 +142,6 @@ enum Section {
     There,
     /// From this configuration.
     Missing(String),
-}
-
-fn read(path: &Path) -> Result<String, Error> {
-    std::fs::read_to_string(path).map_err(|source| Error::Read {
-        path: path.to_owned(),
-        source,
-    })
 }
 
 /// Where token, client, drafts and journal are.
@@ -220,8 +210,8 @@ fn look_at_journal(hf: &Hf, journal: Journal, out: &mut impl Write) -> Result<Ex
     }
 }
 
-fn take_over(state: &Path, yaml: &Path, token: Option<&Path>, out: &mut impl Write) -> Result<ExitCode, Error> {
-    let imported = import::configuration(&read(yaml)?)?;
+fn take_over(state: &Path, file: &Path, token: Option<&Path>, out: &mut impl Write) -> Result<ExitCode, Error> {
+    let imported = import::configuration(&yaml::read(file)?)?;
     writeln!(out, "# Put this into terrarium.yaml:\n{}", imported.section)?;
     writeln!(out, "# What changes:")?;
     for change in &imported.changes {
@@ -229,7 +219,7 @@ fn take_over(state: &Path, yaml: &Path, token: Option<&Path>, out: &mut impl Wri
     }
     match (token, &imported.token_path) {
         (Some(path), _) => {
-            let token = Token::from_json(read(path)?.as_bytes())?;
+            let token = Token::from_json(yaml::read(path)?.as_bytes())?;
             let settings = Settings::new(&HfFile::default())?;
             let hf = Hf::new(settings, state, None);
             hf.tokens().keep(&token)?;

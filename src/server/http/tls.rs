@@ -1,7 +1,6 @@
 //! TLS by rustls with ring. Certificates are read again when their files change.
 
 use std::fs::Metadata;
-use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +11,8 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem};
 use tokio::net::TcpStream;
 use tokio_rustls::{Accept, TlsAcceptor};
+
+use crate::yaml::{self, FileError};
 
 /// Where certificate and key are, in PEM.
 #[derive(Clone, Debug)]
@@ -26,14 +27,8 @@ pub struct TlsFiles {
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file cannot be read.
-    #[error("cannot read {}", path.display())]
-    Read {
-        /// Which.
-        path: PathBuf,
-        /// Why not.
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Read(#[from] FileError),
     /// A file holds something else.
     #[error("{} holds no {what} in PEM", path.display())]
     Pem {
@@ -105,14 +100,14 @@ impl Tls {
 
 /// TLS with these files: the certificate that they hold, HTTP/1.1 and nothing older than TLS 1.2.
 fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, TlsError> {
-    let text = read(&files.certificate)?;
+    let text = yaml::read(&files.certificate)?;
     let wrong = |path: &Path, what| {
         let path = path.to_owned();
         move |source| TlsError::Pem { path, what, source }
     };
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
     let chain = chain.map_err(wrong(&files.certificate, "certificate"))?;
-    let mode = std::fs::metadata(&files.key).map_err(|source| TlsError::Read {
+    let mode = std::fs::metadata(&files.key).map_err(|source| FileError::Read {
         path: files.key.clone(),
         source,
     })?;
@@ -123,7 +118,7 @@ fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, TlsError> {
             mode,
         });
     }
-    let key = PrivateKeyDer::from_pem_slice(&read(&files.key)?).map_err(wrong(&files.key, "key"))?;
+    let key = PrivateKeyDer::from_pem_slice(yaml::read(&files.key)?.as_bytes()).map_err(wrong(&files.key, "key"))?;
     let unusable = |source| TlsError::Unusable { source };
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -133,13 +128,6 @@ fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, TlsError> {
         .map_err(unusable)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
-    std::fs::read(path).map_err(|source| TlsError::Read {
-        path: path.to_owned(),
-        source,
-    })
 }
 
 fn look(files: &TlsFiles) -> Seen {
