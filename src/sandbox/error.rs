@@ -74,6 +74,7 @@ fn zygote_hint(source: &io::Error) -> &'static str {
         Some(libc::ENOSPC) => {
             "this user has registered all that it may with epoll (/proc/sys/fs/epoll/max_user_watches): end the command that does"
         }
+        Some(libc::ENOENT) => "/proc must be mounted, where our own program is found",
         _ => "check the limits on processes and open files",
     }
 }
@@ -115,6 +116,7 @@ mod tests {
     fn what_is_used_up_is_named() {
         let said = |errno| LaunchError::from(io::Error::from_raw_os_error(errno)).to_string();
         assert!(said(libc::ENOSPC).contains("max_user_watches"));
+        assert!(said(libc::ENOENT).contains("/proc must be mounted"));
         assert!(said(libc::EMFILE).contains("open files"));
     }
 }
