@@ -4,6 +4,7 @@
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, IsTerminal as _, Read, Write};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -111,6 +112,10 @@ pub(super) enum Error {
     NoAnchors { path: PathBuf },
     #[error("no record of {id:?}; hint: terrarium audit tail shows the numbers")]
     Unknown { id: String },
+    #[error(
+        "cannot watch the record; hint: leave out --follow, or end what uses up this user's inotify instances and watches"
+    )]
+    Watch(#[source] io::Error),
     #[error("cannot write")]
     Write(#[from] io::Error),
 }
@@ -225,11 +230,7 @@ fn read_anchors(path: &Path) -> Result<Vec<Anchored>, Error> {
 
 fn tail(directory: &Path, count: usize, follow: bool, json: bool) -> Result<ExitCode, Error> {
     // Watched before it is read: nothing falls between.
-    let watch = inotify::init(inotify::CreateFlags::CLOEXEC).map_err(io::Error::from)?;
-    if follow {
-        let events = inotify::WatchFlags::MODIFY | inotify::WatchFlags::CREATE;
-        inotify::add_watch(&watch, directory, events).map_err(|error| unreadable(directory, error.into()))?;
-    }
+    let watch = follow.then(|| watch(directory)).transpose()?;
     let mut written = Follow::all(directory.to_owned());
     let mut lines = written.fresh().map_err(|source| unreadable(directory, source))?;
     lines.drain(..lines.len().saturating_sub(count));
@@ -239,13 +240,24 @@ fn tail(directory: &Path, count: usize, follow: bool, json: bool) -> Result<Exit
             print(&mut out, bytes, line, json)?;
         }
         out.flush()?;
-        if !follow {
+        let Some(watch) = &watch else {
             return Ok(ExitCode::SUCCESS);
-        }
+        };
         let mut room = [std::mem::MaybeUninit::uninit(); 4096];
-        let mut events = inotify::Reader::new(&watch, &mut room);
-        events.next().map_err(io::Error::from)?;
+        let mut events = inotify::Reader::new(watch, &mut room);
+        events.next().map_err(|error| Error::Watch(error.into()))?;
         lines = written.fresh().map_err(|source| unreadable(directory, source))?;
+    }
+}
+
+/// Tells of what is written to the record from now on.
+fn watch(directory: &Path) -> Result<OwnedFd, Error> {
+    let watch = inotify::init(inotify::CreateFlags::CLOEXEC).map_err(|error| Error::Watch(error.into()))?;
+    let events = inotify::WatchFlags::MODIFY | inotify::WatchFlags::CREATE;
+    match inotify::add_watch(&watch, directory, events) {
+        Ok(_) => Ok(watch),
+        Err(rustix::io::Errno::NOSPC) => Err(Error::Watch(rustix::io::Errno::NOSPC.into())),
+        Err(error) => Err(unreadable(directory, error.into())),
     }
 }
 

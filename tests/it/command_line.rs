@@ -4,7 +4,7 @@ use std::os::unix::fs::symlink;
 use std::process::Stdio;
 
 use crate::command::{Run, text};
-use crate::harness::{fresh_directory, host_program, not_tested, program};
+use crate::harness::{fresh_directory, host_program, is_there, not_tested, program};
 use crate::policy::Home;
 use crate::tty::Tty;
 
@@ -182,6 +182,39 @@ fn what_never_ends_is_not_read_for_ever() {
         assert_eq!(output.status.code(), Some(125), "{arguments:?}: {said}");
         assert!(said.contains(expected), "{arguments:?}: {said}");
     }
+    std::fs::remove_dir_all(&state).unwrap();
+}
+
+#[test]
+fn the_end_of_the_record_is_shown_where_nothing_can_be_watched() {
+    if !is_there("strace") {
+        return;
+    }
+    let state = fresh_directory();
+    let run = Run::profile("default");
+    let ran = run.command(&["true"]).env("XDG_STATE_HOME", &state).status();
+    assert!(ran.unwrap().success());
+    let tail = |options: &[&str]| {
+        let mut command = host_program("strace");
+        command.args(["-qq", "-o", "/dev/null", "-e", "inject=inotify_init1:error=EMFILE"]);
+        command
+            .arg(program().get_program())
+            .args(["audit", "tail"])
+            .args(options);
+        command.env("XDG_STATE_HOME", &state).output().unwrap()
+    };
+    let shown = tail(&[]);
+    assert!(
+        shown.status.success() && text(&shown).contains("opened"),
+        "{}",
+        text(&shown)
+    );
+    let followed = tail(&["--follow"]);
+    assert!(
+        text(&followed).contains("cannot watch the record; hint: leave out --follow"),
+        "{}",
+        text(&followed)
+    );
     std::fs::remove_dir_all(&state).unwrap();
 }
 
