@@ -124,6 +124,9 @@ impl Copies {
     }
 
     fn copy_in(&self, to: OwnedFd) -> io::Result<()> {
+        if is_in_background() {
+            return Ok(()); // the command's input ends: reading ours would stop us (SIGTTIN)
+        }
         let moved = Arc::clone(&self.moved);
         let copying = std::thread::Builder::new().spawn(move || copy_in(File::from(to), &moved.typed));
         copying.map(drop)
@@ -287,6 +290,11 @@ fn wait(fd: BorrowedFd<'_>, what: PollFlags) -> bool {
             Err(_) => return false,
         }
     }
+}
+
+/// Whether standard input is our terminal, and another job is in front on it.
+fn is_in_background() -> bool {
+    rustix::termios::tcgetpgrp(rustix::stdio::stdin()).is_ok_and(|front| front != rustix::process::getpgrp())
 }
 
 /// The outer terminal's size, if standard input and output are one; the usual one where nobody has told it.

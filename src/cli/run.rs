@@ -32,6 +32,10 @@ use crate::tools::guess;
   terrarium run --profile build --timeout 10min -- make -j4   # larger limits, and no network
   terrarium run --profile read-only --workspace ~/notes -- ls -l
   curl -s https://example.org/data | terrarium run --profile strict -- wc -l
+  while read x; do terrarium run -- echo \"$x\" </dev/null; done <list
+
+It reads its own standard input whether the command does or not, as ssh does: give </dev/null in
+loops and background jobs. Of a terminal where it is in the background it reads nothing.
 
 Exit status: the command's own; 124 when time ran out; 125 when Terrarium failed or refused; 126 or
 127 when the program could not be executed or was not found; 128 and the number for a signal.")]

@@ -171,6 +171,23 @@ fn signals_to_terrarium_end_the_command_and_put_the_terminal_in_order() {
 }
 
 #[test]
+fn a_job_in_the_background_is_not_stopped_for_the_terminals_input() {
+    let run = Run::profile("default");
+    let inner = run.command(&["sh", "-c", "cat; echo said"]);
+    let mut command = host_program("bash");
+    command.args([
+        "-c",
+        r#"set -m; "$0" "$@" >"$TMPDIR/out" & wait $!; cat "$TMPDIR/out"; echo over"#,
+    ]);
+    command.arg(inner.get_program()).args(inner.get_args());
+    command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let mut tty = Tty::start(&command);
+    tty.wait_for("over");
+    let (_, shown) = tty.end();
+    assert!(shown.contains("said\r\n"), "{shown:?}");
+}
+
+#[test]
 fn two_outputs_that_are_one_keep_their_order() {
     let run = Run::profile("default");
     let line = "for n in $(seq 200); do echo out $n; echo err $n >&2; done";
