@@ -9,6 +9,30 @@ use serde_json::{Value, json};
 use crate::command::text;
 use crate::harness::{Era, Server, fresh_directory, program};
 
+#[test]
+fn the_cases_on_the_page_are_right_for_its_policy() {
+    let page = include_str!("../../docs/policy.md");
+    let block = |begins: &str| {
+        let mut blocks = page
+            .split("```yaml\n")
+            .skip(1)
+            .filter_map(|rest| rest.split("```").next());
+        blocks.find(|block| block.starts_with(begins)).unwrap().to_owned()
+    };
+    let home = Home::new(&block("policy:"));
+    let cases = home.0.join("cases.yaml");
+    std::fs::write(&cases, block("- {caller: ")).unwrap();
+    let mut command = program();
+    command
+        .args(["policy", "test"])
+        .arg(&cases)
+        .arg("--config")
+        .arg(home.file());
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    assert!(text(&output).contains("4 of 4 as expected"), "{}", text(&output));
+}
+
 /// A directory with a configuration, its own state, and nothing of the user's.
 pub(crate) struct Home(pub(crate) PathBuf);
 
