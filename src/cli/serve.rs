@@ -10,6 +10,7 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use super::console::{ConsoleOptions, Running};
 use super::http::{self, Http};
@@ -89,6 +90,10 @@ pub(super) enum Error {
         #[source]
         source: tracing_subscriber::filter::ParseError,
     },
+    #[error(
+        "{word:?} is no level of the log; hint: error, warn, info, debug, trace or off, or a target with one, as in audit=info"
+    )]
+    LogLevel { word: String },
     #[error("cannot start the runtime")]
     Runtime {
         #[source]
@@ -313,7 +318,13 @@ fn control(services: &Arc<Services>, passphrase: &Arc<Checker>, console: Option<
         passphrase: passphrase.is_set(),
         console: console.map(|door| door.address().to_string()),
     };
-    let directory = workspace::runtime_directories().into_iter().next()?;
+    let Some(directory) = workspace::runtime_directories().into_iter().next() else {
+        tracing::warn!(
+            "there is no place for a control socket: nobody can be asked as the operator; hint: set HOME, XDG_STATE_HOME or \
+             XDG_RUNTIME_DIR to an absolute path"
+        );
+        return None;
+    };
     let passphrase = Arc::clone(passphrase);
     match listen::listen(&directory, services, about, passphrase, console.cloned()) {
         Ok(control) => Some(control),
@@ -326,6 +337,11 @@ fn control(services: &Arc<Services>, passphrase: &Arc<Checker>, console: Option<
 }
 
 fn log_to_stderr(filter: &str, redactor: &Redactor) -> Result<(), Error> {
+    // Alone it would be taken for a target, of which everything is logged, and of the rest nothing.
+    let is_level = |word: &&str| word.contains(['=', '[']) || word.parse::<LevelFilter>().is_ok();
+    if let Some(word) = filter.split(',').find(|word| !word.is_empty() && !is_level(word)) {
+        return Err(Error::LogLevel { word: word.to_owned() });
+    }
     let parsed = EnvFilter::try_new(filter).map_err(|source| Error::Log {
         filter: filter.to_owned(),
         source,

@@ -27,6 +27,7 @@ mod faults;
 mod floods;
 mod full;
 mod graceful;
+mod hardships;
 mod harness;
 mod hf;
 mod hf_fake;

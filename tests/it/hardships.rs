@@ -1,0 +1,55 @@
+//! What subcommands do with arguments that are no good or hostile, and where there is no place or room for what they want.
+
+use std::process::Stdio;
+
+use crate::command::text;
+use crate::harness::{fresh_directory, not_tested, program};
+
+#[test]
+fn a_word_that_is_no_level_is_no_filter_for_the_log() {
+    for (filter, right) in [
+        ("inof", false),
+        ("warn,inof", false),
+        ("info", true),
+        ("warn,audit=info", true),
+    ] {
+        let directory = fresh_directory();
+        let mut command = program();
+        command
+            .args(["serve", "--log", filter])
+            .current_dir(&directory)
+            .stdin(Stdio::null());
+        let output = command.output().unwrap();
+        let said = text(&output);
+        assert_eq!(output.status.success(), right, "{filter}: {said}");
+        assert!(
+            right || said.contains("\"inof\" is no level of the log; hint: error, warn,"),
+            "{said}"
+        );
+        std::fs::remove_dir_all(&directory).unwrap();
+    }
+}
+
+#[test]
+fn a_server_that_has_no_place_for_its_socket_says_so() {
+    let usual = format!("/run/user/{}", rustix::process::geteuid());
+    if std::path::Path::new(&usual).is_dir() {
+        not_tested(&format!("{usual} is a place for sockets"));
+        return;
+    }
+    let directory = fresh_directory();
+    let mut command = program();
+    command.arg("serve").current_dir(&directory).stdin(Stdio::null());
+    let audit = directory.with_extension("audit");
+    let config = directory.with_extension("yaml");
+    std::fs::write(&config, format!("audit: {{path: {}}}\n", audit.display())).unwrap();
+    command.arg("--config").arg(&config);
+    command
+        .env("HOME", "nowhere")
+        .env("XDG_STATE_HOME", "nowhere")
+        .env("XDG_RUNTIME_DIR", "nowhere");
+    let said = text(&command.output().unwrap());
+    std::fs::remove_file(&config).unwrap();
+    assert!(said.contains("there is no place for a control socket"), "{said}");
+    std::fs::remove_dir_all(&directory).unwrap();
+}
