@@ -259,6 +259,32 @@ fn the_socket_of_a_server_that_was_killed_is_cleaned_away_and_no_others() {
 }
 
 #[test]
+fn an_operator_too_many_is_told_so() {
+    let place = Place::new();
+    let mut server = place.server();
+    shell(&mut server);
+    let watch = || {
+        let mut command = place.terrarium(&["approvals", "watch"]);
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    };
+    let mut watching: Vec<_> = (0..32).map(|_| watch()).collect();
+    let mut said = String::new();
+    until("all watch", || {
+        let output = place.terrarium(&["sessions"]).output().unwrap();
+        said = String::from_utf8(output.stderr).unwrap();
+        !output.status.success()
+    });
+    assert!(
+        said.contains("32 operators' programs are connected to this server already; hint: end one"),
+        "{said}"
+    );
+    for one in &mut watching {
+        one.kill().unwrap();
+        one.wait().unwrap();
+    }
+}
+
+#[test]
 fn typing_needs_the_passphrase_and_watching_does_not() {
     let place = Place::new();
     set_passphrase(&place.terrarium(&["passphrase", "set"]), "correct horse");

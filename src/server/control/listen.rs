@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use rustix::fs::FlockOperation;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::AbortHandle;
 
 use super::{About, Files, Hello, PART, REQUEST, RESPONSE, Request, Response, SECRET, VERSION, receive, send};
@@ -154,19 +154,18 @@ async fn accept(listener: UnixListener, desk: Arc<Desk>) {
 
 async fn attend(mut stream: UnixStream, desk: Arc<Desk>, known: Arc<AtomicBool>) {
     let welcomed = tokio::time::timeout(HANDSHAKE, desk.welcome(&mut stream)).await;
-    let Ok(Ok(Some(by))) = welcomed else { return };
-    known.store(true, Ordering::Relaxed);
-    let Ok(_operator) = desk.operators.try_acquire() else {
+    let Ok(Ok(Some((by, _operator)))) = welcomed else {
         return;
     };
+    known.store(true, Ordering::Relaxed);
     if let Err(error) = desk.serve(&mut stream, &by).await {
         tracing::debug!(%error, "an operator's connection ended");
     }
 }
 
 impl Desk {
-    /// Who the peer is, if it may speak at all.
-    async fn welcome(&self, stream: &mut UnixStream) -> io::Result<Option<String>> {
+    /// Who the peer is, if it may speak at all, and its place among the operators.
+    async fn welcome(&self, stream: &mut UnixStream) -> io::Result<Option<(String, SemaphorePermit<'_>)>> {
         let peer = stream.peer_cred()?;
         let me = rustix::process::geteuid().as_raw();
         let Some(hello) = receive::<Hello>(stream, REQUEST).await? else {
@@ -186,8 +185,16 @@ impl Desk {
             send(stream, &Response::Refused(why), RESPONSE).await?;
             return Ok(None);
         }
+        let Ok(place) = self.operators.try_acquire() else {
+            let why = format!(
+                "{OPERATORS} operators' programs are connected to this server already; hint: end one, as `terrarium approvals watch` or \
+                 `terrarium attach`"
+            );
+            send(stream, &Response::Refused(why), RESPONSE).await?;
+            return Ok(None);
+        };
         send(stream, &Response::Welcome(self.about.clone()), RESPONSE).await?;
-        Ok(Some(format!("operator:{}", peer.uid())))
+        Ok(Some((format!("operator:{}", peer.uid()), place)))
     }
 
     async fn serve(&self, stream: &mut UnixStream, by: &str) -> io::Result<()> {
