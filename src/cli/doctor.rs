@@ -166,11 +166,13 @@ fn confirmation() -> (&'static str, String, Option<&'static str>) {
 }
 
 fn verdict(outcome: &Outcome) -> String {
-    let whole = |found: &[Protection]| {
-        found
-            .iter()
-            .all(|p| matches!(p.state, State::Active | State::Supervised))
+    // What is watched on every machine there is nothing to be done about.
+    let holds = |found: &Protection| match found.state {
+        State::Active => true,
+        State::Supervised => found.fix.is_none(),
+        State::Degraded | State::Unavailable => false,
     };
+    let whole = |found: &[Protection]| found.iter().all(holds);
     match outcome {
         Ok(found) if whole(found) => "runs".to_owned(),
         Ok(_) => "runs, degraded".to_owned(),

@@ -182,22 +182,22 @@ fn proc(modes: &Modes) -> Protection {
 fn limits(modes: &Modes, support: &Support, conditions: &Conditions) -> [Protection; 4] {
     let cgroup = support.cgroup.as_ref().err();
     let fix = Some("log in, or `loginctl enable-linger` for this user, or run as root: docs/operating.md");
-    let by_cgroup = |name: &str, otherwise: State| match cgroup {
+    let by_cgroup = |name: &str| match cgroup {
         None => active(name, "cgroup"),
-        Some(why) => protection(name, otherwise, &format!("no cgroup: {why}"), fix),
-    };
-    let processor = if conditions.affinity_fixed {
-        State::Active
-    } else {
-        State::Supervised
+        Some(why) => protection(name, State::Supervised, &format!("no cgroup: {why}"), fix),
     };
     [
-        by_cgroup("memory limit", State::Supervised),
-        by_cgroup("processor limit", processor),
+        by_cgroup("memory limit"),
+        match cgroup {
+            Some(_) if conditions.affinity_fixed => {
+                active("processor limit", "fewer processors, which the command cannot change")
+            }
+            _ => by_cgroup("processor limit"),
+        },
         if resources::own_count(modes) {
             active("process limit", "enforced by the kernel")
         } else {
-            by_cgroup("process limit", State::Supervised)
+            by_cgroup("process limit")
         },
         protection(
             "workspace growth",
