@@ -37,6 +37,7 @@ use std::process::ExitCode;
 use clap::builder::Resettable;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use rustix::fs::Mode;
 use tokio::runtime::Runtime;
 
 use self::status::FAILED;
@@ -162,6 +163,9 @@ fn runtime() -> io::Result<Runtime> {
 }
 
 fn act(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    // What is ours we can use ourselves, whatever the umask of whoever starts us.
+    let mask = rustix::process::umask(Mode::RWXG | Mode::RWXO);
+    rustix::process::umask(mask & (Mode::RWXG | Mode::RWXO));
     let parsed = without_empty_variables(Arguments::command())
         .try_get_matches_from(arguments)
         .and_then(|found| Arguments::from_arg_matches(&found));

@@ -3,7 +3,7 @@
 use std::process::Stdio;
 
 use crate::command::text;
-use crate::harness::{fresh_directory, not_tested, program};
+use crate::harness::{fresh_directory, host_program, not_tested, program};
 
 #[test]
 fn a_word_that_is_no_level_is_no_filter_for_the_log() {
@@ -51,5 +51,20 @@ fn a_server_that_has_no_place_for_its_socket_says_so() {
     let said = text(&command.output().unwrap());
     std::fs::remove_file(&config).unwrap();
     assert!(said.contains("there is no place for a control socket"), "{said}");
+    std::fs::remove_dir_all(&directory).unwrap();
+}
+
+#[test]
+fn our_own_files_can_be_used_whatever_the_umask() {
+    let directory = fresh_directory();
+    let mut command = host_program("sh");
+    command.args(["-c", r#"umask 0777; exec "$0" run -- sh -c "echo ran >file; cat file""#]);
+    command.arg(program().get_program()).current_dir("/");
+    command
+        .env("HOME", &directory)
+        .env("XDG_STATE_HOME", directory.join("state"))
+        .env("TMPDIR", &directory);
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "ran\n", "{}", text(&output));
     std::fs::remove_dir_all(&directory).unwrap();
 }
