@@ -48,13 +48,6 @@ const PACKAGED: &str = "usr/bin/terrarium";
 /// A program is larger than this only by mistake.
 const LARGEST_PROGRAM: u64 = 512 << 20;
 
-/// Says what is done or planned. What is done does not depend on whether somebody reads.
-macro_rules! say {
-    ($($text:tt)*) => {
-        writeln!(io::stdout(), $($text)*).ok()
-    };
-}
-
 /// The arguments of both.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -104,6 +97,8 @@ pub(super) enum Error {
         #[source]
         source: io::Error,
     },
+    #[error("cannot write what would be done")]
+    Print(#[source] io::Error),
     #[error("`{command}` failed; what came before it was done; hint: run it yourself to see why")]
     Command { command: String },
 }
@@ -135,7 +130,7 @@ impl Install {
         }
         for piece in &pieces {
             let word = if piece.there { "there" } else { "write" };
-            say!("{word}  {} ({:o})", piece.path.display(), piece.mode);
+            self.say(&format!("{word}  {} ({:o})", piece.path.display(), piece.mode))?;
             if !piece.there && !self.dry_run {
                 piece.write()?;
             }
@@ -149,8 +144,8 @@ impl Install {
             commands.push(vec!["apparmor_parser", "--replace", "/etc/apparmor.d/terrarium"]);
         }
         self.run_all(&commands)?;
-        say!("next   systemctl enable --now terrarium.socket");
-        say!("next   usermod --append --groups terrarium-operators USER");
+        self.say("next   systemctl enable --now terrarium.socket")?;
+        self.say("next   usermod --append --groups terrarium-operators USER")?;
         Ok(ExitCode::SUCCESS)
     }
 
@@ -165,7 +160,7 @@ impl Install {
         }
         let there: Vec<&Piece> = pieces.iter().filter(|piece| piece.there).collect();
         if there.is_empty() {
-            say!("nothing of an installation is there");
+            self.say("nothing of an installation is there")?;
             return Ok(ExitCode::SUCCESS);
         }
         if there.iter().any(|piece| piece.path.ends_with("terrarium.socket")) {
@@ -181,15 +176,23 @@ impl Install {
             self.run_all(&[vec!["apparmor_parser", "--remove", "/etc/apparmor.d/terrarium"]])?;
         }
         for piece in there {
-            say!("remove {}", piece.path.display());
+            self.say(&format!("remove {}", piece.path.display()))?;
             if !self.dry_run {
                 fs::remove_file(&piece.path).map_err(|source| unwritten(&piece.path, source))?;
             }
         }
         self.run_all(&[vec!["systemctl", "daemon-reload"]])?;
-        say!("kept   user terrarium, group terrarium-operators, /srv/terrarium, /var/lib/terrarium");
-        say!("next   userdel terrarium; groupdel terrarium-operators; rm -r /srv/terrarium /var/lib/terrarium");
+        self.say("kept   user terrarium, group terrarium-operators, /srv/terrarium, /var/lib/terrarium")?;
+        self.say("next   userdel terrarium; groupdel terrarium-operators; rm -r /srv/terrarium /var/lib/terrarium")?;
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// Says what is done or planned. What is done does not depend on whether that can be written; a plan is nothing else.
+    fn say(&self, text: &str) -> Result<(), Error> {
+        match writeln!(io::stdout(), "{text}") {
+            Err(error) if self.dry_run => Err(Error::Print(error)),
+            _ => Ok(()),
+        }
     }
 
     fn check_root(&self) -> Result<(), Error> {
@@ -230,7 +233,7 @@ impl Install {
         for command in commands {
             let line = command.join(" ");
             let idle = self.dry_run || self.root.is_some();
-            say!("{}    {line}", if idle { "then" } else { "run " });
+            self.say(&format!("{}    {line}", if idle { "then" } else { "run " }))?;
             if !idle && !run(command) {
                 return Err(Error::Command { command: line });
             }

@@ -172,8 +172,11 @@ fn act(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments = match parsed {
         Ok(arguments) => arguments,
         Err(error) => {
-            error.print().ok(); // nowhere left to say it
-            return ExitCode::from(if error.use_stderr() { FAILED } else { 0 });
+            let printed = error.print();
+            return match error.use_stderr() {
+                true => ExitCode::from(FAILED), // nowhere left to say it
+                false => shown(printed),
+            };
         }
     };
     let result = match arguments.command {
@@ -203,8 +206,8 @@ fn act(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Zygote) => zygote::run().map(|()| ExitCode::SUCCESS).map_err(CliError::from),
         None => {
             let help = Arguments::command().render_help();
-            write!(std::io::stdout(), "{help}").ok(); // nobody reads it
-            return ExitCode::SUCCESS;
+            let mut out = io::stdout();
+            return shown(write!(out, "{help}").and_then(|()| out.flush()));
         }
     };
     result.unwrap_or_else(|error| {
@@ -215,6 +218,21 @@ fn act(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         ExitCode::from(FAILED)
     })
 }
+
+/// The status of help: where nobody reads it that is no failure.
+fn shown(printed: io::Result<()>) -> ExitCode {
+    match printed {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            say(&Unshown(error));
+            ExitCode::from(FAILED)
+        }
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("cannot print the help")]
+struct Unshown(#[source] io::Error);
 
 /// A variable that is set to nothing is as good as none, as the XDG base directories have it.
 fn without_empty_variables(command: clap::Command) -> clap::Command {

@@ -55,6 +55,30 @@ fn a_server_that_has_no_place_for_its_socket_says_so() {
 }
 
 #[test]
+fn help_and_plans_that_cannot_be_written_are_failures() {
+    let cases = [
+        &["--help"][..],
+        &[],
+        &["run", "--help"],
+        &["man"],
+        &["install", "--system", "--dry-run"],
+    ];
+    for arguments in cases {
+        let mut command = program();
+        command
+            .args(arguments)
+            .stdout(std::fs::File::create("/dev/full").unwrap());
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(125), "{arguments:?}: {}", text(&output));
+        assert!(
+            text(&output).contains("No space left"),
+            "{arguments:?}: {}",
+            text(&output)
+        );
+    }
+}
+
+#[test]
 fn our_own_files_can_be_used_whatever_the_umask() {
     let directory = fresh_directory();
     let mut command = host_program("sh");
