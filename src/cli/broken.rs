@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::process::ExitCode;
 
 use super::status::FAILED;
+use crate::model::plain::plain_lines;
 
 /// How the runtime's panic for a thread that cannot be started begins (`tokio::task::spawn_blocking`).
 const NO_THREAD: &str = "OS can't spawn worker thread";
@@ -37,7 +38,12 @@ fn say(panic: &PanicHookInfo<'_>) {
         std::backtrace::BacktraceStatus::Captured => format!("\n{way}"),
         _ => String::new(),
     };
-    writeln!(std::io::stderr(), "terrarium: {}{way}", said.replace('\n', " ")).ok(); // nowhere left to say it
+    writeln!(
+        std::io::stderr(),
+        "terrarium: {}{way}",
+        plain_lines(&said.replace('\n', " "))
+    )
+    .ok(); // nowhere left to say it
 }
 
 fn is_no_thread(panic: &PanicHookInfo<'_>) -> bool {

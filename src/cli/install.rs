@@ -11,6 +11,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use crate::model::plain::plain_lines;
+
 /// What is written as it is but for the program's path.
 const FILES: [(&str, &str); 5] = [
     (
@@ -189,7 +191,7 @@ impl Install {
 
     /// Says what is done or planned. What is done does not depend on whether that can be written; a plan is nothing else.
     fn say(&self, text: &str) -> Result<(), Error> {
-        match writeln!(io::stdout(), "{text}") {
+        match writeln!(io::stdout(), "{}", plain_lines(text)) {
             Err(error) if self.dry_run => Err(Error::Print(error)),
             _ => Ok(()),
         }

@@ -31,7 +31,7 @@ mod status;
 mod token;
 
 use std::ffi::OsString;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::builder::Resettable;
@@ -41,6 +41,7 @@ use rustix::fs::Mode;
 use tokio::runtime::Runtime;
 
 use self::status::FAILED;
+use crate::model::plain::plain_lines;
 use crate::model::words::with_causes;
 use crate::sandbox::zygote;
 
@@ -273,13 +274,8 @@ fn nobody_reads() -> bool {
 
 /// Says on standard error what went wrong, with its causes.
 fn say(error: &dyn std::error::Error) {
-    let text = format!("terrarium: {}\n", with_causes(error));
-    let mut out = std::io::stderr();
-    let shown = match out.is_terminal() {
-        true => filter::Filter::default().pass(text.as_bytes()),
-        false => text.into_bytes(),
-    };
-    out.write_all(&shown).ok(); // nowhere left to say it
+    let text = format!("terrarium: {}", with_causes(error));
+    writeln!(io::stderr(), "{}", plain_lines(&text)).ok(); // nowhere left to say it
 }
 
 #[cfg(test)]

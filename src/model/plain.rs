@@ -1,4 +1,4 @@
-//! Which characters show as themselves, and JSON of which all do.
+//! Which characters show as themselves, and lines and JSON of which all do.
 
 use std::io::{self, Write};
 
@@ -26,6 +26,19 @@ pub fn is_invisible(character: char) -> bool {
         | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
         | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
         | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// Lines in which everything shows: what would not stands as `\u{1b}`.
+pub fn plain_lines(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\n' | '"' | '\\' => plain.push(character),
+            _ if is_plain(character) => plain.push(character),
+            _ => plain.extend(character.escape_unicode()),
+        }
+    }
+    plain
 }
 
 /// Writes JSON in one line in which nothing acts on a terminal or hides from an eye: JSON itself lets U+009B, which
@@ -74,6 +87,16 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+
+    #[test]
+    fn lines_keep_what_shows_and_nothing_acts_on_a_terminal() {
+        let fine = "cannot read \"a\\b\": it's 日本 ü\nhint: …";
+        assert_eq!(plain_lines(fine), fine);
+        assert_eq!(
+            plain_lines("a\u{1b}]0;x\u{7}\u{9b}\tb\r"),
+            r"a\u{1b}]0;x\u{7}\u{9b}\u{9}b\u{d}"
+        );
+    }
 
     #[test]
     fn json_says_the_same_and_shows_as_nothing_else() {

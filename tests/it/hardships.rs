@@ -79,6 +79,23 @@ fn help_and_plans_that_cannot_be_written_are_failures() {
 }
 
 #[test]
+fn what_is_told_of_an_argument_acts_on_no_terminal() {
+    let hostile = "/no\u{1b}]0;x\u{7}\u{9b}m";
+    let cases = [
+        &["run", "--workspace", hostile, "--", "true"][..],
+        &["policy", "check", "--config", hostile],
+        &["profile", "check", hostile],
+        &["hf", "import", hostile],
+        &["install", "--system", "--dry-run", "--root", hostile],
+    ];
+    for arguments in cases {
+        let said = text(&program().args(arguments).output().unwrap());
+        assert!(said.contains(r"/no\u{1b}]0;x\u{7}\u{9b}m"), "{arguments:?}: {said}");
+        assert!(!said.contains(['\u{1b}', '\u{7}', '\u{9b}']), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
 fn our_own_files_can_be_used_whatever_the_umask() {
     let directory = fresh_directory();
     let mut command = host_program("sh");
