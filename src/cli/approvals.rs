@@ -79,7 +79,7 @@ pub(super) enum Error {
 pub(super) fn run(command: ApprovalsCommand) -> Result<ExitCode, Error> {
     let runtime = super::runtime()?;
     let json = command.json;
-    let done = runtime.block_on(async {
+    runtime.block_on(async {
         match command.action {
             Action::List => list(json).await,
             Action::Watch => watch(json).await,
@@ -87,12 +87,7 @@ pub(super) fn run(command: ApprovalsCommand) -> Result<ExitCode, Error> {
             Action::Approve { id } => answer(&id, true).await,
             Action::Deny { id } => answer(&id, false).await,
         }
-    });
-    match done {
-        // Whoever read has seen enough.
-        Err(Error::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
-        done => done,
-    }
+    })
 }
 
 async fn list(json: bool) -> Result<ExitCode, Error> {

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Command};
@@ -25,6 +25,8 @@ pub(super) struct Man {
 pub(super) enum Error {
     #[error("cannot make the page")]
     Page(#[source] io::Error),
+    #[error("cannot print the page")]
+    Print(#[source] io::Error),
     #[error("cannot write {}; hint: the directory is made if it is missing, but must be yours", path.display())]
     Write {
         path: PathBuf,
@@ -38,24 +40,17 @@ impl Man {
     pub(super) fn run(self, command: Command) -> Result<ExitCode, Error> {
         let pages = pages(command)?;
         if let Some(directory) = &self.dir {
-            fs::create_dir_all(directory).map_err(|source| unwritten(directory, source))?;
+            let write = |path: PathBuf, done: io::Result<()>| done.map_err(|source| Error::Write { path, source });
+            write(directory.clone(), fs::create_dir_all(directory))?;
             for (name, text) in &pages {
                 let path = directory.join(name);
-                fs::write(&path, text).map_err(|source| unwritten(&path, source))?;
+                let done = fs::write(&path, text);
+                write(path, done)?;
             }
         } else if let Some((_, text)) = pages.first() {
-            io::stdout()
-                .write_all(text)
-                .map_err(|source| unwritten(Path::new("standard output"), source))?;
+            io::stdout().write_all(text).map_err(Error::Print)?;
         }
         Ok(ExitCode::SUCCESS)
-    }
-}
-
-fn unwritten(path: &Path, source: io::Error) -> Error {
-    Error::Write {
-        path: path.to_owned(),
-        source,
     }
 }
 

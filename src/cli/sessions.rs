@@ -1,6 +1,5 @@
 //! `terrarium sessions`: what runs or ran, in all servers of this user.
 
-use std::io;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -24,11 +23,8 @@ pub(super) struct SessionsCommand {
 
 pub(super) fn run(command: &SessionsCommand) -> Result<ExitCode, servers::Error> {
     let runtime = super::runtime()?;
-    match runtime.block_on(list(command.json)) {
-        // Whoever read has seen enough.
-        Err(servers::Error::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
-        done => done.map(|()| ExitCode::SUCCESS),
-    }
+    runtime.block_on(list(command.json))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn list(json: bool) -> Result<(), servers::Error> {

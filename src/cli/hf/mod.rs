@@ -113,10 +113,24 @@ pub(super) enum Error {
 pub(super) fn run(command: HfCommand) -> Result<ExitCode, Error> {
     let mut out = io::stdout().lock();
     let state = state()?;
-    if let Action::Import { configuration, token } = &command.action {
-        return take_over(&state, configuration, token.as_deref(), &mut out);
+    let configured = || configured(&command.place, &state);
+    match command.action {
+        Action::Import { configuration, token } => take_over(&state, &configuration, token.as_deref(), &mut out),
+        Action::Setup { client_id } => setup::run(&configured()?.0, &state, client_id, &mut out),
+        Action::Login => login(&configured()?.0, &state, &mut out),
+        Action::Status => doctor::status(&configured()?.0, &mut out),
+        Action::Logout => logout(&configured()?.0, &mut out),
+        Action::Doctor => {
+            let (hf, section) = configured()?;
+            doctor::run(&hf, &section, &state, &mut out)
+        }
+        Action::Journal(journal) => look_at_journal(&configured()?.0, journal, &mut out),
     }
-    let config = command.place.config()?;
+}
+
+/// The tools as the configuration has them, or as they are without.
+fn configured(place: &Place, state: &Path) -> Result<(Hf, Section), Error> {
+    let config = place.config()?;
     let section = match config.hf {
         Some(_) => Section::There,
         None => Section::Missing(config.source().to_string()),
@@ -125,16 +139,7 @@ pub(super) fn run(command: HfCommand) -> Result<ExitCode, Error> {
         Some(settings) => settings,
         None => Settings::new(&HfFile::default())?,
     };
-    let hf = Hf::new(settings, &state, None);
-    match command.action {
-        Action::Setup { client_id } => setup::run(&hf, &state, client_id, &mut out),
-        Action::Login => login(&hf, &state, &mut out),
-        Action::Status => doctor::status(&hf, &mut out),
-        Action::Logout => logout(&hf, &mut out),
-        Action::Doctor => doctor::run(&hf, &section, &state, &mut out),
-        Action::Journal(journal) => look_at_journal(&hf, journal, &mut out),
-        Action::Import { .. } => Ok(ExitCode::SUCCESS),
-    }
+    Ok((Hf::new(settings, state, None), section))
 }
 
 /// Whether the configuration turns the tools on.
