@@ -182,7 +182,6 @@ impl Control {
         let found = ending.wait_for(Option::is_some).await.ok().and_then(|e| e.clone());
         found.unwrap_or_else(Ending::lost)
     }
-
 }
 
 impl Ending {
