@@ -40,8 +40,8 @@ impl Engine {
 
     pub(super) fn feed(&mut self, bytes: &[u8]) {
         self.styled = self.styled || sets_style(bytes);
-        let parser = &mut self.parser;
-        if catch_unwind(AssertUnwindSafe(|| parser.process(bytes))).is_err() {
+        let (parser, columns) = (&mut self.parser, self.size.columns());
+        if catch_unwind(AssertUnwindSafe(|| draw(parser, columns, bytes))).is_err() {
             self.fault();
         }
     }
@@ -254,6 +254,20 @@ impl Engine {
         new.process(last.as_bytes());
         new
     }
+}
+
+/// Draws. A tab after a character in the last column does nothing: what comes next still goes to the next row. The emulator's
+/// takes the cursor back onto that character.
+fn draw(parser: &mut Parser<History>, columns: u16, bytes: &[u8]) {
+    let mut drawn = 0;
+    for tab in memchr::memchr_iter(b'\t', bytes) {
+        parser.process(bytes.get(drawn..tab).unwrap_or_default());
+        drawn = tab;
+        if parser.screen().cursor_position().1 >= columns {
+            drawn += 1;
+        }
+    }
+    parser.process(bytes.get(drawn..).unwrap_or_default());
 }
 
 /// Whether one of these sequences has what comes after it look otherwise than usual (SGR).

@@ -237,6 +237,9 @@ impl Interpreter {
         self.cost(usize::from(self.engine.size().columns()));
         let columns = self.engine_settled().size().columns();
         let (_, column) = self.engine.position();
+        if by > 0 && column >= columns {
+            return;
+        }
         let mut column = column.min(columns - 1);
         for _ in 0..by.unsigned_abs().min(u32::from(columns)) {
             let next = if by > 0 {
