@@ -5,13 +5,17 @@
 
 use std::collections::VecDeque;
 
-use super::sequences::{begun, rest_of_begun};
+use super::plain::{MAX_SEQUENCE, Plain};
+use super::sequences::begun;
 
 /// The first bytes that are kept for good: half of the longest answer of one call.
 pub const HEAD: usize = 100_000;
 
-/// How far from a cut the terminal's sequences are looked for. Colours and most links are shorter.
+/// How far before the end of a beginning the terminal's sequences are looked for. Colours and most links are shorter.
 const SEQUENCE: usize = 256;
+
+/// How far before a place a sequence is looked for that goes on behind it: first, and where no line has ended since.
+const REACHES: [usize; 2] = [2 * MAX_SEQUENCE, 1 << 20];
 
 /// Room is given in steps of this size.
 const STEP: usize = 256 << 10;
@@ -47,6 +51,8 @@ pub struct Chunk {
     pub start: u64,
     /// The bytes.
     pub bytes: Vec<u8>,
+    /// How many of them belong to a sequence of the terminal's that began before them.
+    pub begun: usize,
     /// How many bytes between the position that was asked for and `start` are no longer kept.
     pub dropped: u64,
     /// Where the output ends at present.
@@ -158,48 +164,55 @@ impl Output {
 
     /// At most `max` bytes from `cursor` on, or from the first kept byte after it.
     pub(super) fn read(&self, cursor: u64, max: usize) -> Chunk {
-        let cursor = cursor.min(self.total);
-        let head = self.head.len() as u64;
-        let start = if cursor < head {
-            cursor
-        } else {
-            cursor.max(self.tail_start())
-        };
-        let mut bytes = Vec::new();
-        if start < head {
-            bytes.extend(self.head.iter().skip(index(start)).take(max));
-        }
-        // The tail follows without a gap only as long as nothing was dropped.
-        if start >= head || self.tail_start() == head {
-            let skip = index(start.saturating_sub(self.tail_start()));
-            let room = max - bytes.len();
-            bytes.extend(self.tail.iter().skip(skip).take(room));
-        }
+        let (start, bytes) = self.kept(cursor, max);
         Chunk {
             start,
+            begun: self.rest_of_begun(start, &bytes),
             bytes,
-            dropped: start - cursor,
+            dropped: start - cursor.min(self.total),
             total: self.total,
         }
+    }
+
+    /// The same without anything about them: where they start, and the bytes.
+    fn kept(&self, cursor: u64, max: usize) -> (u64, Vec<u8>) {
+        let cursor = cursor.min(self.total);
+        let head = self.head.len() as u64;
+        let (older, newer) = self.tail.as_slices();
+        let (start, skipped, parts) = if cursor >= head {
+            let start = cursor.max(self.tail_start());
+            (start, start - self.tail_start(), [&[], older, newer])
+        } else if self.tail_start() == head {
+            (cursor, cursor, [&self.head, older, newer])
+        } else {
+            // The tail follows without a gap only as long as nothing was dropped.
+            (cursor, cursor, [&self.head[..], &[], &[]])
+        };
+        let (mut bytes, mut skip) = (Vec::new(), index(skipped));
+        for part in parts {
+            let (skipped, rest) = part.split_at(skip.min(part.len()));
+            skip -= skipped.len();
+            bytes.extend_from_slice(rest.get(..max - bytes.len()).unwrap_or(rest));
+        }
+        (start, bytes)
     }
 
     /// The whole if it is no longer than `max`, else its beginning and its end, cut between lines
     /// where lines are short enough.
     pub(super) fn excerpt(&self, max: usize) -> Excerpt {
         if self.total <= max as u64 {
-            let whole = self.read(0, max);
             return Excerpt {
-                head: whole.bytes,
+                head: self.kept(0, max).1,
                 omitted: None,
                 tail: Vec::new(),
                 total: self.total,
             };
         }
         let half = (max / 2).min(HEAD);
-        let mut head = self.read(0, half).bytes;
+        let (_, mut head) = self.kept(0, half);
         head.truncate(head_cut(&head));
         let from = self.total - half as u64;
-        let mut tail = self.read(from, half).bytes;
+        let (_, mut tail) = self.kept(from, half);
         tail.drain(..self.tail_cut(from, &tail));
         let cursor = head.len() as u64;
         Excerpt {
@@ -218,27 +231,25 @@ impl Output {
     pub(super) fn excerpt_of(&self, start: Place, end: Place, max: usize) -> Excerpt {
         let total = end.bytes.saturating_sub(start.bytes);
         let whole = index(total);
-        let first = self.read(start.bytes, whole.min(max));
-        if whole <= max && first.dropped == 0 {
+        let (first, mut head) = self.kept(start.bytes, whole.min(max));
+        if whole <= max && first == start.bytes {
             return Excerpt {
-                head: first.bytes,
+                head,
                 omitted: None,
                 tail: Vec::new(),
                 total,
             };
         }
         let half = max / 2;
-        let mut head = if first.dropped == 0 { first.bytes } else { Vec::new() };
-        head.truncate(half);
+        head.truncate(if first == start.bytes { half } else { 0 });
         head.truncate(head_cut(&head));
         let from = end
             .bytes
             .saturating_sub(half as u64)
             .max(start.bytes + head.len() as u64);
-        let last = self.read(from, index(end.bytes.saturating_sub(from)));
-        let mut tail = last.bytes;
-        tail.truncate(index(end.bytes.saturating_sub(last.start)));
-        tail.drain(..self.tail_cut(last.start, &tail));
+        let (last, mut tail) = self.kept(from, index(end.bytes.saturating_sub(from)));
+        tail.truncate(index(end.bytes.saturating_sub(last)));
+        tail.drain(..self.tail_cut(last, &tail));
         let shown = line_ends(&head) + line_ends(&tail);
         Excerpt {
             omitted: Some(Omitted {
@@ -254,16 +265,34 @@ impl Output {
 
     /// Where an end that was read from `start` on begins, by the rule of [`head_cut`].
     fn tail_cut(&self, start: u64, bytes: &[u8]) -> usize {
-        if let Some(at) = bytes.iter().position(|b| *b == b'\n')
-            && at < bytes.len() / 4
-        {
-            return at + 1;
+        let rest = self.rest_of_begun(start, bytes);
+        let after = bytes.get(rest..).unwrap_or_default();
+        match after.iter().position(|b| *b == b'\n') {
+            Some(at) if rest + at < bytes.len() / 4 => rest + at + 1,
+            _ => rest + after.iter().take(3).take_while(|b| is_continuation(**b)).count(),
         }
-        let mut before = self.read(start.saturating_sub(SEQUENCE as u64), SEQUENCE);
-        before.bytes.truncate(index(start.saturating_sub(before.start)));
-        let rest = rest_of_begun(&before.bytes, bytes);
-        let character = bytes.iter().skip(rest).take(3);
-        rest + character.take_while(|b| is_continuation(**b)).count()
+    }
+
+    /// How many of these bytes, which were read from `start` on, belong to a sequence that began before them.
+    fn rest_of_begun(&self, start: u64, bytes: &[u8]) -> usize {
+        let follows = start < self.head.len() as u64 || self.tail_start() == self.head.len() as u64;
+        let first = if follows { 0 } else { self.tail_start() };
+        for reach in REACHES {
+            let from = start.saturating_sub(reach as u64).max(first).min(start);
+            let (_, before) = self.kept(from, index(start - from));
+            let escape = memchr::memrchr(ESC, &before);
+            // What began longer before the end of a line has ended with it.
+            let decides = memchr::memrchr(b'\n', &before).is_some_and(|at| at >= MAX_SEQUENCE);
+            if let Some(sequence) = escape.and_then(|at| before.get(at..)) {
+                let mut plain = Plain::default();
+                plain.feed(sequence);
+                return plain.sequence_end(bytes);
+            }
+            if decides || from == first {
+                break;
+            }
+        }
+        0
     }
 
     fn tail_start(&self) -> u64 {
@@ -302,6 +331,8 @@ fn head_cut(bytes: &[u8]) -> usize {
     }
 }
 
+const ESC: u8 = 0x1B;
+
 fn is_continuation(byte: u8) -> bool {
     byte & 0xC0 == 0x80
 }
@@ -317,7 +348,6 @@ fn index(position: u64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::plain::Plain;
     use proptest::prelude::*;
 
     fn lines(count: usize) -> Vec<u8> {
@@ -423,6 +453,37 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn a_long_string_is_left_out_wherever_it_is_cut() {
+        let image = ["before\n\x1bPq", &"~".repeat(600_000), "\x1b\\after\n"].concat();
+        let mut output = Output::new(4 << 20);
+        output.give_room(1 << 20);
+        output.push(image.as_bytes());
+        let text = |bytes: &[u8]| {
+            let mut plain = Plain::default();
+            plain.feed(bytes);
+            plain.finish().0
+        };
+        let excerpt = output.excerpt(1000);
+        assert_eq!(
+            (text(&excerpt.head).as_str(), text(&excerpt.tail).as_str()),
+            ("before\n", "after\n")
+        );
+        let within = output.read(300_000, 1000);
+        assert_eq!((within.begun, within.bytes.len()), (1000, 1000));
+        let last = output.read(image.len() as u64 - 100, 1000);
+        assert_eq!(text(&last.bytes[last.begun..]), "after\n");
+        // No text behind a string without end vanishes, nor what has no string before it.
+        output.push(&[b"\x1bPq", &b"~".repeat(9000)[..], b"\nline\n", &b"x".repeat(9000)[..]].concat());
+        let last = output.read(output.total() - 9003, 1000);
+        assert_eq!((last.begun, &last.bytes[..4]), (0, &b"ne\nx"[..]));
+        let last = output.read(output.total() - 9006 - 100, 1000);
+        assert_eq!(
+            (last.begun, text(&last.bytes[last.begun..]).get(..6)),
+            (100, Some("\nline\n"))
+        );
     }
 
     proptest! {

@@ -33,8 +33,8 @@ enum State {
     StringEscape,
 }
 
-/// A string that does not end within so many bytes is none: text must not vanish behind it.
-const MAX_SEQUENCE: usize = 4096;
+/// A string that is longer ends with its line at the latest: text must not vanish behind it.
+pub(super) const MAX_SEQUENCE: usize = 4096;
 const BEL: u8 = 0x07;
 const BACKSPACE: u8 = 0x08;
 const ESC: u8 = 0x1B;
@@ -74,6 +74,20 @@ impl Plain {
         }
     }
 
+    /// How many of these bytes, which come next, belong to the sequence that is not complete.
+    pub(super) fn sequence_end(mut self, bytes: &[u8]) -> usize {
+        for (at, byte) in bytes.iter().enumerate() {
+            if self.state == State::Ground {
+                return at;
+            }
+            self.take(*byte);
+            if self.state == State::Ground && *byte == b'\n' {
+                return at;
+            }
+        }
+        bytes.len()
+    }
+
     /// The text. Bytes that are not UTF-8 become U+FFFD; the second value counts them.
     pub fn finish(mut self) -> (String, u64) {
         self.done.append(&mut self.line);
@@ -93,6 +107,11 @@ impl Plain {
             (State::Escape, 0x20..=0x2F) | (State::Intermediate, 0x20..=0x2F) => State::Intermediate,
             (State::Control, 0x20..=0x3F) => State::Control,
             (State::Command, BEL) | (State::StringEscape, b'\\') => State::Ground,
+            (State::String, BEL) if self.sequence > MAX_SEQUENCE => State::Ground,
+            (State::Command | State::String, b'\n') if self.sequence > MAX_SEQUENCE => {
+                self.ground(byte);
+                State::Ground
+            }
             (State::Command | State::String, ESC) => State::StringEscape,
             (_, ESC) => {
                 self.sequence = 1;
@@ -101,10 +120,10 @@ impl Plain {
             // A new sequence begins where the terminator should have been.
             (State::StringEscape, _) => {
                 self.state = State::Escape;
-                self.sequence -= 1;
+                self.sequence = 1;
                 return self.take(byte);
             }
-            (State::Command | State::String, _) if self.sequence < MAX_SEQUENCE => self.state,
+            (State::Command | State::String, _) => self.state,
             // A control character within a sequence acts as if it came before it.
             (State::Escape | State::Intermediate | State::Control, 0x00..=0x1F) => {
                 self.ground(byte);
@@ -219,11 +238,23 @@ mod tests {
     }
 
     #[test]
-    fn text_does_not_vanish_behind_a_string_that_never_ends() {
-        let mut bytes = b"\x1b]0;".to_vec();
-        bytes.extend(vec![b'x'; 2 * MAX_SEQUENCE]);
-        bytes.extend(b"\nend\n");
-        assert!(plain(&bytes).ends_with("\nend\n"));
+    fn a_long_string_goes_up_to_its_end() {
+        let long = "~".repeat(5 * MAX_SEQUENCE);
+        for (before, after, text) in [
+            ("a\x1bPq", "\x1b\\AFTER\n", "aAFTER\n"),
+            ("a\x1b]52;c;", "\x07AFTER", "aAFTER"),
+            ("a\x1b_G", "\x1b\\AFTER", "aAFTER"),
+            ("a\x1b_G", "\x07AFTER", "aAFTER"),
+            ("a\x1bX", "\x18AFTER", "aAFTER"),
+            ("a\x1b^", "\x1aAFTER", "aAFTER"),
+            ("a\x1bP", "\x1b[1mAFTER", "aAFTER"),
+            // Text does not vanish behind one that never ends.
+            ("a\x1b]0;", "\nAFTER\n", "a\nAFTER\n"),
+            ("a\x1bP", "\r\nAFTER\n", "a\nAFTER\n"),
+        ] {
+            let bytes = [before, &long, after].concat();
+            assert_eq!(plain(bytes.as_bytes()), text, "{before:?} {after:?}");
+        }
     }
 
     #[test]

@@ -65,34 +65,13 @@ enum Step {
 
 /// How many bytes at the end of `bytes` are of a sequence that goes on behind them.
 pub(super) fn begun(bytes: &[u8]) -> usize {
-    let sequences = after(bytes);
+    let mut sequences = Sequences::default();
+    let mut rest = bytes;
+    while sequences.next(&mut rest).is_some() {}
     match sequences.state {
         State::Ground => 0,
         _ => sequences.held.len(),
     }
-}
-
-/// How many bytes at the beginning of `bytes` end a sequence that began in those `before` them. None where it does not end.
-pub(super) fn rest_of_begun(before: &[u8], bytes: &[u8]) -> usize {
-    let mut sequences = after(before);
-    let mut rest = bytes;
-    while sequences.state != State::Ground && sequences.next(&mut rest).is_some() {
-        let ended = bytes.len() - rest.len();
-        match (sequences.given, ended) {
-            // The ESC of another one was read already: the last byte before, or one of these.
-            (Some(After::Escape), 0) => sequences.state = State::Escape,
-            (Some(After::Escape), ended) => return ended - 1,
-            _ => return ended,
-        }
-    }
-    0
-}
-
-fn after(bytes: &[u8]) -> Sequences {
-    let mut sequences = Sequences::default();
-    let mut rest = bytes;
-    while sequences.next(&mut rest).is_some() {}
-    sequences
 }
 
 impl Sequences {

@@ -183,7 +183,7 @@ pub(super) async fn apply(
     let finished = session.progress().finished;
     let chunk = session.read(stream.stream(streams), manner.cursor, manner.max).await?;
     let complete = finished.is_some() && chunk.start + chunk.bytes.len() as u64 == chunk.total;
-    let (text, used, unclear) = written(&chunk.bytes, manner.form, complete);
+    let (text, used, unclear) = written(&chunk, manner.form, complete);
     let next = chunk.start + used as u64;
     let (state, exit_code, signal) = state(finished.as_ref());
     let result = Result {
@@ -288,13 +288,15 @@ fn position(stream: StreamName, chunk: &Chunk, next: u64, unclear: u64) -> Strin
 
 /// The bytes as text, how many of them it stands for, and how many are not UTF-8. What is cut off in
 /// the middle of a character or a sequence is left for the next read, unless there is nothing else.
-fn written(bytes: &[u8], form: Form, complete: bool) -> (String, usize, u64) {
+fn written(chunk: &Chunk, form: Form, complete: bool) -> (String, usize, u64) {
+    let bytes = &chunk.bytes;
+    let begun = if form == Form::Plain { chunk.begun } else { 0 };
     let pending = match form {
         Form::Base64 => return (STANDARD.encode(bytes), bytes.len(), 0),
         Form::Raw => incomplete_character(bytes),
         Form::Plain => {
             let mut plain = Plain::default();
-            plain.feed(bytes);
+            plain.feed(bytes.get(begun..).unwrap_or_default());
             plain.pending()
         }
     };
@@ -302,7 +304,7 @@ fn written(bytes: &[u8], form: Form, complete: bool) -> (String, usize, u64) {
         Some(used) if used > 0 && !complete => used,
         _ => bytes.len(),
     };
-    let bytes = bytes.get(..used).unwrap_or_default();
+    let bytes = bytes.get(begun..used).unwrap_or_default();
     let (text, unclear) = match form {
         Form::Plain => {
             let mut plain = Plain::default();
@@ -354,16 +356,25 @@ mod tests {
     fn what_is_cut_off_is_left_for_the_next_read() {
         let euro = "x€".as_bytes();
         let table = [
-            (&b"a\x1b[3"[..], Form::Plain, false, "a", 1),
-            (b"a\x1b[3", Form::Plain, true, "a", 4),
-            (b"a\x1b[3", Form::Raw, false, "a\x1b[3", 4),
-            (b"\x1b[3", Form::Plain, false, "", 3),
-            (&euro[..3], Form::Raw, false, "x", 1),
-            (&euro[..3], Form::Plain, false, "x", 1),
-            (&euro[..3], Form::Base64, false, "eOKC", 3),
+            (&b"a\x1b[3"[..], 0, Form::Plain, false, "a", 1),
+            (b"a\x1b[3", 0, Form::Plain, true, "a", 4),
+            (b"a\x1b[3", 0, Form::Raw, false, "a\x1b[3", 4),
+            (b"\x1b[3", 0, Form::Plain, false, "", 3),
+            (&euro[..3], 0, Form::Raw, false, "x", 1),
+            (&euro[..3], 0, Form::Plain, false, "x", 1),
+            (&euro[..3], 0, Form::Base64, false, "eOKC", 3),
+            (b"1mtext\x1b[3", 2, Form::Plain, false, "text", 6),
+            (b"1mtext", 2, Form::Raw, false, "1mtext", 6),
+            (b"1m\x1b[3", 2, Form::Plain, false, "", 2),
+            (b"~~~~", 4, Form::Plain, false, "", 4),
         ];
-        for (bytes, form, complete, text, used) in table {
-            let found = written(bytes, form, complete);
+        for (bytes, begun, form, complete, text, used) in table {
+            let chunk = Chunk {
+                bytes: bytes.to_vec(),
+                begun,
+                ..Chunk::default()
+            };
+            let found = written(&chunk, form, complete);
             assert_eq!(
                 (found.0.as_str(), found.1),
                 (text, used),
