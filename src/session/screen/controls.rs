@@ -261,54 +261,6 @@ impl Interpreter {
         self.drawing(format!("\x1b[?{mode}{last}").as_bytes());
     }
 
-    /// To the alternate screen and back. There is one cursor for both, and the margins end.
-    fn switch(&mut self, mode: u16, set: bool) {
-        let alternate = self.engine_settled().is_alternate();
-        let mut place = self.position();
-        match (mode, set) {
-            (1049, true) => {
-                self.remember();
-                self.drawing(b"\x1b[?1049h");
-            }
-            (1049, false) if alternate => {
-                self.drawing(b"\x1b[?1049l");
-                self.recall();
-                place = self.position();
-            }
-            (1049, false) => return self.restore(),
-            (1047, false) if alternate => self.drawing(b"\x1b[2J\x1b[?47l"),
-            (_, true) => self.drawing(b"\x1b[?47h"),
-            (_, false) => self.drawing(b"\x1b[?47l"),
-        }
-        self.cost(self.engine.size().cells());
-        (self.margins, self.origin) = (None, false);
-        let (row, column) = place;
-        self.drawing(format!("\x1b[?6l\x1b[r\x1b[{};{}H", row + 1, column + 1).as_bytes());
-    }
-
-    fn save(&mut self) {
-        self.remember();
-        self.drawing(b"\x1b7");
-    }
-
-    fn restore(&mut self) {
-        self.recall();
-        self.drawing(b"\x1b8");
-    }
-
-    /// Saves what the emulator does not save with the cursor.
-    fn remember(&mut self) {
-        let screen = usize::from(self.engine_settled().is_alternate());
-        if let Some(saved) = self.saved.get_mut(screen) {
-            *saved = (self.charsets, self.origin);
-        }
-    }
-
-    fn recall(&mut self) {
-        let screen = usize::from(self.engine_settled().is_alternate());
-        (self.charsets, self.origin) = self.saved.get(screen).copied().unwrap_or_default();
-    }
-
     /// DECSTBM. The cursor goes home, which is the first row unless rows count from the margin.
     fn set_margins(&mut self, parameters: &Params) {
         let rows = self.engine.size().rows();

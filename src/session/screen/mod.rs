@@ -5,6 +5,7 @@
 //! and the answers all have bounds. Output of the shell's own marks is cut out before
 //! ([`super::marks`]).
 
+mod alternate;
 mod charset;
 mod controls;
 mod engine;
