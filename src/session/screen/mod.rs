@@ -244,6 +244,8 @@ impl fmt::Debug for Screen {
 #[cfg(test)]
 mod differential;
 #[cfg(test)]
+mod resizing;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod work;
