@@ -1,7 +1,8 @@
 //! Terminal output as plain text: escape sequences removed, progress lines collapsed.
 //!
-//! A small state machine after ECMA-48 and xterm's ctlseqs, for reading, not for drawing: a
-//! carriage return starts the line anew, so that of a progress bar only the last state stays.
+//! A small state machine after ECMA-48 and xterm's ctlseqs, for reading, not for drawing: what takes
+//! the cursor to the first column, a carriage return or CSI G, starts the line anew, so that of a
+//! progress bar only the last state stays.
 
 /// Takes bytes, in pieces of any size, and gives text.
 #[derive(Debug, Default)]
@@ -11,6 +12,8 @@ pub struct Plain {
     /// The line started anew, and what it held goes when more is written.
     returned: bool,
     state: State,
+    /// The number in the control sequence that is being read; None if it has more than one, or other signs.
+    parameter: Option<u16>,
     /// How many bytes the sequence that is being read has so far.
     sequence: usize,
 }
@@ -101,11 +104,21 @@ impl Plain {
         self.sequence += 1;
         self.state = match (self.state, byte) {
             (_, byte) if ABORT.contains(&byte) => State::Ground,
-            (State::Escape, b'[') => State::Control,
+            (State::Escape, b'[') => {
+                self.parameter = Some(0);
+                State::Control
+            }
             (State::Escape, b']') => State::Command,
             (State::Escape, b'P' | b'X' | b'^' | b'_') => State::String,
             (State::Escape, 0x20..=0x2F) | (State::Intermediate, 0x20..=0x2F) => State::Intermediate,
-            (State::Control, 0x20..=0x3F) => State::Control,
+            (State::Control, 0x20..=0x3F) => {
+                self.parameter = self.parameter.and_then(|number| with_digit(number, byte));
+                State::Control
+            }
+            (State::Control, 0x40..=0x7E) => {
+                self.control(byte);
+                State::Ground
+            }
             (State::Command, BEL) | (State::StringEscape, b'\\') => State::Ground,
             (State::String, BEL) if self.sequence > MAX_SEQUENCE => State::Ground,
             (State::Command | State::String, b'\n') if self.sequence > MAX_SEQUENCE => {
@@ -136,6 +149,16 @@ impl Plain {
         }
     }
 
+    /// What a control sequence with this last byte does to the line.
+    fn control(&mut self, last: u8) {
+        match (last, self.parameter) {
+            (b'G', Some(0 | 1)) => self.returned = true,
+            (b'K', Some(2)) => self.line.clear(),
+            (b'K', Some(0)) if self.returned => self.line.clear(),
+            _ => {}
+        }
+    }
+
     fn ground(&mut self, byte: u8) {
         match byte {
             ESC => {
@@ -158,6 +181,12 @@ impl Plain {
             _ => {}
         }
     }
+}
+
+/// The number with one more digit. None if that is no digit.
+fn with_digit(number: u16, byte: u8) -> Option<u16> {
+    let digit = byte.is_ascii_digit().then(|| u16::from(byte - b'0'))?;
+    Some(number.saturating_mul(10).saturating_add(digit))
 }
 
 /// Text of bytes, and how many of them are not UTF-8 and became U+FFFD.
@@ -198,7 +227,7 @@ mod tests {
         plain.finish().0
     }
 
-    const TABLE: [(&[u8], &str); 17] = [
+    const TABLE: [(&[u8], &str); 29] = [
         (b"plain\n", "plain\n"),
         (b"\x1b[1;31mred\x1b[0m\n", "red\n"),
         (b"a\r\nb\r\n", "a\nb\n"),
@@ -216,6 +245,18 @@ mod tests {
         (b"\x1b]open\x1b[1mbold", "bold"),
         (b"\x1b[1\nmx", "\nx"),
         (b"tab\there", "tab\there"),
+        (b"| 1\x1b[2K\x1b[1G| 2\x1b[2K\x1b[1Gdone\n", "done\n"),
+        (b" 10%\x1b[G 50%\x1b[0G100%\n", "100%\n"),
+        (b" 10%\x1b[1G", " 10%"),
+        (b"a\x1b[12Gb\n", "ab\n"),
+        (b"a\x1b[11Gb\x1b[1;1Gc\n", "abc\n"),
+        (b" 10%\x1b[2K\n", "\n"),
+        (b" 10%\x1b[22K\n", " 10%\n"),
+        (b" 10%\r\x1b[K\n", "\n"),
+        (b" 10%\r\x1b[0K\ndone\n", "\ndone\n"),
+        (b"text\x1b[K\n", "text\n"),
+        (b"text\r\x1b[1K\n", "text\n"),
+        (b"text\x1b[99999999999999999999K\x1b[4294967297Gx\n", "textx\n"),
     ];
 
     #[test]
