@@ -228,32 +228,65 @@ impl Engine {
         self.size = size;
     }
 
+    /// What shows the same at this size. Afterwards the old emulator is of no use.
     fn drawing(&mut self, size: Size) -> Parser<History> {
-        let alternate = self.is_alternate().then(|| (self.rows(), self.position()));
         let rest = self.parser.screen().input_mode_formatted();
         let (style, hidden) = (self.style(), self.is_cursor_hidden());
-        if alternate.is_some() {
+        let alternate = self.is_alternate().then(|| {
+            let shown = (self.rows(), self.position(), self.recalled());
             self.parser.process(b"\x1b[?47l");
-        }
+            shown
+        });
         let mut new = parser(size, History::new(self.history, self.history_lost()));
         let mut rows = self.history(0..self.history);
         let above = rows.len();
         rows.extend(self.rows());
         let (row, column) = self.position();
         write_rows(&mut new, size, &rows, (above + usize::from(row), column));
-        if let Some((rows, (row, column))) = alternate {
-            new.process(b"\x1b7\x1b[?47h");
+        let now = new.screen().cursor_position();
+        let saved = match self.recalled() {
+            saved if saved == (row, column) => now,
+            (0, 0) => (0, 0),
+            // With the rows that scrolled in or out.
+            (saved, column) => ((saved + now.0).saturating_sub(row).min(size.rows() - 1), column),
+        };
+        let looks = self.style();
+        save_at(&mut new, saved, looks);
+        move_to(&mut new, now);
+        if let Some((rows, cursor, saved)) = alternate {
+            new.process(b"\x1b[?47h");
             for (row, n) in rows.iter().zip(1..=size.rows()) {
                 let shown = row.part(0..size.columns()).ansi();
                 new.process(format!("\x1b[{n}H{shown}").as_bytes());
             }
-            new.process(format!("\x1b[{};{}H", row + 1, column + 1).as_bytes());
+            save_at(&mut new, saved, looks);
+            move_to(&mut new, cursor);
         }
         let mut last = if hidden { "\x1b[?25l" } else { "" }.to_owned() + &rest;
         style.write(&mut last);
         new.process(last.as_bytes());
         new
     }
+
+    /// Takes the cursor to where it was saved: its row and column there.
+    fn recalled(&mut self) -> (u16, u16) {
+        self.parser.process(b"\x1b8");
+        self.position()
+    }
+}
+
+/// Takes the cursor there, or as far as the screen goes.
+fn move_to(parser: &mut Parser<History>, (row, column): (u16, u16)) {
+    parser.process(format!("\x1b[{};{}H", row + 1, column + 1).as_bytes());
+}
+
+/// Saves the cursor there, with these looks.
+fn save_at(parser: &mut Parser<History>, place: (u16, u16), looks: Style) {
+    let mut text = String::new();
+    looks.write(&mut text);
+    parser.process(text.as_bytes());
+    move_to(parser, place);
+    parser.process(b"\x1b7\x1b[m");
 }
 
 /// Draws. A tab after a character in the last column does nothing: what comes next still goes to the next row. The emulator's

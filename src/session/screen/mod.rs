@@ -153,6 +153,9 @@ impl Screen {
         (interpreter.margins, interpreter.tabs) = (None, None);
         let origin = if interpreter.origin { &b"\x1b[?6l"[..] } else { b"" };
         interpreter.origin = false;
+        for (_, origin) in &mut interpreter.saved {
+            *origin = false;
+        }
         let (row, column) = interpreter.position();
         interpreter.drawing(origin);
         interpreter.drawing(format!("\x1b[{};{}H", row + 1, column + 1).as_bytes());

@@ -48,3 +48,40 @@ fn a_new_size_keeps_history_the_main_screen_and_the_modes() {
         "line 15\nline 16\nline 17\nline 18\nline 19\n$ vi"
     );
 }
+
+#[test]
+fn a_saved_cursor_outlives_a_new_size() {
+    let there = |before: &str, new: Size, after: &str| {
+        let mut screen = Screen::new(size(40, 12));
+        feed_all(&mut screen, before.as_bytes());
+        screen.resize(new);
+        feed_all(&mut screen, after.as_bytes());
+        let drawn = screen.snapshot();
+        (
+            drawn.cursor.row,
+            drawn.cursor.column,
+            screen.interpreter.engine.style().foreground,
+        )
+    };
+    let (red, usual) = (Color::Index(1), Color::Default);
+    let saved = "\x1b[31m\x1b[10;30H\x1b7\x1b[m\x1b[1;1H";
+    assert_eq!(there(saved, size(50, 14), "\x1b8"), (9, 29, red));
+    assert_eq!(there(saved, size(20, 5), "\x1b8"), (4, 19, red));
+    assert_eq!(there("$ ", size(50, 14), "\x1b8"), (0, 0, usual));
+    // It goes with what is on the screen.
+    let lines = "line\r\n".repeat(20);
+    let below = format!("{lines}\x1b7\x1b[3;3H");
+    assert_eq!(there(&below, size(40, 15), "\x1b8"), (14, 0, usual));
+    assert_eq!(there(&lines, size(40, 15), "\x1b8"), (0, 0, usual));
+    // Each screen has its own.
+    let both = format!("{saved}\x1b[5;5H\x1b7\x1b[?47h\x1b[7;7H\x1b7\x1b[2;2H");
+    assert_eq!(there(&both, size(50, 14), "\x1b8"), (6, 6, usual));
+    assert_eq!(there(&both, size(50, 14), "\x1b[?47l\x1b8"), (4, 4, usual));
+    let inside = format!("{lines}\x1b[?1049h\x1b[7;7H");
+    assert_eq!(there(&inside, size(40, 15), "\x1b8"), (0, 0, usual));
+    assert_eq!(there(&inside, size(40, 15), "\x1b[?1049l"), (14, 0, usual));
+    // Rows count from the top again.
+    let origin = "\x1b[3;6r\x1b[?6h\x1b[2;2H\x1b7";
+    assert_eq!(there(origin, size(50, 14), "\x1b8\x1b[4;7r\x1b[1;1H"), (0, 0, usual));
+    assert_eq!(there(origin, size(50, 14), "\x1b8\x1b[4;7r\x1b[1d"), (0, 0, usual));
+}
