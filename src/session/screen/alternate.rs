@@ -3,7 +3,7 @@
 use super::interpreter::Interpreter;
 
 impl Interpreter {
-    /// To the alternate screen and back. There is one cursor for both, and the margins end.
+    /// To the alternate screen and back. Cursor, margins and origin are those of both, as in xterm; the emulator has them for each.
     pub(super) fn switch(&mut self, mode: u16, set: bool) {
         let alternate = self.engine_settled().is_alternate();
         let mut place = self.position();
@@ -23,9 +23,10 @@ impl Interpreter {
             (_, false) => self.drawing(b"\x1b[?47l"),
         }
         self.cost(self.engine.size().cells());
-        (self.margins, self.origin) = (None, false);
-        let (row, column) = place;
-        self.drawing(format!("\x1b[?6l\x1b[r\x1b[{};{}H", row + 1, column + 1).as_bytes());
+        let (top, bottom) = self.margins.unwrap_or((1, self.engine.size().rows()));
+        let (origin, first) = if self.origin { ("\x1b[?6h", top) } else { ("", 1) };
+        let (row, column) = ((place.0 + 2).saturating_sub(first).max(1), place.1 + 1);
+        self.drawing(format!("\x1b[?6l\x1b[{top};{bottom}r{origin}\x1b[{row};{column}H").as_bytes());
     }
 
     pub(super) fn save(&mut self) {

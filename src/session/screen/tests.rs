@@ -102,8 +102,37 @@ fn the_alternate_screen_comes_and_goes_with_one_cursor() {
     let after = screen.snapshot();
     assert!(!after.alternate);
     assert_eq!(after.text(), "one\ntwo!");
-    feed_all(&mut screen, b"\r\na\r\nb\r\nc\r\nd");
-    assert_eq!(screen.snapshot().text(), "two!\na\nb\nc\nd");
+}
+
+#[test]
+fn margins_and_origin_are_those_of_both_screens() {
+    let lines = "a\r\nb\r\nc\r\nd";
+    for (before, after, shown) in [
+        (lines, "\x1b[2;3r\x1b[?1049h\x1b[?1049l\x1b[3;1H\nX", "a\nc\nX\nd"),
+        (lines, "\x1b[2;3r\x1b[?47h\x1b[2Je\x1b[?47l\x1b[3;1H\nX", "a\nc\nX\nd"),
+        ("\x1b[2;3r\x1b[?1049h", lines, "a\nc\nd"),
+        ("\x1b[?1049h\x1b[2;3r\x1b[?1049l", lines, "a\nc\nd"),
+        (
+            "one\r\ntwo\x1b[?1049hX\x1b[2;3r",
+            "\x1b[?1049l!\r\na\r\nb\r\nc\r\nd",
+            "one\nc\nd",
+        ),
+        ("\x1b[2;4r\x1b[?6h", "\x1b[?47hX\x1b[1;1HY", "\nY"),
+        ("\x1b[2;4r\x1b[?6h\x1b[2;3H", "\x1b[?47hX", "\n\n  X"),
+        (
+            "\x1b[2;4r\x1b[?6h",
+            "\x1b[?1049hX\x1b[1;1HY\x1b[?1049l\x1b[1;1HZ",
+            "\nZ",
+        ),
+        (
+            "\x1b[2;4r\x1b[2;2H",
+            "\x1b[?1049h\x1b[?6h\x1b[1;1HY\x1b[?1049lX\x1b[1;1HZ",
+            "Z\n X",
+        ),
+    ] {
+        let bytes = [before, after].concat();
+        assert_eq!(text(bytes.as_bytes()), shown, "{bytes:?}");
+    }
 }
 
 #[test]
