@@ -227,7 +227,7 @@ mod tests {
         plain.finish().0
     }
 
-    const TABLE: [(&[u8], &str); 29] = [
+    const TABLE: [(&[u8], &str); 30] = [
         (b"plain\n", "plain\n"),
         (b"\x1b[1;31mred\x1b[0m\n", "red\n"),
         (b"a\r\nb\r\n", "a\nb\n"),
@@ -257,6 +257,7 @@ mod tests {
         (b"text\x1b[K\n", "text\n"),
         (b"text\r\x1b[1K\n", "text\n"),
         (b"text\x1b[99999999999999999999K\x1b[4294967297Gx\n", "textx\n"),
+        ("\x1bPz\u{201c}x\u{201d}\x1b\\x".as_bytes(), "x"),
     ];
 
     #[test]

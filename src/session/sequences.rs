@@ -1,7 +1,7 @@
 //! Splits what a terminal receives into text and whole control sequences, wherever reads cut it.
 //!
 //! Follows the states of <https://vt100.net/emu/dec_ansi_parser> as far as finding the ends of
-//! sequences needs. What they mean is for others. Bounded: a sequence that never ends costs
+//! sequences needs, in UTF-8: its eight-bit controls are parts of characters. What they mean is for others. Bounded: a sequence that never ends costs
 //! [`MAX_SEQUENCE`] bytes.
 
 use super::plain::incomplete_character;
@@ -49,8 +49,6 @@ enum State {
     Control,
     /// An operating system command: BEL ends it too.
     Command,
-    /// A device control string: the one-byte ST ends it too.
-    Device,
     String,
     StringEscape,
 }
@@ -153,12 +151,11 @@ impl Sequences {
             (State::Escape, ESC) => return Step::Drop,
             (State::Escape, b'[') => State::Control,
             (State::Escape, b']') => State::Command,
-            (State::Escape, b'P') => State::Device,
-            (State::Escape, b'X' | b'^' | b'_') => State::String,
+            (State::Escape, b'P' | b'X' | b'^' | b'_') => State::String,
             (State::Escape | State::Intermediate, 0x20..=0x2F) => State::Intermediate,
             (State::Escape | State::Intermediate, 0x30..=0x7E) | (State::Control, 0x40..=0x7E) => return Step::End,
-            (State::Command, BEL) | (State::Device, ST) | (State::StringEscape, b'\\') => return Step::End,
-            (State::Command | State::Device | State::String, ESC) => State::StringEscape,
+            (State::Command, BEL) | (State::StringEscape, b'\\') => return Step::End,
+            (State::Command | State::String, ESC) => State::StringEscape,
             (_, ESC) | (State::StringEscape, _) => return Step::Anew,
             (state, _) => state,
         };
@@ -175,8 +172,8 @@ impl Sequences {
 
     /// Skips the rest of a string that is too long already.
     fn swallow(&mut self, input: &mut &[u8]) {
-        if self.cut && matches!(self.state, State::Command | State::Device | State::String) {
-            let end = |b: &u8| matches!(*b, ESC | BEL | CAN | SUB | ST);
+        if self.cut && matches!(self.state, State::Command | State::String) {
+            let end = |b: &u8| matches!(*b, ESC | BEL | CAN | SUB);
             *input = input
                 .iter()
                 .position(end)
@@ -200,8 +197,6 @@ const ESC: u8 = 0x1B;
 const BEL: u8 = 0x07;
 const CAN: u8 = 0x18;
 const SUB: u8 = 0x1A;
-/// The string terminator of the eight-bit set.
-const ST: u8 = 0x9C;
 
 #[cfg(test)]
 mod tests {
@@ -245,7 +240,8 @@ mod tests {
             (b"\x1b]0;t\x1b\\a", r"s:\x1b]0;t\x1b\\ t:a"),
             (b"\x1bP$qm\x1b\\a", r"s:\x1bP$qm\x1b\\ t:a"),
             (b"\x1b_apc\x07x\x1b\\a", r"s:\x1b_apc\x07x\x1b\\ t:a"),
-            (b"\x1bPq\x9ca", r"s:\x1bPq\x9c t:a"),
+            (b"\x1bPq\x9ca\x1b\\b", r"s:\x1bPq\x9ca\x1b\\ t:b"),
+            ("\x1bP\u{201c}\x1b\\a".as_bytes(), r"s:\x1bP\xe2\x80\x9c\x1b\\ t:a"),
             (b"\x1b[1\x18a", r"s:\x1b[1\x18 t:a"),
             (b"\x1b[1\x1b[2ma", r"s:\x1b[1 s:\x1b[2m t:a"),
             (b"\x1b]0;t\x1b[1ma", r"s:\x1b]0;t\x1b s:\x1b[1m t:a"),

@@ -41,6 +41,8 @@ const PIECE: usize = 512;
 const SIMPLE: usize = 8;
 /// And so much for others.
 const SEQUENCE: usize = 64;
+/// The string terminator of the eight-bit set.
+const ST: u8 = 0x9C;
 
 /// A terminal's screen.
 pub struct Screen {
@@ -111,7 +113,7 @@ impl Screen {
                     }
                     Token::Sequence(sequence) => {
                         self.interpreter.work += SEQUENCE + sequence.len();
-                        self.parser.advance(&mut self.interpreter, sequence);
+                        parse(&mut self.parser, &mut self.interpreter, sequence);
                     }
                     // Whatever came before it ends here too.
                     Token::TooLong => self.parser.advance(&mut self.interpreter, b"\x18"),
@@ -234,6 +236,17 @@ impl Screen {
             faults: interpreter.engine.faults(),
             history_lost: interpreter.engine.history_lost(),
         }
+    }
+}
+
+/// Has the sequence do what it does. Of a device control string, a byte of a character would be the end for the parser.
+fn parse(parser: &mut vte::Parser, interpreter: &mut Interpreter, sequence: &[u8]) {
+    if sequence.starts_with(b"\x1bP") {
+        for part in sequence.split(|byte| *byte == ST) {
+            parser.advance(interpreter, part);
+        }
+    } else {
+        parser.advance(interpreter, sequence);
     }
 }
 

@@ -67,6 +67,7 @@ fn what_the_emulator_lacks_is_drawn_too() {
     for (bytes, expected) in table {
         assert_eq!(text(bytes.as_bytes()), *expected, "{bytes:?}");
     }
+    assert_eq!(text("\x1bPz\u{201c}\n\u{201d}\x1b\\x".as_bytes()), "x");
     assert_eq!(text(b"a\xff\xe2\x82b"), "a\u{FFFD}\u{FFFD}b");
     assert_eq!(text(b"\x1b#8").lines().count(), 5);
     assert!(text(b"\x1b#8").lines().all(|line| line == "E".repeat(20)));
