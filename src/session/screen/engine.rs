@@ -1,4 +1,4 @@
-//! The emulator behind the screen: the only file that knows it.
+//! The emulator behind the screen: only this file knows it, with what draws in it and what takes its rows.
 //!
 //! It is fed nothing but what [`super::interpreter`] writes. A panic in it is caught, counted, and
 //! answered with a new emulator that shows what the old one showed.
@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use vt100::Parser;
 
+use super::drawing::{draw, is_left_out, text};
 use super::history::History;
 use super::row::{Color, Row, Style};
 use super::size::Size;
@@ -197,10 +198,11 @@ impl Engine {
 
     fn row(&self, row: u16) -> Row {
         let screen = self.parser.screen();
-        let cells = (0..self.size.columns())
-            .map_while(|column| screen.cell(row, column))
-            .filter(|cell| !cell.is_wide_continuation())
-            .map(|cell| (cell.contents(), 1 + u16::from(cell.is_wide()), style(cell)));
+        let last = self.size.columns() - 1;
+        let cells = (0..=last)
+            .map_while(|column| screen.cell(row, column).map(|cell| (column, cell)))
+            .filter(|(column, cell)| !cell.is_wide_continuation() && (*column < last || !is_left_out(cell)))
+            .map(|(_, cell)| (text(cell), 1 + u16::from(cell.is_wide()), style(cell)));
         let mut row = Row::of_cells(cells, screen.row_wrapped(row));
         for run in &mut row.runs {
             if run.text.contains(REPLACEMENT) {
@@ -289,20 +291,6 @@ fn save_at(parser: &mut Parser<History>, place: (u16, u16), looks: Style) {
     parser.process(b"\x1b7\x1b[m");
 }
 
-/// Draws. A tab after a character in the last column does nothing: what comes next still goes to the next row. The emulator's
-/// takes the cursor back onto that character.
-fn draw(parser: &mut Parser<History>, columns: u16, bytes: &[u8]) {
-    let mut drawn = 0;
-    for tab in memchr::memchr_iter(b'\t', bytes) {
-        parser.process(bytes.get(drawn..tab).unwrap_or_default());
-        drawn = tab;
-        if parser.screen().cursor_position().1 >= columns {
-            drawn += 1;
-        }
-    }
-    parser.process(bytes.get(drawn..).unwrap_or_default());
-}
-
 /// Whether one of these sequences has what comes after it look otherwise than usual (SGR).
 fn sets_style(bytes: &[u8]) -> bool {
     let sets = |at: usize| {
@@ -321,16 +309,16 @@ fn write_rows(new: &mut Parser<History>, size: Size, rows: &[Row], (row, column)
     for (at, line) in rows.iter().enumerate().take(last + 1) {
         if at == row {
             let (before, after) = line.split_at(column);
-            new.process(before.ansi().as_bytes());
+            draw(new, size.columns(), before.ansi().as_bytes());
             let gap = column - before.columns().min(column);
             let (row, column) = new.screen().cursor_position();
             cursor = (
                 written(new) + u64::from(row),
                 column.saturating_add(gap).min(size.columns() - 1),
             );
-            new.process(after.ansi().as_bytes());
+            draw(new, size.columns(), after.ansi().as_bytes());
         } else {
-            new.process(line.ansi().as_bytes());
+            draw(new, size.columns(), line.ansi().as_bytes());
         }
         if at < last && !line.wrapped {
             new.process(b"\r\n");

@@ -8,6 +8,7 @@
 mod alternate;
 mod charset;
 mod controls;
+mod drawing;
 mod engine;
 mod history;
 mod interpreter;

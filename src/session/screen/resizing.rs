@@ -25,6 +25,35 @@ fn lines_wrap_anew_when_the_width_changes() {
 }
 
 #[test]
+fn lines_of_wide_characters_are_whole_again_after_an_odd_width() {
+    let line = "日本語".repeat(12);
+    let narrow = "日本語日本語日本語日\n本語日本語日本語日本\n語日本語日本語日本語\n日本語日本語";
+    let end = "01234567890123456789\r\n日本";
+    let mut screen = Screen::new(size(80, 5));
+    feed_all(&mut screen, line.as_bytes());
+    screen.resize(size(21, 5));
+    assert_eq!(screen.snapshot().text(), narrow);
+    screen.resize(size(80, 5));
+    assert_eq!(screen.snapshot().text(), line);
+    let mut screen = Screen::new(size(21, 5));
+    feed_all(&mut screen, format!("{line}\r\n{end}").as_bytes());
+    let drawn = screen.snapshot();
+    let rows: Vec<(u16, bool)> = drawn.rows.iter().map(|row| (row.columns(), row.wrapped)).collect();
+    assert_eq!(rows, [(20, true), (20, true), (12, false), (20, false), (4, false)]);
+    screen.resize(size(80, 5));
+    assert_eq!(screen.snapshot().text(), format!("{line}\n01234567890123456789\n日本"));
+    // What is shifted or drawn over is no longer left to it.
+    let mut screen = Screen::new(size(21, 5));
+    feed_all(
+        &mut screen,
+        format!("{}\x1b[1;1H\x1b[2P\x1b[2;1H", "日".repeat(11)).as_bytes(),
+    );
+    assert_eq!(screen.snapshot().text(), format!("{}\n日", "日".repeat(9)));
+    feed_all(&mut screen, "\x1b[1;21Hx".as_bytes());
+    assert_eq!(screen.snapshot().text(), format!("{}  x\n日", "日".repeat(9)));
+}
+
+#[test]
 fn a_new_size_keeps_history_the_main_screen_and_the_modes() {
     let mut screen = Screen::new(size(30, 4));
     let lines: String = (0..20).map(|n| format!("line {n}\r\n")).collect();
