@@ -24,9 +24,9 @@ pub(super) const DEFINITION: Definition = Definition {
     title: "Type into a session",
     description: "Types into a session's terminal, in order: {\"text\": ...} as it is (a line end is Enter), {\"key\": ...} a \
         key by name (Enter, Tab, Escape, Up, F5, C-c, Alt+x, S-Tab, PageDown ...), {\"paste\": ...} as a paste, {\"mouse\": \
-        ...} for programs that take the mouse. Text is never taken for a key. Either all of it is sent or none. With wait, \
-        waits for what comes of it (a text, a pattern, quiet, the end of a shell's command); only what is printed after the \
-        input counts. With show, shows the screen afterwards.",
+        ...} for programs that take the mouse, at a row and column from 1. Text is never taken for a key. Either all of it \
+        is sent or none. With wait, waits for what comes of it (a text, a pattern, quiet, the end of a shell's command); only \
+        what is printed after the input counts. With show, shows the screen afterwards.",
     arguments: || &ARGUMENTS,
     result: schema::of_result::<Result>,
     hints: Hints::Runs,
@@ -69,11 +69,11 @@ struct Typed {
     /// Text put in at once.
     #[schemars(length(max = 65_536))]
     paste: Option<String>,
-    /// A mouse event.
+    /// A mouse event. Its row and column count from 1: each is one more than on a snapshot, where they count from 0.
     mouse: Option<MouseGiven>,
 }
 
-/// A mouse event, at a column and row from 1.
+/// A mouse event.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct MouseGiven {
