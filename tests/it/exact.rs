@@ -29,6 +29,28 @@ fn several_lines_are_one_command_whatever_is_in_them() {
 }
 
 #[test]
+fn images_and_progress_leave_no_traces_in_an_answer() {
+    let mut terminal = shell("bash");
+    let image = "printf '\\033Pq'; head -c 20000 /dev/zero | tr '\\0' '~'; printf '\\033\\\\'; echo AFTER";
+    let reply = terminal.exec(image);
+    assert_eq!(reply.section("terminal"), Some("AFTER"), "{}", reply.text);
+    let part = json!({"command": image, "max_output_bytes": 2000});
+    let reply = terminal.call("terminal_exec", part);
+    assert!(
+        reply.text.contains("AFTER") && !reply.text.contains('~'),
+        "{}",
+        reply.text
+    );
+    let start = reply.facts["start"].as_u64().unwrap();
+    let within = terminal.call("terminal_read", json!({"cursor": start + 10_000, "max_bytes": 2000}));
+    assert!(!within.text.contains("~~"), "{}", within.text);
+    let reply = terminal.exec(
+        "for i in 1 2 3; do printf '\\033[2K\\033[1G| loading %d' $i; done; printf '\\033[2K\\033[1G'; echo done",
+    );
+    assert_eq!(reply.section("terminal"), Some("done"), "{}", reply.text);
+}
+
+#[test]
 fn what_stands_before_the_prompt_is_no_output() {
     for name in there(["bash", "zsh", "dash"]) {
         let mut terminal = shell(name);
