@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::plan::Refusal;
+use super::refusal::Refusal;
 use super::step::{Step, StepError};
 use crate::kernel::probe::PretenceError;
 

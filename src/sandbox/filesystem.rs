@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use super::environment;
 use super::file_id::FileId;
 use super::host_file::{HostFile, existing};
+use super::pins;
 use super::places::{HOME, Places};
-use super::plan::{Modes, Refusal};
-use super::protect::expand;
+use super::plan::Modes;
+use super::refusal::Refusal;
 use super::shell::Shell;
 use super::spec::{Access, Entry, LandlockSpec, View};
 use crate::kernel::mounts::{NO_DEV, NO_EXEC, NO_SUID, READ_ONLY};
@@ -238,47 +239,7 @@ fn workspace(view: &mut View, request: &LaunchRequest, exec: u64) {
     if access == WorkspaceAccess::Read {
         return;
     }
-    let protect = &request.profile.filesystem.protect;
-    let protect: Vec<PathBuf> = protect.iter().flat_map(|protect| expand(&path, protect)).collect();
-    let led_to = protect.iter().filter_map(|protect| led_to(&path, protect));
-    let led_to = led_to.filter_map(|target| Some(target.strip_prefix(&path).ok()?.to_owned()));
-    let mut pinned: Vec<PathBuf> = Vec::new();
-    for protect in protect.iter().cloned().chain(led_to) {
-        pin(view, &mut pinned, &path, &protect, attributes);
-    }
-}
-
-/// What a protected path leads to by links, where that lies in the workspace too. What is outside is out of reach.
-pub(super) fn led_to(workspace: &Path, protect: &Path) -> Option<PathBuf> {
-    let named = workspace.join(protect);
-    let target = named.canonicalize().ok()?;
-    (target != named && target != workspace && target.starts_with(workspace)).then_some(target)
-}
-
-/// Makes `protect` read-only, and keeps what it lies in from being replaced. A file that stands where a directory should be leads there
-/// too: `.git` of a worktree.
-fn pin(view: &mut View, pinned: &mut Vec<PathBuf>, workspace: &Path, protect: &Path, attributes: u64) {
-    let mut place = workspace.to_owned();
-    let parts: Vec<_> = protect.components().collect();
-    for (index, part) in parts.iter().enumerate() {
-        place.push(part);
-        let Ok(found) = place.symlink_metadata() else { break };
-        if found.is_symlink() || !(found.is_dir() || found.is_file()) {
-            break; // a link that is replaced, and what appears, is reported at the end
-        }
-        let last = index + 1 == parts.len();
-        let whole = last || found.is_file();
-        if !last && pinned.contains(&place) {
-            continue;
-        }
-        pinned.push(place.clone());
-        view.mounted.push(Entry::Pin {
-            within: workspace.to_owned(),
-            path: place.clone(),
-            attributes: if whole { attributes | READ_ONLY } else { attributes },
-            seen: Some(FileId::of(&found)),
-        });
-    }
+    pins::protect(view, &path, &request.profile.filesystem.protect, attributes);
 }
 
 fn workspace_access(request: &LaunchRequest) -> Access {

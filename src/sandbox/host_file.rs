@@ -3,7 +3,7 @@
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
-use super::plan::Refusal;
+use super::refusal::Refusal;
 use crate::policy::LaunchRequest;
 use crate::profile::{HostPath, PathRule, Presence};
 

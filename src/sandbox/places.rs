@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::plan::{Modes, Refusal};
+use super::plan::Modes;
 use super::private;
+use super::refusal::Refusal;
 use crate::model::Workspace;
 use crate::policy::{Caller, LaunchRequest};
 use crate::profile::Home;

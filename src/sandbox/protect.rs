@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::filesystem::led_to;
+use super::pins::led_to;
 
 /// So many entries of a protected directory are looked at. One that holds more counts as changed.
 const MAX_ENTRIES: usize = 20_000;

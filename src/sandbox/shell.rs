@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::environment::PATH;
 use super::file_id::FileId;
 use super::places::Places;
-use super::plan::Refusal;
+use super::refusal::Refusal;
 use super::spec::{Bytes, StartupSpec, Text};
 use crate::model::Program;
 use crate::policy::LaunchRequest;
