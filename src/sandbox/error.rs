@@ -91,7 +91,7 @@ impl LaunchError {
             Self::Refused(Refusal::MissingPath { .. }) => "path",
             Self::Refused(Refusal::KeptHome { .. } | Refusal::ForeignHome) => "home",
             Self::Refused(Refusal::NoShell { .. }) => "shell",
-            Self::Refused(Refusal::Replaced(_)) => "workspace",
+            Self::Refused(Refusal::Replaced(_) | Refusal::Executable { .. }) => "workspace",
             Self::Step(error) if error.step == Step::PrepareWorkspace => "workspace",
             Self::Step(_) => "step",
             Self::Zygote { .. } | Self::LauncherLost | Self::Pretence(_) | Self::Random(_) => "launcher",

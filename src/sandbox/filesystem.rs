@@ -54,7 +54,7 @@ pub(super) fn plan(
         .then(|| view(request, modes, places, &reads, &executes));
     let mut rules = match &view {
         Some(_) => inside(request, &executes),
-        None => alone(request, places, &reads, &executes),
+        None => alone(request, places, &reads, &executes)?,
     };
     if let Some(shell) = shell {
         rules.push((places.shells.clone(), PROGRAM));
@@ -224,7 +224,7 @@ fn workspace(view: &mut View, request: &LaunchRequest, exec: u64) {
     let checked = &request.workspace;
     let attributes = PLAIN
         | match access {
-            WorkspaceAccess::Read => READ_ONLY | exec,
+            WorkspaceAccess::Read => READ_ONLY | NO_EXEC,
             WorkspaceAccess::ReadWrite => NO_EXEC,
             WorkspaceAccess::ReadWriteExecute => exec,
         };
@@ -327,13 +327,21 @@ fn inside(request: &LaunchRequest, executes: &[HostFile]) -> Vec<(PathBuf, Acces
     rules
 }
 
-/// Rules without a view: paths of the host, and nothing of its /proc, /tmp or home directories.
+/// Rules without a view: paths of the host, and nothing of its /proc, /tmp or home directories. What a rule gives, none below it takes away.
 fn alone(
     request: &LaunchRequest,
     places: &Places,
     reads: &[HostFile],
     executes: &[HostFile],
-) -> Vec<(PathBuf, Access)> {
+) -> Result<Vec<(PathBuf, Access)>, Refusal> {
+    let workspace = workspace_access(request);
+    let below = |file: &&HostFile| request.workspace.path().starts_with(&file.path);
+    if let Some(file) = executes.iter().find(below).filter(|_| !workspace.execute) {
+        return Err(Refusal::Executable {
+            profile: request.profile.name.clone(),
+            path: file.path.clone(),
+        });
+    }
     let mut rules: Vec<(PathBuf, Access)> = reads.iter().map(|file| (file.path.clone(), READ)).collect();
     rules.extend(["/etc/passwd", "/etc/group", "/etc/nsswitch.conf", "/etc/hosts"].map(|path| (path.into(), READ)));
     rules.extend(["/proc/meminfo", "/proc/cpuinfo", "/proc/stat", "/proc/loadavg"].map(|path| (path.into(), READ)));
@@ -350,7 +358,7 @@ fn alone(
         };
         rules.push((Path::new("/dev").join(name), device));
     }
-    rules.push((request.workspace.path().to_owned(), workspace_access(request)));
+    rules.push((request.workspace.path().to_owned(), workspace));
     rules.extend(places.all().map(|path| (path.to_owned(), private(request))));
-    rules
+    Ok(rules)
 }

@@ -43,6 +43,16 @@ pub enum Refusal {
         /// What is missing.
         path: PathBuf,
     },
+    /// The workspace lies where programs may be run.
+    #[error(
+        "profile {profile} lets nothing in the workspace run, but what lies in {}, and so the workspace; without a mount namespace the two cannot be kept apart; hint: choose another workspace, or run `terrarium doctor`", path.display()
+    )]
+    Executable {
+        /// Which profile.
+        profile: String,
+        /// Where programs may be run.
+        path: PathBuf,
+    },
     /// The workspace.
     #[error("the workspace {} was removed or replaced since it was checked; hint: start the server again", .0.display())]
     Replaced(PathBuf),

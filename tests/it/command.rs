@@ -41,6 +41,16 @@ impl Run {
         }
     }
 
+    /// With a workspace in this directory of the host instead.
+    pub(crate) fn below(mut self, directory: &str) -> Self {
+        let name = self.workspace.file_name().unwrap().to_str().unwrap();
+        let workspace = PathBuf::from(directory).join(format!("terrarium-{name}"));
+        std::fs::create_dir(&workspace).unwrap();
+        std::fs::remove_dir(&self.workspace).unwrap();
+        self.workspace = workspace;
+        self
+    }
+
     /// Where the profile of [`Self::settings`] is.
     pub(crate) fn profiles(&self) -> &std::path::Path {
         &self.profiles

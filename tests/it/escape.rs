@@ -1,11 +1,14 @@
 //! Attacks from inside, through `terrarium run`: each is seen to succeed without the sandbox, or would.
 
 use std::fs;
+use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::process::{Output, Stdio};
 
-use crate::command::{text, until};
-use crate::harness::{fresh_directory, not_tested, program};
+use crate::command::{Run, text, until};
+use crate::harness::{fresh_directory, host_program, not_tested, program};
+use crate::side_doors::without;
 
 fn run(workspace: &std::path::Path, options: &[&str], line: &str) -> Output {
     let mut command = program();
@@ -211,4 +214,28 @@ fn system_v_objects_of_the_host_are_out_of_reach_without_namespaces() {
     assert!(!made, "{}", text(&output));
     assert!(root || text(&output).contains("[-1, -1, -1]"), "{}", text(&output));
     fs::remove_dir_all(&inside).unwrap();
+}
+
+/// Landlock's rule for `/tmp` lets run what lies there, and a workspace may lie there too.
+#[test]
+fn a_workspace_for_reading_runs_nothing() {
+    let cases: [(&str, &[&str]); 4] = [
+        ("/tmp", &[]),
+        ("/tmp", &["landlock"]),
+        ("/tmp", &["mount"]),
+        ("/var/tmp", &["mount"]),
+    ];
+    for (place, missing) in cases {
+        let run = without(Run::profile("read-only").below(place), missing);
+        fs::copy("/bin/true", run.workspace.join("program")).unwrap();
+        let output = run.command(&["./program"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(126), "{place} {missing:?}: {output:?}");
+    }
+    if !rustix::process::geteuid().is_root() {
+        return not_tested("only root writes to /usr/local/src");
+    }
+    let run = without(Run::profile("read-only").below("/usr/local/src"), &["mount"]);
+    fs::copy("/bin/true", run.workspace.join("program")).unwrap();
+    let output = run.command(&["./program"]).output().unwrap();
+    assert!(text(&output).contains("what lies in /usr"), "{output:?}");
 }
