@@ -239,3 +239,42 @@ fn a_workspace_for_reading_runs_nothing() {
     let output = run.command(&["./program"]).output().unwrap();
     assert!(text(&output).contains("what lies in /usr"), "{output:?}");
 }
+
+/// A pair of sockets of the kind "raw" is one of datagrams, which can be sent to any address.
+#[test]
+fn a_pair_of_sockets_reaches_no_socket_of_the_host() {
+    let directory = fresh_directory();
+    fs::set_permissions(&directory, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = directory.join("socket");
+    let name = format!("terrarium-pair-{}", std::process::id());
+    let abstracted = SocketAddr::from_abstract_name(&name).unwrap();
+    let victims = [UnixDatagram::bind(&path), UnixDatagram::bind_addr(&abstracted)].map(Result::unwrap);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
+    let send = format!(
+        "import ctypes, socket
+libc = ctypes.CDLL(None, use_errno=True)
+for kind in range(16):
+    pair = (ctypes.c_int * 2)()
+    if libc.socketpair(1, kind, 0, pair): continue
+    print('pair', kind)
+    one = socket.socket(fileno=pair[0])
+    one.settimeout(5)
+    for address in ({path:?}, '\\0{name}'):
+        try: one.sendto(b'hello', address)
+        except OSError: pass"
+    );
+    let heard = || {
+        victims.iter().any(|victim| {
+            victim.set_nonblocking(true).unwrap();
+            victim.recv(&mut [0; 16]).is_ok()
+        })
+    };
+    for missing in ["user", "mount"] {
+        let output = without(Run::profile("default"), &[missing]).python(&send);
+        assert!(!heard(), "{missing}: {output:?}");
+        assert!(text(&output).starts_with("pair 1\n"), "{missing}: {output:?}");
+    }
+    host_program("/usr/bin/python3").args(["-c", &send]).output().unwrap();
+    assert!(heard());
+    fs::remove_dir_all(&directory).unwrap();
+}

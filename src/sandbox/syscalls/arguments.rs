@@ -88,6 +88,11 @@ enum Test {
         mask: u32,
         value: u32,
     },
+    /// They are not.
+    NotBits {
+        mask: u32,
+        value: u32,
+    },
 }
 
 /// Each rule in turn; one that does not hold goes on to the next.
@@ -104,10 +109,10 @@ fn rule(conditions: &[Condition]) -> Vec<sock_filter> {
         let next = u8::try_from(program.len()).unwrap_or(0); // a rule has a handful of conditions
         let (holds, fails, value) = match *test {
             Test::Is(value) | Test::Bits { value, .. } => (0, next, value),
-            Test::IsNot(value) => (next, 0, value),
+            Test::IsNot(value) | Test::NotBits { value, .. } => (next, 0, value),
         };
         program.insert(0, instruction(IF_EQUAL, holds, fails, value));
-        if let Test::Bits { mask, .. } = *test {
+        if let Test::Bits { mask, .. } | Test::NotBits { mask, .. } = *test {
             program.insert(0, instruction(AND, 0, 0, mask));
         }
         program.insert(0, instruction(LOAD, 0, 0, ARGUMENTS + 8 * argument));
@@ -126,6 +131,11 @@ fn bit(argument: u32, bit: u32) -> Condition {
 /// The bits of a mask, which must be so.
 fn bits(argument: u32, mask: u32, value: u32) -> Condition {
     (argument, Test::Bits { mask, value })
+}
+
+/// The bits of a mask, which must not be so.
+fn not_bits(argument: u32, mask: u32, value: u32) -> Condition {
+    (argument, Test::NotBits { mask, value })
 }
 
 /// Nobody becomes another user or group; staying who one is, and -1 for "as it is", work.
@@ -218,7 +228,8 @@ fn sockets(rules: &mut Rules, sockets: Sockets) {
     rules.refuse("socket", &[(0, Test::Is(NETLINK)), (2, Test::IsNot(0))]); // NETLINK_ROUTE only
     rules.refuse("socketpair", &[(0, Test::IsNot(UNIX))]);
     if !sockets.unix {
-        // A datagram pair could send to any address; the kinds that are left cannot.
-        rules.refuse("socketpair", &[bits(1, 0xf, 2)]);
+        // A pair of datagram sockets could send to any address, and the kernel makes one of the kind "raw" too (unix_create). Those of
+        // streams and of sequenced packets cannot.
+        rules.refuse("socketpair", &[not_bits(1, 0xf, 1), not_bits(1, 0xf, 5)]);
     }
 }

@@ -277,5 +277,13 @@ mod tests {
                 errno(libc::EPERM)
             );
         }
+        let pair = self::number("socketpair").unwrap();
+        for kind in 0..16 {
+            let expected = if [1, 5].contains(&kind) { ALLOW } else { errno(libc::EPERM) };
+            for flags in [0, 0o2_004_000] {
+                let decided = decide(&program, pair, AUDIT_ARCH, [1, kind | flags, 0, 0, 0, 0]);
+                assert_eq!(decided, expected, "{kind}");
+            }
+        }
     }
 }
