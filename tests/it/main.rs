@@ -57,6 +57,7 @@ mod secrets;
 mod sessions;
 mod side_doors;
 mod spoilt;
+mod stocks;
 mod style;
 mod survivors;
 mod terminal;

@@ -32,7 +32,7 @@ pub(super) fn answer(profile: &Profile, text: &str) -> Result<Answer, Problem> {
 }
 
 /// Allowed calls that the sandbox refuses all the same with some arguments, or where the machine lacks a protection.
-pub(super) const CONDITIONAL: [&str; 55] = [
+pub(super) const CONDITIONAL: [&str; 56] = [
     "chmod",
     "chown",
     "clone",
@@ -42,6 +42,7 @@ pub(super) const CONDITIONAL: [&str; 55] = [
     "fchmodat2",
     "fchown",
     "fchownat",
+    "fcntl",
     "fremovexattr",
     "fsetxattr",
     "futimesat",

@@ -190,6 +190,10 @@ fn host_wide(rules: &mut Rules) {
     rules.refuse("mmap", &[bit(3, 0x4_0000)]);
     rules.refuse("shmget", &[bit(2, 0o4000)]);
     rules.refuse("memfd_create", &[bit(1, 4)]);
+    // F_SETLEASE and F_SETDELEG: whoever opens the file waits for the holder (fcntl(2)). F_SETPIPE_SZ: pages of pipes are counted for the user.
+    for command in [1024, 1040, 1031] {
+        rules.refuse("fcntl", &[(1, Test::Is(command))]);
+    }
 }
 
 fn sockets(rules: &mut Rules, sockets: Sockets) {

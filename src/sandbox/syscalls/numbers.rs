@@ -240,6 +240,9 @@ mod tests {
             ("shmget", [0, 0, 0o1600, 0, 0, 0], yes),
             ("memfd_create", [0, 5, 0, 0, 0, 0], no),
             ("memfd_create", [0, 3, 0, 0, 0, 0], yes),
+            ("fcntl", [0, 1024, 1, 0, 0, 0], no), // F_SETLEASE
+            ("fcntl", [0, 1031, 1 << 20, 0, 0, 0], no), // F_SETPIPE_SZ
+            ("fcntl", [0, 1032, 0, 0, 0, 0], yes),
         ]);
     }
 
