@@ -27,3 +27,17 @@ print(fcntl.fcntl(f, fcntl.F_GETFL) >= 0)";
     assert!(shown.contains("had"), "{shown}");
     fs::remove_dir_all(&directory).unwrap();
 }
+
+/// `fs.aio-max-nr` bounds what all programs of the machine have set apart together.
+#[test]
+fn requests_of_asynchronous_input_and_output_are_left_to_others() {
+    let take = "import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+context = ctypes.c_ulong(0)
+setup = {'x86_64': 206}.get(os.uname().machine, 0)
+print('had' if libc.syscall(setup, 128, ctypes.byref(context)) == 0 else ctypes.get_errno())";
+    for profile in ["default", "build"] {
+        let shown = text(&Run::profile(profile).python(take));
+        assert_eq!(shown, "38\n", "{profile}");
+    }
+}
