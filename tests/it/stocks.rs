@@ -41,3 +41,30 @@ print('had' if libc.syscall(setup, 128, ctypes.byref(context)) == 0 else ctypes.
         assert_eq!(shown, "38\n", "{profile}");
     }
 }
+
+#[test]
+fn attributes_of_files_outside_stay_where_no_view_hides_them() {
+    let outside = Run::profile("default").below("/var/tmp");
+    outside.write("file", "mine");
+    let file = outside.workspace.join("file");
+    fs::set_permissions(&outside.workspace, fs::Permissions::from_mode(0o755)).unwrap();
+    // FS_IOC_GETFLAGS, and FS_IOC_SETFLAGS with FS_NOATIME_FL turned round.
+    let change = format!(
+        "import fcntl, struct
+f = open({file:?})
+flags, = struct.unpack('l', fcntl.ioctl(f, 0x80086601, bytes(8)))
+try: fcntl.ioctl(f, 0x40086602, struct.pack('l', flags ^ 0x80)); print('had')
+except OSError as error: print(error.errno)"
+    );
+    let free = host_program("/usr/bin/python3").args(["-c", &change]).output().unwrap();
+    if !text(&free).contains("had") {
+        return not_tested("the file system has no attributes to change");
+    }
+    let settings = format!("filesystem: {{read: {{add: [{{path: {file:?}, reason: of a test}}]}}}}");
+    let run = without(Run::settings(&settings), &["mount"]);
+    if rustix::process::geteuid().is_root() {
+        chown(&file, Some(54_321), Some(54_321)).unwrap();
+    }
+    let output = run.python(&change);
+    assert_eq!(text(&output), "1\n");
+}

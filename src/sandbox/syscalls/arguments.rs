@@ -46,6 +46,11 @@ pub(super) fn checks(conditions: &Conditions) -> Checks {
     }
     rules.refuse("sendmsg", &[bit(2, 0x2000_0000)]);
     identity(&mut rules, conditions.identity);
+    if conditions.host_files {
+        for request in FILE_ATTRIBUTES {
+            rules.refuse("ioctl", &[(1, Test::Is(request))]);
+        }
+    }
     if conditions.host_processes {
         rules.refuse("prlimit64", &[(0, Test::IsNot(0))]);
         rules.refuse("sched_setaffinity", &[(0, Test::IsNot(0))]);
@@ -65,6 +70,18 @@ pub(super) fn checks(conditions: &Conditions) -> Checks {
     }
     rules.0.into_iter().map(|(name, rules)| (name, check(&rules))).collect()
 }
+
+/// What changes attributes of a file that is open for reading, which Landlock does not look at: FS_IOC_SETFLAGS and FS_IOC_SETVERSION, the
+/// 32-bit forms of both, FS_IOC_FSSETXATTR, FS_IOC_ENABLE_VERITY, FS_IOC_SET_ENCRYPTION_POLICY (linux/fs.h, fsverity.h, fscrypt.h).
+const FILE_ATTRIBUTES: [u32; 7] = [
+    0x4008_6602,
+    0x4004_6602,
+    0x4008_7602,
+    0x4004_7602,
+    0x401c_5820,
+    0x4080_6685,
+    0x800c_6613,
+];
 
 /// Rules on arguments by call: one refuses with `EPERM` when all of its conditions hold.
 #[derive(Default)]
