@@ -100,10 +100,14 @@ fn view(request: &LaunchRequest, modes: &Modes, places: &Places, reads: &[HostFi
         modes.identity.outside,
         profile.network == Network::Host,
     ));
-    view.fixed.push(Entry::Link {
-        path: "/var/tmp".into(),
-        target: "/tmp".into(),
-    });
+    let mut bound = reads.iter().chain(executes).map(|file| file.path.as_path());
+    let there = |path: &Path| path.starts_with("/var/tmp");
+    if !there(request.workspace.path()) && !bound.any(there) {
+        view.fixed.push(Entry::Link {
+            path: "/var/tmp".into(),
+            target: "/tmp".into(),
+        });
+    }
     devices(&mut view, modes);
     if modes.proc {
         proc(&mut view);

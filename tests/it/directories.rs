@@ -2,7 +2,9 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
+use crate::command::{Run, text};
 use crate::harness::{fresh_directory, program};
+use crate::side_doors::without;
 
 #[test]
 fn a_home_that_is_kept_is_there_again_for_the_same_workspace_only() {
@@ -92,4 +94,16 @@ fn without_a_mount_namespace_home_and_tmp_are_private_directories_that_go() {
         "{output:?}"
     );
     std::fs::remove_dir_all(&workspace).unwrap();
+}
+
+/// `/var/tmp` is a link to `/tmp` in a sandbox, unless something of the host's lies there.
+#[test]
+fn a_workspace_below_var_tmp_is_one_like_any_other() {
+    for missing in [&[][..], &["mount"]] {
+        let run = without(Run::profile("default").below("/var/tmp"), missing);
+        let output = run.bash("pwd; : > made && test -d /var/tmp && echo worked");
+        let expected = format!("{}\nworked\n", run.workspace.display());
+        assert_eq!(text(&output), expected, "{missing:?}");
+        assert!(run.workspace.join("made").exists(), "{missing:?}");
+    }
 }
