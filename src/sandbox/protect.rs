@@ -12,7 +12,7 @@ use super::pins::led_to;
 /// So many entries of a protected directory are looked at. One that holds more counts as changed.
 const MAX_ENTRIES: usize = 20_000;
 
-/// So many paths a pattern stands for at the most.
+/// So many paths a pattern stands for at the most. More directories than that are protected as what they lie in.
 const MAX_EXPANDED: usize = 200;
 
 /// What a path looked like: nothing where it was not there. Changes of an entry set its ctime, for good.
@@ -49,15 +49,19 @@ enum Part {
     LeadsThere,
 }
 
-/// The paths that a pattern stands for: a component `*` is every directory that is there.
+/// The paths that a pattern stands for: a component `*` is every directory that is there, or all that they lie in when there are too many.
 pub(super) fn expand(workspace: &Path, pattern: &Path) -> Vec<PathBuf> {
     let mut found = vec![PathBuf::new()];
     for part in pattern.components() {
-        found = match part.as_os_str() == "*" {
-            false => found.into_iter().map(|path| path.join(part)).collect(),
-            true => found.iter().flat_map(|path| directories(workspace, path)).collect(),
-        };
-        found.truncate(MAX_EXPANDED);
+        if part.as_os_str() != "*" {
+            found = found.into_iter().map(|path| path.join(part)).collect();
+            continue;
+        }
+        let each: Vec<_> = found.iter().flat_map(|path| directories(workspace, path)).collect();
+        if each.len() > MAX_EXPANDED {
+            return found;
+        }
+        found = each;
     }
     found
 }

@@ -100,3 +100,17 @@ fn without_a_view_changes_inside_of_protected_directories_are_reported() {
     let shown = text(&run.bash("cat .git/hooks/pre-commit"));
     assert!(!shown.contains("appeared"), "{shown}");
 }
+
+/// More directories than a pattern stands for are protected as the one that they lie in.
+#[test]
+fn directories_without_number_hide_no_protected_file() {
+    let run = Run::profile("default");
+    run.write(".git/worktrees/real/commondir", "../..\n");
+    let shown = text(&run.bash("for n in {1000..1220}; do mkdir .git/worktrees/!$n; done"));
+    assert!(shown.contains("\".git/worktrees\" appeared or changed"), "{shown}");
+    let attack = "cd .git/worktrees; echo evil > real/commondir && echo written; mkdir new && echo made";
+    let shown = text(&run.bash(attack));
+    assert!(!shown.contains("written") && !shown.contains("made\n"), "{shown}");
+    let kept = fs::read_to_string(run.workspace.join(".git/worktrees/real/commondir")).unwrap();
+    assert_eq!(kept, "../..\n");
+}
