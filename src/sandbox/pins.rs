@@ -3,26 +3,26 @@
 use std::path::{Path, PathBuf};
 
 use super::file_id::FileId;
-use super::protect::expand;
+use super::leads::Leads;
+use super::protect;
 use super::spec::{Entry, View};
 use crate::kernel::mounts::READ_ONLY;
 
 /// Pins what these patterns stand for in a workspace that is mounted with these attributes, and what that leads to.
-pub(super) fn protect(view: &mut View, workspace: &Path, protect: &[PathBuf], attributes: u64) {
-    let protect: Vec<PathBuf> = protect.iter().flat_map(|protect| expand(workspace, protect)).collect();
-    let led_to = protect.iter().filter_map(|protect| led_to(workspace, protect));
-    let led_to = led_to.filter_map(|target| Some(target.strip_prefix(workspace).ok()?.to_owned()));
-    let mut pinned: Vec<PathBuf> = Vec::new();
-    for protect in protect.iter().cloned().chain(led_to) {
-        pin(view, &mut pinned, workspace, &protect, attributes);
+pub(super) fn protect(view: &mut View, workspace: &Path, patterns: &[PathBuf], attributes: u64) {
+    let mut all = protect::paths(workspace, patterns);
+    for path in all.clone() {
+        for target in Leads::of(workspace, &path).targets {
+            let target = target.strip_prefix(workspace).unwrap_or(&target);
+            if !all.iter().any(|path| target.starts_with(path)) {
+                all.push(target.to_owned());
+            }
+        }
     }
-}
-
-/// What a protected path leads to by links, where that lies in the workspace too. What is outside is out of reach.
-pub(super) fn led_to(workspace: &Path, protect: &Path) -> Option<PathBuf> {
-    let named = workspace.join(protect);
-    let target = named.canonicalize().ok()?;
-    (target != named && target != workspace && target.starts_with(workspace)).then_some(target)
+    let mut pinned: Vec<PathBuf> = Vec::new();
+    for path in &all {
+        pin(view, &mut pinned, workspace, path, attributes);
+    }
 }
 
 /// Makes `protect` read-only, and keeps what it lies in from being replaced. A file that stands where a directory should be leads there

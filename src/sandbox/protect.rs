@@ -1,13 +1,14 @@
 //! Paths of the workspace that the host may run later: looked at before and after.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::pins::led_to;
+use super::leads::Leads;
+use super::repository;
 
 /// So many entries of a protected directory are looked at. One that holds more counts as changed.
 const MAX_ENTRIES: usize = 20_000;
@@ -21,7 +22,7 @@ pub(super) type Fingerprint = Vec<(PathBuf, u64, i64, i64, u64)>;
 /// How closely it is looked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Depth {
-    /// The path itself: what is in it is out of the command's reach.
+    /// The path itself: what is in it is out of the command's reach, but for what has a name or is led to elsewhere.
     Itself,
     /// All that is in it too.
     #[default]
@@ -32,7 +33,7 @@ pub(crate) enum Depth {
 /// to wherever it says.
 fn watched(workspace: &Path, protect: &[PathBuf]) -> BTreeMap<PathBuf, Part> {
     let mut watched = BTreeMap::new();
-    for path in protect.iter().flat_map(|pattern| expand(workspace, pattern)) {
+    for path in paths(workspace, protect) {
         for leads in path.ancestors().skip(1).filter(|leads| !leads.as_os_str().is_empty()) {
             watched.entry(leads.to_owned()).or_insert(Part::LeadsThere);
         }
@@ -49,8 +50,20 @@ enum Part {
     LeadsThere,
 }
 
+/// The paths that patterns stand for. What is said of `.git` goes for wherever git has its directory in the workspace.
+pub(super) fn paths(workspace: &Path, patterns: &[PathBuf]) -> Vec<PathBuf> {
+    let mut all: Vec<_> = patterns.iter().flat_map(|pattern| expand(workspace, pattern)).collect();
+    for place in repository::places(workspace) {
+        let below = patterns.iter().filter_map(|pattern| pattern.strip_prefix(".git").ok());
+        all.extend(below.flat_map(|below| expand(workspace, &place.join(below))));
+    }
+    let mut seen = BTreeSet::new();
+    all.retain(|path| !path.as_os_str().is_empty() && seen.insert(path.clone()));
+    all
+}
+
 /// The paths that a pattern stands for: a component `*` is every directory that is there, or all that they lie in when there are too many.
-pub(super) fn expand(workspace: &Path, pattern: &Path) -> Vec<PathBuf> {
+fn expand(workspace: &Path, pattern: &Path) -> Vec<PathBuf> {
     let mut found = vec![PathBuf::new()];
     for part in pattern.components() {
         if part.as_os_str() != "*" {
@@ -114,8 +127,9 @@ fn fingerprint(workspace: &Path, path: &Path, part: Part, depth: Depth) -> Optio
     if part == Part::LeadsThere {
         left.retain(|path| !path.is_dir());
     } else {
-        // What a link leads to within the workspace is the command's to change.
-        left.extend(led_to(workspace, path));
+        // What it leads to within the workspace is the command's to change, where a link on the way can be replaced or a file has two names.
+        let leads = Leads::of(workspace, path);
+        left.extend(leads.targets.into_iter().chain(leads.shared));
     }
     while let Some(path) = left.pop() {
         let Ok(entry) = fs::symlink_metadata(&path) else {
@@ -131,5 +145,6 @@ fn fingerprint(workspace: &Path, path: &Path, part: Part, depth: Depth) -> Optio
         }
     }
     found.sort();
+    found.dedup();
     Some(found)
 }

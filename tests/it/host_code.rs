@@ -114,3 +114,72 @@ fn directories_without_number_hide_no_protected_file() {
     let kept = fs::read_to_string(run.workspace.join(".git/worktrees/real/commondir")).unwrap();
     assert_eq!(kept, "../..\n");
 }
+
+#[test]
+fn what_links_in_protected_directories_lead_to_is_protected_or_reported() {
+    let run = Run::profile("default");
+    run.write("scripts/pre-commit", "true\n");
+    run.write("scripts/post-commit", "true\n");
+    run.write("settings/tasks.json", "{}\n");
+    for directory in [".git/hooks", ".vscode/more"] {
+        fs::create_dir_all(run.workspace.join(directory)).unwrap();
+    }
+    let at = |path: &str| run.workspace.join(path);
+    symlink("../../scripts/pre-commit", at(".git/hooks/pre-commit")).unwrap();
+    symlink("../../settings", at(".vscode/more/settings")).unwrap();
+    symlink("../../later", at(".git/hooks/post-merge")).unwrap();
+    symlink("scripts", at("through")).unwrap();
+    symlink("../../through/pre-commit", at(".git/hooks/pre-push")).unwrap();
+    fs::hard_link(at("scripts/post-commit"), at(".git/hooks/post-commit")).unwrap();
+    let shown = text(&run.bash(
+        "echo evil > scripts/pre-commit && echo written; echo evil > settings/tasks.json && echo written; \
+         mv scripts other && echo moved; touch scripts/fine settings/new; ls scripts",
+    ));
+    assert!(!shown.contains("written") && !shown.contains("moved"), "{shown}");
+    assert!(shown.contains("fine") && !shown.contains("appeared"), "{shown}");
+    // A file that has another name, a link on the way, and what a link leads to once it is there, are reported.
+    for change in [
+        "echo evil >> scripts/post-commit",
+        "rm through; mkdir through; echo evil > through/pre-commit",
+        "echo evil > later",
+    ] {
+        let shown = text(&run.bash(change));
+        assert!(
+            shown.contains("\".git/hooks\" appeared or changed"),
+            "{change}: {shown}"
+        );
+    }
+}
+
+#[test]
+fn a_repository_by_another_name_is_protected_like_one() {
+    let attack = "for d in .bare . ; do test -e $d/hooks || continue; \
+        echo evil > $d/hooks/pre-commit && echo written; echo evil >> $d/config && echo written; \
+        mv $d/hooks $d/other && echo moved; echo evil > $d/config.worktree; done; touch .bare/index index";
+    // A `.git` that leads to it, and one that leads to it as a worktree does; and the workspace itself.
+    for (leads, place) in [
+        ("gitdir: ./.bare\n", ".bare/"),
+        ("gitdir: .bare/worktrees/w\n", ".bare/"),
+        ("", ""),
+    ] {
+        let run = Run::profile("default");
+        if !leads.is_empty() {
+            run.write(".git", leads);
+            run.write(".bare/worktrees/w/commondir", "../..\n");
+        }
+        run.write(&format!("{place}HEAD"), "ref: refs/heads/main\n");
+        run.write(&format!("{place}config"), "[core]\n");
+        for directory in ["objects", "refs", "hooks"] {
+            fs::create_dir_all(run.workspace.join(place).join(directory)).unwrap();
+        }
+        let shown = text(&run.bash(attack));
+        assert!(
+            !shown.contains("written") && !shown.contains("moved"),
+            "{leads}: {shown}"
+        );
+        let appeared = format!("\"{place}config.worktree\" appeared or changed");
+        assert!(shown.contains(&appeared), "{leads}: {shown}");
+        let kept = fs::read_to_string(run.workspace.join(place).join("config")).unwrap();
+        assert_eq!(kept, "[core]\n", "{leads}");
+    }
+}

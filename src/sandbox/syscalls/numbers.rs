@@ -240,7 +240,7 @@ mod tests {
             ("shmget", [0, 0, 0o1600, 0, 0, 0], yes),
             ("memfd_create", [0, 5, 0, 0, 0, 0], no),
             ("memfd_create", [0, 3, 0, 0, 0, 0], yes),
-            ("fcntl", [0, 1024, 1, 0, 0, 0], no), // F_SETLEASE
+            ("fcntl", [0, 1024, 1, 0, 0, 0], no),       // F_SETLEASE
             ("fcntl", [0, 1031, 1 << 20, 0, 0, 0], no), // F_SETPIPE_SZ
             ("fcntl", [0, 1032, 0, 0, 0, 0], yes),
         ]);
@@ -282,7 +282,11 @@ mod tests {
         }
         let pair = self::number("socketpair").unwrap();
         for kind in 0..16 {
-            let expected = if [1, 5].contains(&kind) { ALLOW } else { errno(libc::EPERM) };
+            let expected = if [1, 5].contains(&kind) {
+                ALLOW
+            } else {
+                errno(libc::EPERM)
+            };
             for flags in [0, 0o2_004_000] {
                 let decided = decide(&program, pair, AUDIT_ARCH, [1, kind | flags, 0, 0, 0, 0]);
                 assert_eq!(decided, expected, "{kind}");
