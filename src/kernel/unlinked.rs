@@ -42,14 +42,30 @@ const MAX_LOOK: Duration = Duration::from_millis(500);
 /// Where the system's own programs are: what an update of them leaves mapped was not written by a command.
 const SYSTEM: &str = "/usr/";
 
+/// Calls that may wait long with a file in hand, which no descriptor need name any more: data into a full pipe, descriptors into a full
+/// socket.
+const WITH_FILES: [i64; 6] = [
+    libc::SYS_sendfile,
+    libc::SYS_splice,
+    libc::SYS_tee,
+    libc::SYS_copy_file_range,
+    libc::SYS_sendmsg,
+    libc::SYS_sendmmsg,
+];
+
+/// Where in the kernel these wait: all that is told of a process that is not dumpable.
+const WAIT_THERE: [&str; 4] = ["pipe_w", "splice", "wait_for_wmem", "sock_alloc_send"];
+
 /// The files on `devices` that `pids`, a sandbox from its pid 1 on, hold open or mapped, and that have no name any more
 /// (proc_pid_fd(5), proc_pid_maps(5)).
 ///
-/// `closed` are processes of ours into which nobody may be able to look. Where that is so of another one, these are not all.
-pub(crate) fn unlinked(pids: &[Pid], devices: &[u64], closed: &[Pid]) -> Unlinked {
+/// `own` are the directories that commands write to. `closed` are processes of ours into which nobody may be able to look. Where that is so
+/// of another one, these are not all.
+pub(crate) fn unlinked(pids: &[Pid], devices: &[u64], own: &[&Path], closed: &[Pid]) -> Unlinked {
     let directory = |pid: &Pid| PathBuf::from(format!("/proc/{}", pid.as_raw_nonzero()));
     let mut look = Look {
         devices,
+        own,
         mounts: Mounts::of(pids.first().map(directory), devices),
         found: Unlinked::default(),
         seen: HashSet::new(),
@@ -71,6 +87,7 @@ pub(crate) fn unlinked(pids: &[Pid], devices: &[u64], closed: &[Pid]) -> Unlinke
 /// One look at all processes.
 struct Look<'a> {
     devices: &'a [u64],
+    own: &'a [&'a Path],
     mounts: Mounts,
     found: Unlinked,
     seen: HashSet<u64>,
@@ -90,7 +107,8 @@ impl Look<'_> {
         for task in tasks {
             let task = task?.path();
             // A thread may have descriptors of its own; memory is everybody's, but not shown by one that has ended.
-            let held = self.descriptors(&task);
+            let held = self.descriptors(&task).and_then(|()| self.program(&task));
+            self.found.complete &= !waits_with_files(&task);
             let maps = if mapped {
                 Ok(true)
             } else {
@@ -144,6 +162,25 @@ impl Look<'_> {
         Ok(())
     }
 
+    /// What runs, which may be mapped no more (proc_pid_exe(5)).
+    fn program(&mut self, task: &Path) -> io::Result<()> {
+        let link = task.join("exe");
+        let file = match fs::metadata(&link) {
+            Err(error) if is_gone(&error) => return Ok(()), // it has ended
+            file => file?,
+        };
+        let counts = file.nlink() == 0 && self.devices.contains(&file.dev());
+        if counts && !self.is_system(&fs::read_link(&link)?) && self.seen.insert(file.ino()) {
+            self.found.bytes += file.blocks() * 512;
+            self.found.files += 1;
+        }
+        Ok(())
+    }
+
+    fn is_system(&self, name: &Path) -> bool {
+        name.starts_with(SYSTEM) && !self.own.iter().any(|directory| name.starts_with(directory))
+    }
+
     /// The descriptors of a process that is not dumpable: the kernel gives them to root, but tells the owner of its user namespace which
     /// there are (proc_pid_fdinfo(5), since Linux 5.14). None may be on a file system that counts: what it has there is not to be seen.
     fn numbers(&mut self, task: &Path) -> io::Result<()> {
@@ -158,6 +195,10 @@ impl Look<'_> {
         Ok(())
     }
 
+    fn counts(&self, mapping: &Mapping<'_>) -> bool {
+        self.mounts.devices.contains(&mapping.device) && !self.is_system(Path::new(mapping.name))
+    }
+
     /// Says whether there were any.
     fn mappings(&mut self, process: &Path, task: &Path) -> io::Result<bool> {
         let text = match fs::read(task.join("maps")) {
@@ -168,7 +209,7 @@ impl Look<'_> {
         let mut mapped: HashMap<u64, u64> = HashMap::new();
         for line in text.lines().filter(|line| line.ends_with(" (deleted)")) {
             self.count()?;
-            let Some(mapping) = Mapping::read(line).filter(|mapping| self.mounts.count(mapping)) else {
+            let Some(mapping) = Mapping::read(line).filter(|mapping| self.counts(mapping)) else {
                 continue;
             };
             if self.seen.contains(&mapping.inode) {
@@ -222,15 +263,21 @@ impl Mounts {
     fn hold(&self, id: u64) -> bool {
         self.ids.as_ref().is_none_or(|ids| ids.contains(&id))
     }
-
-    fn count(&self, mapping: &Mapping<'_>) -> bool {
-        self.devices.contains(&mapping.device) && !mapping.name.starts_with(SYSTEM)
-    }
 }
 
 /// Whether its files may say another device than the mount does.
 fn has_others(mount: &Mount) -> bool {
     ["btrfs", "overlay"].contains(&mount.kind.as_str())
+}
+
+/// Whether a thread waits in one of these calls (proc_pid_syscall(5), proc_pid_wchan(5)).
+fn waits_with_files(task: &Path) -> bool {
+    let Ok(text) = fs::read_to_string(task.join("syscall")) else {
+        let place = fs::read_to_string(task.join("wchan")).unwrap_or_default();
+        return WAIT_THERE.iter().any(|part| place.contains(part));
+    };
+    let number = text.split_ascii_whitespace().next();
+    number.is_some_and(|number| WITH_FILES.iter().any(|call| number.parse() == Ok(*call)))
 }
 
 /// Whether a thread is dead, and only waited for (proc_pid_stat(5)).
@@ -312,9 +359,9 @@ mod tests {
         fs::write(&path, vec![1; 3 << 20]).unwrap();
         let held = fs::File::open(&path).unwrap();
         let device = held.metadata().unwrap().dev();
-        let before = unlinked(&me, &[device], &[]);
+        let before = unlinked(&me, &[device], &[], &[]);
         fs::remove_file(&path).unwrap();
-        let now = unlinked(&me, &[device], &[]);
+        let now = unlinked(&me, &[device], &[], &[]);
         assert!(now.bytes >= before.bytes + (3 << 20), "{before:?} {now:?}");
         assert!(now.files > before.files);
         assert!(now.complete, "{now:?}");

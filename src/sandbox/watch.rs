@@ -199,13 +199,16 @@ impl<'a> Watcher<'a> {
 
     /// What has grown too far.
     fn grown(&mut self) -> Option<Limit> {
-        let init = self.running.init;
-        // Our copy of a shell can be read by nobody: without a user namespace that we own it is not to be looked into either.
-        let shell = self.base.copy.is_some() && !self.base.namespaces.user;
+        let (init, base) = (self.running.init, self.base);
+        let own: Vec<_> = self
+            .watch
+            .growth
+            .iter()
+            .map(|grows| grows.directory.as_path())
+            .collect();
         let unlinked = |devices: &[u64]| {
             let pids = proctree::descendants(init);
-            let ours = pids.get(..if shell { 2 } else { 1 }).unwrap_or(&pids);
-            unlinked::unlinked(&pids, devices, ours)
+            unlinked::unlinked(&pids, devices, &own, ours(base, &pids))
         };
         self.meters.iter_mut().find_map(|meter| meter.check(&unlinked))
     }
@@ -319,4 +322,11 @@ impl<'a> Watcher<'a> {
             },
         }
     }
+}
+
+/// Those of a sandbox's processes that are ours, and into which nobody may be able to look.
+fn ours<'a>(base: &Base, pids: &'a [Pid]) -> &'a [Pid] {
+    // Our copy of a shell can be read by nobody: without a user namespace that we own it is not to be looked into either.
+    let shell = base.copy.is_some() && !base.namespaces.user;
+    pids.get(..if shell { 2 } else { 1 }).unwrap_or(pids)
 }

@@ -97,6 +97,66 @@ ctypes.CDLL(None).pthread_exit(None)";
     is_ended(limits, "limit: memory (128MiB)", &["/usr/bin/python3", "-uc", memory]);
 }
 
+/// What a call holds while it waits is held by no descriptor: that was closed meanwhile.
+#[test]
+fn a_call_that_waits_hides_no_growth() {
+    let full = "import array, socket
+r, w = os.pipe()
+a, b = socket.socketpair()
+os.set_blocking(w, False); a.setblocking(False)
+for fill in (lambda: os.write(w, bytes(4096)), lambda: a.send(bytes(4096))):
+    try:
+        while True: fill()
+    except BlockingIOError: pass
+os.set_blocking(w, True); a.setblocking(True)";
+    for call in [
+        "os.sendfile, (w, f, 0, 1 << 20)",
+        "libc.splice, (f, None, w, None, 1 << 20, 0)",
+        "a.sendmsg, ([b'x'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [f]))])",
+    ] {
+        let hold = format!(
+            "os.lseek(f, 0, 0); threading.Thread(target=lambda call, with_: call(*with_), args=({call}), daemon=True).start(); \
+             time.sleep(0.1); os.unlink(b'f' + name); os.close(f)"
+        );
+        growth_is_ended(&hoard(full, &hold));
+        growth_is_ended(&hoard(&format!("{NOT_DUMPABLE}\n{full}"), &hold));
+    }
+}
+
+/// Copies itself elsewhere, unmaps itself and waits: a program of x86-64 in one page.
+const UNMAPS_ITSELF: &str = "b80900000031ffbe00100000ba0700000041ba2200000049c7c0ffffffff4531c90f054889c74889c3488d3509000000b940000000f3a4ffe3\
+    b80b000000bf00004000be001000000f05b8220000000f05ebf7";
+
+#[test]
+fn a_program_that_runs_without_a_name_is_growth() {
+    if !cfg!(target_arch = "x86_64") {
+        return not_tested("the program is one of x86-64");
+    }
+    let program = format!(
+        "import struct
+head = b'\\x7fELF\\x02\\x01\\x01' + bytes(9)
+head += struct.pack('<HHIQQQIHHHHHH', 2, 62, 1, 0x400078, 64, 0, 0, 64, 56, 1, 64, 0, 0)
+head += struct.pack('<IIQQQQQQ', 1, 5, 0, 0x400000, 0x400000, 0x1000, 0x1000, 0x1000)
+head += bytes.fromhex('{UNMAPS_ITSELF}')"
+    );
+    let hold = "os.pwrite(f, head, 0); os.fchmod(f, 0o755); os.close(f); os.posix_spawn('./f', ['f'], {}); \
+                time.sleep(0.1); os.unlink('f')";
+    growth_is_ended(&hoard(&program, hold));
+}
+
+#[test]
+fn a_workspace_of_the_system_s_directories_grows_like_any_other() {
+    if !rustix::process::geteuid().is_root() {
+        return not_tested("only root writes to /usr/local/src");
+    }
+    let run = Run::limited("workspace_growth: 20MiB").below("/usr/local/src");
+    let shown = text(&run.python(&hoard("", MAPPED_BY_C)));
+    assert!(
+        shown.contains("limit: workspace_growth") && !shown.contains("had"),
+        "{shown}"
+    );
+}
+
 #[test]
 fn files_in_a_directory_that_can_only_be_listed_count() {
     let program = "import os, time
@@ -173,9 +233,13 @@ struct Mounted(PathBuf);
 
 impl Mounted {
     fn on(directory: &Path) -> Self {
-        fs::create_dir(directory).unwrap();
+        Self::kind("tmpfs", directory)
+    }
+
+    fn kind(kind: &str, directory: &Path) -> Self {
+        fs::create_dir_all(directory).unwrap();
         let mut mount = host_program("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=128m", "terrarium-test"]);
+        mount.args(["-t", kind, "-o", "size=128m", "terrarium-test"]);
         assert!(mount.arg(directory).status().unwrap().success());
         fs::set_permissions(directory, fs::Permissions::from_mode(0o1777)).unwrap();
         Self(directory.to_owned())
@@ -194,7 +258,6 @@ fn what_is_mounted_in_the_workspace_grows_too() {
         return not_tested("only root mounts");
     }
     for hold in [NO_NAME, "os.rename(b'f', b'g%d' % n); os.close(f)"] {
-        // Of root's own it has what is below the mount, and of another user's what is mounted.
         for owner in [0, NOBODY_ELSE] {
             let run = Run::limited("workspace_growth: 20MiB");
             chown(&run.workspace, Some(owner), Some(owner)).unwrap();
