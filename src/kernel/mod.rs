@@ -21,5 +21,6 @@ pub(crate) mod process;
 pub(crate) mod proctree;
 #[cfg(test)]
 pub(crate) mod scratch;
+mod shared_memory;
 pub(crate) mod tty;
 pub(crate) mod unlinked;

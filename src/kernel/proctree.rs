@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use rustix::process::Pid;
 
+use super::shared_memory::SharedMemory;
+
 /// How many processes are looked at: more than any sandbox may have.
 const MAX_PROCESSES: usize = 65_536;
 
@@ -17,6 +19,8 @@ const MAX_PROCESSES: usize = 65_536;
 pub(crate) struct Sample {
     /// Memory that no file stands behind, in bytes: resident, swapped out, and what maps it.
     pub(crate) memory: u64,
+    /// The part of it that is shared and resident.
+    pub(crate) shared: u64,
     /// Processor time of the processes, and of their children that ended and were waited for.
     pub(crate) cpu: Duration,
     /// How many processes and threads there are.
@@ -123,18 +127,31 @@ pub(crate) fn of_user(uid: u32) -> u32 {
     count
 }
 
-/// The processor time of all that was ever seen, also of processes that nobody waited for: theirs is in no other's.
-#[derive(Debug, Default)]
+/// What is known of earlier looks: the processor time of all that was ever seen, also of processes that nobody waited for (theirs is in no
+/// other's), and what the machine had of shared memory.
+#[derive(Debug)]
 pub(crate) struct Times {
+    shared: SharedMemory,
     last: HashMap<(i32, u64), Duration>,
     gone: Duration,
     most: Duration,
 }
 
 impl Times {
+    /// From now on.
+    pub(crate) fn start() -> Self {
+        Self {
+            shared: SharedMemory::start(),
+            last: HashMap::new(),
+            gone: Duration::ZERO,
+            most: Duration::ZERO,
+        }
+    }
+
     /// What `pids` use together, and of processor time what those before them have used too. What lived and ended between two
-    /// looks, unwaited for, is missing.
-    pub(crate) fn sample(&mut self, pids: &[Pid]) -> Sample {
+    /// looks, unwaited for, is missing. Memory that is shared and shown by nobody is looked for where it may be what is past the `limit`;
+    /// `closed` are processes of ours into which nobody may be able to look.
+    pub(crate) fn sample(&mut self, pids: &[Pid], closed: &[Pid], limit: u64) -> Sample {
         let mut now = HashMap::new();
         let mut total = Sample::default();
         for stat in pids.iter().filter_map(|pid| stat(pid.as_raw_nonzero().get())) {
@@ -144,6 +161,8 @@ impl Times {
         let gone = self.last.iter().filter(|(process, _)| !now.contains_key(process));
         self.gone += gone.map(|(_, time)| *time).sum::<Duration>();
         self.last = now;
+        let room = limit.saturating_sub(total.memory);
+        total.memory += self.shared.hidden(pids, closed, total.shared, room);
         let all = self.gone + self.last.values().sum::<Duration>();
         self.most = self.most.max(all).max(total.cpu);
         total.cpu = self.most;
@@ -154,7 +173,9 @@ impl Times {
 impl Sample {
     fn add(&mut self, stat: &Stat) {
         self.cpu += stat.own + stat.waited;
-        self.memory += memory(stat.process.0).unwrap_or(0);
+        let (memory, shared) = memory(stat.process.0).unwrap_or_default();
+        self.memory += memory;
+        self.shared += shared;
         self.processes += stat.threads.max(1);
     }
 }
@@ -168,8 +189,8 @@ pub(crate) fn sample(pids: &[Pid]) -> Sample {
     total
 }
 
-/// Memory that no file stands behind: anonymous and shared, in swap, and page tables (proc_pid_status(5)).
-fn memory(pid: i32) -> Option<u64> {
+/// Memory that no file stands behind: anonymous and shared, in swap, and page tables; and what of it is shared (proc_pid_status(5)).
+fn memory(pid: i32) -> Option<(u64, u64)> {
     // A first thread that has ended says nothing of the memory that the others have.
     let tasks = || {
         fs::read_dir(format!("/proc/{pid}/task"))
@@ -181,15 +202,16 @@ fn memory(pid: i32) -> Option<u64> {
     first.or_else(|| tasks().find_map(|task| memory_in(task.path().join("status"))))
 }
 
-fn memory_in(status: impl AsRef<Path>) -> Option<u64> {
+fn memory_in(status: impl AsRef<Path>) -> Option<(u64, u64)> {
     let text = fs::read_to_string(status).ok()?;
     let kilobytes = |name: &str| {
         let line = text.lines().find_map(|l| l.strip_prefix(name))?;
         line.trim_matches(|c: char| !c.is_ascii_digit()).parse::<u64>().ok()
     };
-    let mut sum = kilobytes("RssAnon:")? + kilobytes("RssShmem:")?;
+    let shared = kilobytes("RssShmem:")?;
+    let mut sum = kilobytes("RssAnon:")? + shared;
     sum += kilobytes("VmSwap:").unwrap_or(0) + kilobytes("VmPTE:").unwrap_or(0);
-    Some(sum * 1024)
+    Some((sum * 1024, shared * 1024))
 }
 
 #[cfg(test)]

@@ -294,7 +294,7 @@ fn has_ended(task: &Path) -> bool {
 }
 
 /// What the kernel says of what has ended, or was closed.
-fn is_gone(error: &io::Error) -> bool {
+pub(super) fn is_gone(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(libc::ESRCH)
 }
 
@@ -322,16 +322,16 @@ fn field(information: &str, name: &str) -> Option<u64> {
 
 /// One line of proc_pid_maps(5).
 #[derive(Debug, PartialEq, Eq)]
-struct Mapping<'a> {
-    range: &'a str,
+pub(super) struct Mapping<'a> {
+    pub(super) range: &'a str,
     device: u64,
-    inode: u64,
+    pub(super) inode: u64,
     bytes: u64,
-    name: &'a str,
+    pub(super) name: &'a str,
 }
 
 impl<'a> Mapping<'a> {
-    fn read(line: &'a str) -> Option<Self> {
+    pub(super) fn read(line: &'a str) -> Option<Self> {
         let mut fields = line.splitn(6, ' ');
         let range = fields.next()?;
         let (start, end) = range.split_once('-')?;

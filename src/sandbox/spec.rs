@@ -9,6 +9,7 @@ use std::io;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::PathBuf;
 
+use rustix::process::Pid;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::file_id::FileId;
@@ -49,6 +50,13 @@ impl Base {
     /// As the launcher reads it. Bases are equal where these bytes are.
     pub(crate) fn to_bytes(&self) -> io::Result<Vec<u8>> {
         Ok(serde_json::to_vec(self)?)
+    }
+
+    /// Those of a sandbox's processes, from its pid 1 on, that are ours, and into which nobody may be able to look.
+    pub(super) fn ours<'a>(&self, pids: &'a [Pid]) -> &'a [Pid] {
+        // Our copy of a shell can be read by nobody: without a user namespace that we own it is not to be looked into either.
+        let shell = self.copy.is_some() && !self.namespaces.user;
+        pids.get(..if shell { 2 } else { 1 }).unwrap_or(pids)
     }
 
     /// Whether nothing in it depends on what else runs on the machine: only such sandboxes are built ahead.

@@ -49,14 +49,13 @@ pub(super) struct Watcher<'a> {
     last_work: Instant,
     last_cpu: Duration,
     last_cpu_at: Instant,
-    times: Times,
     peak: u64,
-    meters: Vec<Meter>,
-    protected: BTreeMap<PathBuf, protect::Fingerprint>,
+    before: Before,
 }
 
 /// What is there before the command can change it.
 pub(super) struct Before {
+    times: Times,
     meters: Vec<Meter>,
     protected: BTreeMap<PathBuf, protect::Fingerprint>,
 }
@@ -65,6 +64,7 @@ impl Before {
     /// Looks. The command must not run yet.
     pub(super) fn look(watch: &Watch) -> Self {
         Self {
+            times: Times::start(),
             meters: watch.growth.iter().map(Meter::start).collect(),
             protected: protect::look(&watch.workspace, &watch.protect, watch.depth),
         }
@@ -98,10 +98,8 @@ impl<'a> Watcher<'a> {
             last_work: now,
             last_cpu: Duration::ZERO,
             last_cpu_at: now,
-            times: Times::default(),
             peak: 0,
-            meters: before.meters,
-            protected: before.protected,
+            before,
         }
     }
 
@@ -208,9 +206,9 @@ impl<'a> Watcher<'a> {
             .collect();
         let unlinked = |devices: &[u64]| {
             let pids = proctree::descendants(init);
-            unlinked::unlinked(&pids, devices, &own, ours(base, &pids))
+            unlinked::unlinked(&pids, devices, &own, base.ours(&pids))
         };
-        self.meters.iter_mut().find_map(|meter| meter.check(&unlinked))
+        self.before.meters.iter_mut().find_map(|meter| meter.check(&unlinked))
     }
 
     /// What is below pid 1, where no group counts it.
@@ -221,7 +219,10 @@ impl<'a> Watcher<'a> {
 
     fn sample(&mut self, pids: Option<&[Pid]>) -> Sample {
         match (self.group, pids) {
-            (None, Some(pids)) => self.times.sample(pids),
+            (None, Some(pids)) => {
+                let limit = self.watch.memory.unwrap_or(u64::MAX);
+                self.before.times.sample(pids, self.base.ours(pids), limit)
+            }
             (group, _) => Sample {
                 cpu: group.map_or(Duration::ZERO, |group| group.usage().cpu),
                 ..Sample::default()
@@ -285,7 +286,7 @@ impl<'a> Watcher<'a> {
     /// Protected paths that changed.
     fn touched(&self) -> Vec<PathBuf> {
         let watch = self.watch;
-        protect::changed(&watch.workspace, &watch.protect, &self.protected, watch.depth)
+        protect::changed(&watch.workspace, &watch.protect, &self.before.protected, watch.depth)
     }
 
     /// Ends pid 1, and with it what is left.
@@ -322,11 +323,4 @@ impl<'a> Watcher<'a> {
             },
         }
     }
-}
-
-/// Those of a sandbox's processes that are ours, and into which nobody may be able to look.
-fn ours<'a>(base: &Base, pids: &'a [Pid]) -> &'a [Pid] {
-    // Our copy of a shell can be read by nobody: without a user namespace that we own it is not to be looked into either.
-    let shell = base.copy.is_some() && !base.namespaces.user;
-    pids.get(..if shell { 2 } else { 1 }).unwrap_or(pids)
 }
