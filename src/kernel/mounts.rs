@@ -45,13 +45,14 @@ pub(crate) fn clear_attributes(path: &Path, clear: u64) -> io::Result<()> {
 }
 
 /// Gives the detached mount `tree` the id mapping of the user namespace `namespace`.
-pub(crate) fn set_idmap(tree: BorrowedFd<'_>, namespace: BorrowedFd<'_>) -> io::Result<()> {
+pub(crate) fn set_idmap(tree: BorrowedFd<'_>, namespace: BorrowedFd<'_>, reach: Reach) -> io::Result<()> {
+    let recursive = if reach == Reach::Tree { libc::AT_RECURSIVE } else { 0 };
     let namespace = u64::try_from(namespace.as_raw_fd()).map_err(|_| io::ErrorKind::InvalidInput)?;
     let attributes = libc::mount_attr {
         userns_fd: namespace,
         ..change(IDMAP, 0)
     };
-    setattr(tree, c"", libc::AT_EMPTY_PATH, &attributes)
+    setattr(tree, c"", libc::AT_EMPTY_PATH | recursive, &attributes)
 }
 
 fn change(set: u64, clear: u64) -> libc::mount_attr {

@@ -132,7 +132,7 @@ impl Meter {
         meter
     }
 
-    /// Compares what is mounted inside of the directory with what the sandbox has there: root gives it the directory's own mount alone.
+    /// Compares what is mounted inside of the directory with what the sandbox has there: something may have been mounted meanwhile.
     pub(super) fn compare(&mut self, init: Pid) {
         if self.mounted.is_empty() {
             return;

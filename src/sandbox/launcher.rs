@@ -6,10 +6,11 @@
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io::{self, Read as _, Write as _};
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::iter;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
@@ -26,6 +27,7 @@ use super::watch::{Before, Watcher};
 use crate::kernel::cgroup::{self, Group};
 use crate::kernel::fdpass;
 use crate::kernel::identity::{self, Groups};
+use crate::kernel::mountinfo;
 use crate::kernel::mounts::{self, Reach};
 use crate::kernel::process::{self, Fork, SignalAction};
 
@@ -268,8 +270,8 @@ fn prepare_mounts(base: &Base) -> Result<Prepared, StepError> {
                 inode,
                 ..
             } => {
-                let tree = own_mount(source, (*device, *inode), base.identity.outside);
-                prepared.insert(path.into(), tree.at_path(Step::PrepareWorkspace, source)?);
+                let tree = own_mount(source, (*device, *inode), base.identity.outside)?;
+                prepared.insert(path.into(), tree);
             }
             _ => {}
         }
@@ -277,23 +279,38 @@ fn prepare_mounts(base: &Base) -> Result<Prepared, StepError> {
     Ok(prepared)
 }
 
-/// A mount of a checked directory on which its owner's files belong to the sandbox's user.
-fn own_mount(path: &Path, expected: (u64, u64), user: (u32, u32)) -> io::Result<OwnedFd> {
+/// A mount of a checked directory, and of what is mounted in it, on which its owner's files belong to the sandbox's user.
+fn own_mount(path: &Path, expected: (u64, u64), user: (u32, u32)) -> Result<OwnedFd, StepError> {
     use rustix::fs::{Mode, OFlags};
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let directory = rustix::fs::open(path, flags, Mode::empty())?;
-    let found = rustix::fs::fstat(&directory)?;
+    let at = Step::PrepareWorkspace;
+    let directory = rustix::fs::open(path, flags, Mode::empty()).at_path(at, path)?;
+    let found = rustix::fs::fstat(&directory).at_path(at, path)?;
     if (found.st_dev, found.st_ino) != expected {
-        return Err(io::Error::from_raw_os_error(libc::ESTALE));
+        return Err(io::Error::from_raw_os_error(libc::ESTALE)).at_path(at, path);
     }
     let owner = (found.st_uid, found.st_gid);
     if owner == user {
-        return mounts::detached(&directory, Path::new(""), Reach::Tree);
+        return mounts::detached(&directory, Path::new(""), Reach::Tree).at_path(at, path);
     }
-    let tree = mounts::detached(&directory, Path::new(""), Reach::Mount)?;
-    let namespace = id_namespace(owner, user)?;
-    mounts::set_idmap(tree.as_fd(), namespace.as_fd())?;
+    let namespace = id_namespace(owner, user).at_path(at, path)?;
+    mapped(&directory, Path::new(""), &namespace, Reach::Tree)
+        .or_else(|error| Err(error).at_path(at, &unmappable(path, &namespace)))
+}
+
+fn mapped(at: impl AsFd, path: &Path, namespace: &OwnedFd, reach: Reach) -> io::Result<OwnedFd> {
+    let tree = mounts::detached(at, path, reach)?;
+    mounts::set_idmap(tree.as_fd(), namespace.as_fd(), reach)?;
     Ok(tree)
+}
+
+/// Which one of a directory's file systems cannot map ids: its own, or the first of those mounted in it.
+fn unmappable(path: &Path, namespace: &OwnedFd) -> PathBuf {
+    let mounts = mountinfo::of(Path::new("/proc/self")).unwrap_or_default();
+    let inside = mounts.into_iter().map(|mount| mount.path);
+    let mut all = iter::once(path.to_owned()).chain(inside.filter(|place| place.starts_with(path)));
+    let found = all.find(|place| mapped(rustix::fs::CWD, place, namespace, Reach::Mount).is_err());
+    found.unwrap_or_else(|| path.to_owned())
 }
 
 /// A user namespace that maps the owner on disk to the user of the sandbox.

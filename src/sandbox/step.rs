@@ -142,6 +142,9 @@ impl StepError {
             (Step::IdMaps | Step::Mount | Step::Root, libc::EPERM | libc::EACCES) => {
                 "user namespaces are restricted here; see `terrarium doctor`"
             }
+            (Step::PrepareWorkspace, libc::EINVAL | libc::EOPNOTSUPP) => {
+                "its file system cannot map ids, which a directory of root's needs; give it to an ordinary user (chown), use --run-as with its owner, or put a volume of another file system there"
+            }
             (_, libc::ESTALE | libc::ELOOP) => "it was replaced while the sandbox was being built; call again",
             (_, libc::ENOMEM) => "the machine or its cgroup is out of memory",
             (_, libc::EMFILE | libc::ENFILE) => "too many open files; raise the limit (ulimit -n)",

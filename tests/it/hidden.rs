@@ -332,3 +332,41 @@ fn what_is_mounted_in_the_workspace_grows_too() {
         }
     }
 }
+
+#[test]
+fn what_is_mounted_in_a_workspace_of_root_s_is_there_or_named() {
+    if !rustix::process::geteuid().is_root() {
+        return not_tested("only root mounts");
+    }
+    let run = Run::profile("default");
+    let inside = run.workspace.join("volume");
+    {
+        let mounted = Mounted::on(&inside);
+        fs::write(inside.join("there"), "there\n").unwrap();
+        let shown =
+            text(&run.bash("cat volume/there; echo more >> volume/there; echo made > volume/made; umount volume"));
+        assert!(shown.starts_with("there\n"), "{shown}");
+        assert_eq!(fs::read_to_string(inside.join("there")).unwrap(), "there\nmore\n");
+        assert!(inside.join("made").exists());
+        drop(mounted);
+    }
+    assert!(!inside.join("made").exists(), "written beneath the mount");
+    // File systems that cannot map ids, inside and as the workspace itself.
+    {
+        let _mounted = Mounted::kind("ramfs", &inside);
+        let output = run.bash("echo ran");
+        let shown = text(&output);
+        assert!(
+            output.status.code() == Some(125) && shown.contains("cannot map ids"),
+            "{shown}"
+        );
+        assert!(shown.contains(inside.to_str().unwrap()), "{shown}");
+    }
+    let whole = Run::profile("default");
+    let _mounted = Mounted::kind("ramfs", &whole.workspace);
+    let shown = text(&whole.bash("echo ran"));
+    assert!(
+        shown.contains("cannot map ids") && shown.contains("--run-as"),
+        "{shown}"
+    );
+}
