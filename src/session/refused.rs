@@ -93,7 +93,7 @@ pub enum ExecuteError {
     /// It has several lines, and the shell would run them one by one.
     #[error(
         "the shell does not take pastes at present, so that a command must be one line without tabs; hint: in bash, \
-         `bind 'set enable-bracketed-paste on'`"
+         `bind 'set enable-bracketed-paste on'`, or `exec 2>/dev/tty` where its standard error goes elsewhere"
     )]
     NoPaste,
     /// It holds a tab, which fish leaves out of what is pasted.

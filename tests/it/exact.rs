@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::harness::{Era, Server};
-use crate::sessions::{shell, there};
+use crate::sessions::{Terminal, shell, there};
 
 #[test]
 fn several_lines_are_one_command_whatever_is_in_them() {
@@ -160,4 +160,94 @@ fn a_text_is_found_anywhere_in_a_long_line() {
 fn what_is_no_text_is_told() {
     let reply = shell("bash").exec("printf 'a\\377c\\n'");
     assert!(reply.text.contains("1 bytes that are not UTF-8"), "{}", reply.text);
+}
+
+#[test]
+fn a_shell_whose_streams_go_elsewhere_still_tells() {
+    for name in there(["bash", "zsh", "dash"]) {
+        for away in [
+            "exec 2>err.log",
+            "exec >out.log",
+            "exec 3>&1 >out.log",
+            "exec >/dev/null 2>&1",
+            "exec 1>&-",
+        ] {
+            if name == "zsh" && away.ends_with('-') {
+                continue; // its own start file writes to standard output
+            }
+            let mut terminal = shell(name);
+            let reply = terminal.exec(away);
+            assert_eq!(reply.facts["outcome"], "ended", "{name} {away}: {}", reply.text);
+            for code in [4, 0] {
+                let reply = terminal.exec(&format!("touch ran-{code}; (exit {code})"));
+                assert_eq!(
+                    (&reply.facts["outcome"], &reply.facts["exit_code"]),
+                    (&json!("ended"), &json!(code)),
+                    "{name} {away}: {}",
+                    reply.text
+                );
+            }
+            if away == "exec 2>err.log" {
+                let long = json!({"command": "sleep 3; (exit 5)", "yield_ms": 2000});
+                let reply = terminal.call("terminal_exec", long);
+                assert_eq!(reply.facts["outcome"], "running", "{name} {away}: {}", reply.text);
+                let reply = terminal.wait(json!({"command": true}));
+                assert!(reply.text.contains("exit code 5"), "{name} {away}: {}", reply.text);
+            }
+            terminal.exec("exec >/dev/tty 2>&1");
+            let reply = terminal.exec("echo again; (exit 6)");
+            assert_eq!(
+                reply.section("terminal"),
+                Some("again"),
+                "{name} {away}: {}",
+                reply.text
+            );
+            assert_eq!(reply.facts["exit_code"], 6, "{name} {away}: {}", reply.text);
+        }
+    }
+}
+
+#[test]
+fn a_shell_tells_without_its_own_terminals_and_processes() {
+    for lacks in ["devpts", "proc", "pid", "mount"] {
+        for name in there(["bash", "zsh", "dash"]) {
+            let mut terminal = Terminal::open_with(&["--pretend", lacks], json!({"shell": name}));
+            for (command, code) in [("(exit 3)", 3), ("exec >out.log 2>&1", 0), ("touch ran; (exit 4)", 4)] {
+                let reply = terminal.exec(command);
+                let expected = (&json!("ended"), &json!(code));
+                let found = (&reply.facts["outcome"], &reply.facts["exit_code"]);
+                assert_eq!(found, expected, "{name} without {lacks}: {}", reply.text);
+            }
+            let kept = std::fs::read(terminal.server.workspace().join("out.log")).unwrap();
+            assert!(!kept.windows(4).any(|four| four == b"133;"), "{name} without {lacks}");
+        }
+    }
+}
+
+#[test]
+fn what_a_program_passes_on_ends_too() {
+    for name in there(["bash", "zsh"]) {
+        let mut terminal = shell(name);
+        let reply = terminal.exec("exec > >(tee all.log) 2>&1");
+        assert_eq!(reply.facts["outcome"], "ended", "{name}: {}", reply.text);
+        for code in [3, 4] {
+            let reply = terminal.exec(&format!("echo one-{code}\nsleep 0.3; echo two-{code}\n(exit {code})"));
+            assert_eq!(reply.facts["exit_code"], code, "{name}: {}", reply.text);
+            terminal.wait(json!({"text": format!("two-{code}")}));
+        }
+    }
+}
+
+#[test]
+fn lines_of_a_paste_that_turns_standard_error_away_end_together() {
+    let mut terminal = shell("bash");
+    let reply = terminal.exec("exec 2>err.log\nsleep 1\n(exit 7)");
+    assert_eq!(reply.facts["exit_code"], 7, "{}", reply.text);
+    let mut terminal = shell("bash");
+    terminal.exec("unset PROMPT_COMMAND");
+    let reply = terminal.exec("echo a\necho b\n(exit 8)");
+    assert_eq!(
+        (reply.section("terminal"), &reply.facts["exit_code"]),
+        (Some("a\nb"), &json!(8))
+    );
 }

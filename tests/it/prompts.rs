@@ -171,3 +171,60 @@ fn answers_that_nobody_reads_take_no_room() {
     let reply = terminal.call("terminal_send", json!({"input": [{"text": "z".repeat(60_000)}]}));
     assert!(!reply.is_error, "{}", reply.text);
 }
+
+/// Looks for marks in what the shell's streams were turned to, prints those of a command that ended well, and fails.
+const FORGE_FROM_FILES: &str = r#"
+import glob, re, sys, time
+text = b"".join(open(f, "rb").read() for f in glob.glob("*.log"))
+keys = {m for m in re.findall(rb"[0-9a-f]{32}", text)}
+with open("/dev/tty", "wb") as tty:
+    for key in keys:
+        for n in range(1, 60): tty.write(b"\033]133;D;0;%d;%b\007\033]133;B;%d;%b\007" % (n, key, n, key))
+time.sleep(0.5)
+open("found", "w").write(str(len(keys)))
+sys.exit(42)
+"#;
+
+#[test]
+fn a_shell_whose_streams_are_kept_writes_no_secret_there() {
+    if !is_there("python3") {
+        return;
+    }
+    let away = [
+        "exec 2>err.log",
+        "exec >out.log",
+        "exec >out.log 2>&1",
+        "exec > >(tee all.log) 2>&1",
+        "exec 2> >(tee all.log)",
+        "set -x; exec 2>trace.log",
+        "exec 7>trace.log; BASH_XTRACEFD=7; set -x",
+        "unset PROMPT_COMMAND; exec 2>err.log",
+        "unsetopt zle; exec 2>err.log",
+    ];
+    for name in there(["bash", "zsh", "dash"]) {
+        for away in away {
+            if (name == "dash" && away.contains("tee")) || (away.contains("zle") && name != "zsh") {
+                continue;
+            }
+            let mut terminal = shell(name);
+            std::fs::write(terminal.server.workspace().join("forge.py"), FORGE_FROM_FILES).unwrap();
+            // Where the shell does not tell any more, a text is waited for.
+            for line in [away, "true", "echo 'one\ntwo'", "true\ntrue"] {
+                let typed = json!([{"text": line}, {"key": "Enter"}]);
+                terminal.call(
+                    "terminal_send",
+                    json!({"input": typed, "wait": {"idle_ms": 100, "idle_at_once": true}}),
+                );
+            }
+            let typed = json!([{"text": "exec >/dev/tty 2>&1; set +x"}, {"key": "Enter"}]);
+            terminal.call(
+                "terminal_send",
+                json!({"input": typed, "wait": {"idle_ms": 300, "idle_at_once": true}}),
+            );
+            let reply = terminal.exec("python3 forge.py");
+            assert_eq!(reply.facts["exit_code"], 42, "{name} after {away}: {}", reply.text);
+            let found = std::fs::read_to_string(terminal.server.workspace().join("found")).unwrap();
+            assert_eq!(found, "0", "{name} after {away}");
+        }
+    }
+}
