@@ -37,7 +37,7 @@ pub use marks::ShellState;
 pub use memory::{Full, MEMORY, Share};
 pub use output::{Chunk, Excerpt, HEAD, Omitted, Place};
 pub use plain::{Plain, incomplete_character, lossy};
-pub use prompt::{Ahead, Command, Prompt};
+pub use prompt::{Ahead, Command, Prompt, Ran};
 pub use refused::{ExecuteError, ResizeError, TypeError};
 pub use terminal::Terminal;
 

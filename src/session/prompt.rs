@@ -32,8 +32,20 @@ pub struct Command {
     pub start: Place,
     /// Where its output ends.
     pub end: Place,
-    /// Whether anything ran: an empty line and a syntax error do not.
-    pub ran: bool,
+    /// Whether anything ran.
+    pub ran: Ran,
+}
+
+/// Whether a shell ran anything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ran {
+    /// An empty line and what it does not understand run nothing.
+    #[default]
+    Nothing,
+    /// It told that it began.
+    Something,
+    /// It told of no beginning, and cannot tell of each.
+    Unknown,
 }
 
 /// What was typed and the shell has not answered yet.
@@ -63,6 +75,8 @@ pub(super) struct Commands {
     in_paste: bool,
     /// The shell drops a line that is interrupted before it was read, and tells nothing of it.
     drops_unread: bool,
+    /// It does not tell by itself that it begins.
+    is_told_to_tell: bool,
 }
 
 /// A shell at its prompt has read what was typed before within this time; what it has not read by then, another
@@ -79,6 +93,7 @@ impl Commands {
     pub(super) fn of(kind: ShellKind) -> Self {
         Self {
             drops_unread: kind == ShellKind::Fish,
+            is_told_to_tell: !kind.marks_begin(),
             ..Self::default()
         }
     }
@@ -192,7 +207,12 @@ impl Commands {
         self.now.shell = self.follow.shell();
     }
 
-    fn end(&mut self, exit_code: u8, end: Place, ran: bool) {
+    fn end(&mut self, exit_code: u8, end: Place, began: bool) {
+        let ran = match began {
+            true => Ran::Something,
+            false if self.is_told_to_tell => Ran::Unknown,
+            false => Ran::Nothing,
+        };
         self.now.last = Command {
             exit_code,
             start: self.now.start,
@@ -230,7 +250,7 @@ mod tests {
             exit_code: 3,
             start: at(12),
             end: at(20),
-            ran: true,
+            ran: Ran::Something,
         };
         assert_eq!((commands.prompt().ended, commands.prompt().last), (1, expected));
     }
@@ -242,7 +262,10 @@ mod tests {
         commands.on(Mark::End { status: 2 }, Instant::now(), at(9));
         commands.on(Mark::Prompt, Instant::now(), at(11));
         let prompt = commands.prompt();
-        assert_eq!((prompt.last.ran, prompt.last.exit_code, prompt.ended), (false, 2, 1));
+        assert_eq!(
+            (prompt.last.ran, prompt.last.exit_code, prompt.ended),
+            (Ran::Nothing, 2, 1)
+        );
     }
 
     #[test]

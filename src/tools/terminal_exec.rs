@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::answer::{number, say_unclear, section, structured};
 use super::{Definition, Hints, Parsed, Reply, Services, ToolError, arguments, guess, schema};
 use crate::policy::{Caller, Request, SessionGrant};
-use crate::session::{Ahead, ExecuteError, Gone, Progress, Prompt, Session, ShellState};
+use crate::session::{Ahead, ExecuteError, Gone, Progress, Prompt, Ran, Session, ShellState};
 
 pub(super) const NAME: &str = "terminal_exec";
 
@@ -240,7 +240,10 @@ async fn answer(session: &Session, command: u64, over: Over, took: Duration, max
     let here = session.terminal(|_, place| place).await?.unwrap_or_default();
     let (outcome, exit_code, start, end) = if prompt.ended >= command {
         let last = prompt.last;
-        let outcome = if last.ran { Outcome::Ended } else { Outcome::NothingRan };
+        let outcome = match last.ran {
+            Ran::Something => Outcome::Ended,
+            Ran::Nothing | Ran::Unknown => Outcome::NothingRan,
+        };
         (outcome, Some(i64::from(last.exit_code)), last.start, last.end)
     } else if let Some(finished) = &progress.finished {
         let (_, exit_code, _) = super::answer::state(Some(finished));
@@ -300,6 +303,10 @@ fn first_line(
     let code = exit_code.unwrap_or_default();
     match outcome {
         Outcome::Ended => format!("exit {code} in {seconds:.3} s\n"),
+        Outcome::NothingRan if progress.prompt.is_some_and(|prompt| prompt.last.ran == Ran::Unknown) => format!(
+            "the shell did not tell that it began: it did not understand the line, or it reads lines otherwise than they are typed \
+             (`stty`), and then something may have run; exit {code}\n"
+        ),
         Outcome::NothingRan => {
             format!("nothing ran (an empty line, or one that the shell did not understand); exit {code}\n")
         }

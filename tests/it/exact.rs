@@ -251,3 +251,17 @@ fn lines_of_a_paste_that_turns_standard_error_away_end_together() {
         (Some("a\nb"), &json!(8))
     );
 }
+
+#[test]
+fn a_shell_that_did_not_tell_that_it_began_may_have_run_something() {
+    let mut terminal = shell("dash");
+    terminal.exec("stty -icanon");
+    let reply = terminal.exec("touch ran; (exit 4)");
+    assert!(
+        reply.facts["outcome"] != "nothing_ran" || reply.text.contains("may have run"),
+        "{}",
+        reply.text
+    );
+    assert!(terminal.server.workspace().join("ran").exists());
+    assert_eq!(reply.facts["exit_code"], 4, "{}", reply.text);
+}
