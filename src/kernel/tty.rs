@@ -5,8 +5,10 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use portable_pty::PtySize;
 use rustix::fs::{Mode, OFlags};
+use rustix::process::Pid;
 use rustix::pty::OpenptFlags;
 use rustix::termios::Winsize;
 
@@ -71,15 +73,39 @@ pub(crate) fn foreground_name(master: &impl AsFd) -> Option<String> {
     Some(String::from_utf8_lossy(name.strip_suffix(b"\n").unwrap_or(&name)).into_owned())
 }
 
-/// Whether the leader of a terminal's foreground group is stopped by a signal (state T, proc_pid_stat(5)).
+/// Whether the leader of a terminal's foreground group is stopped by a signal.
 pub(crate) fn foreground_is_stopped(master: &impl AsFd) -> bool {
-    let state = || {
-        let leader = rustix::termios::tcgetpgrp(master).ok()?;
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", leader.as_raw_nonzero())).ok()?;
-        // The name before it may hold anything, also parentheses.
-        stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next())
-    };
-    state() == Some('T')
+    rustix::termios::tcgetpgrp(master).is_ok_and(|leader| state(leader) == Some('T'))
+}
+
+/// Whether the leader of a terminal's session waits for something.
+pub(crate) fn leader_sleeps(master: &impl AsFd) -> bool {
+    rustix::termios::tcgetsid(master).is_ok_and(|leader| state(leader) == Some('S'))
+}
+
+/// What a process is doing (proc_pid_stat(5)).
+fn state(process: Pid) -> Option<char> {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero())).ok()?;
+    // The name before it may hold anything, also parentheses.
+    stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next())
+}
+
+/// Whether all that was typed has been read: whole lines of it, where lines are read. Where that cannot be seen (a terminal that a
+/// program has for itself, TIOCEXCL) it is not.
+pub(crate) fn is_read_up(master: &OwnedFd) -> bool {
+    // Opened for this look only: while we had it open nobody would see the end of the others.
+    peer(master).is_ok_and(|slave| !is_ready(&slave))
+}
+
+/// Whether something was printed that nobody has read yet.
+pub(crate) fn has_output(master: &OwnedFd) -> bool {
+    is_ready(master)
+}
+
+/// Whether there is something to read, or no telling. What is on its way in the kernel is there (n_tty_poll() waits for it).
+fn is_ready(tty: &OwnedFd) -> bool {
+    let mut wanted = [PollFd::new(tty.as_fd(), PollFlags::POLLIN)];
+    poll(&mut wanted, PollTimeout::ZERO) != Ok(0)
 }
 
 /// Whether the foreground group of a terminal is another than that of its session's leader: a shell has given it to a job.

@@ -45,6 +45,12 @@ impl Device {
         tty::foreground_is_job(&self.0)
     }
 
+    /// Whether its first process waits, all that was typed has been read, and all that was printed is on its way: it has nothing to do
+    /// and nothing to tell. Each is looked at after the one before it: who has read the last of it and waits again has done so since.
+    pub fn waits_for_input(&self) -> bool {
+        tty::is_read_up(&self.0) && tty::leader_sleeps(&self.0) && !tty::has_output(&self.0)
+    }
+
     /// What the terminal's first process was started with, or what it has become by executing something else.
     pub fn leader(&self) -> Option<Vec<u8>> {
         tty::leader_arguments(&self.0)

@@ -71,17 +71,24 @@ pub(super) struct Commands {
     half_typed: bool,
     /// The last that was typed at it is an interrupt, which drops it; the shell tells when it has.
     interrupted: bool,
+    /// Since when, and where in the output, the shell was seen to wait with nothing to read.
+    waits: Option<(Instant, Place)>,
     /// What is typed is in a bracketed paste.
     in_paste: bool,
     /// The shell drops a line that is interrupted before it was read, and tells nothing of it.
     drops_unread: bool,
+    /// It tells of each command that it begins, and before it waits for anything.
+    tells_at_once: bool,
     /// It does not tell by itself that it begins.
     is_told_to_tell: bool,
 }
 
 /// A shell at its prompt has read what was typed before within this time; what it has not read by then, another
-/// program has.
+/// program has. So it is where nothing else tells.
 const READ_AHEAD: Duration = Duration::from_millis(500);
+/// A shell that has nothing to read, waits, and prints nothing for so long has read nothing at its prompt: it would have told. The time is
+/// for what its user has it run before it tells, and for output that is on its way to us.
+const WAITS: Duration = Duration::from_millis(20);
 const PASTE_BEGINS: &[u8] = b"\x1b[200~";
 const PASTE_ENDS: &[u8] = b"\x1b[201~";
 pub(super) const INTERRUPT: u8 = 0x03;
@@ -93,6 +100,7 @@ impl Commands {
     pub(super) fn of(kind: ShellKind) -> Self {
         Self {
             drops_unread: kind == ShellKind::Fish,
+            tells_at_once: kind.tells_at_once(),
             is_told_to_tell: !kind.marks_begin(),
             ..Self::default()
         }
@@ -136,7 +144,7 @@ impl Commands {
             }
             bytes = after;
         }
-        self.changed = Some(now);
+        (self.changed, self.waits) = (Some(now), None);
         self.ahead = self.ahead.saturating_add(lines);
         if self.now.shell != ShellState::Busy {
             self.ahead = self.ahead.saturating_add(interrupts);
@@ -149,6 +157,20 @@ impl Commands {
         if lines > 0 {
             (self.lines, self.half_typed, self.interrupted) = (0, false, false);
             self.busy(place);
+        }
+    }
+
+    /// Whether a look at the shell would tell who reads what was typed while a program ran.
+    pub(super) fn wants_a_look(&self, now: Instant) -> bool {
+        self.tells_at_once && self.now.shell == ShellState::Ready && self.ahead(now) == Some(Ahead::Line)
+    }
+
+    /// It was looked, with the output at `place`: whether the shell waits and nothing that was typed waits to be read.
+    pub(super) fn looked(&mut self, waits: bool, place: Place, now: Instant) {
+        match self.waits.filter(|(_, at)| waits && *at == place) {
+            Some((since, _)) if now.saturating_duration_since(since) >= WAITS => self.ahead = 0,
+            Some(_) => {}
+            None => self.waits = waits.then_some((now, place)),
         }
     }
 
@@ -168,7 +190,7 @@ impl Commands {
 
     /// The shell printed a mark, with the output at `place`.
     pub(super) fn on(&mut self, mark: Mark, now: Instant, place: Place) {
-        (self.changed, self.in_paste) = (Some(now), false);
+        (self.changed, self.waits, self.in_paste) = (Some(now), None, false);
         let answers = self.ahead > 0;
         if matches!(mark, Mark::End { .. } | Mark::More) {
             self.ahead = self.ahead.saturating_sub(1);
@@ -360,5 +382,30 @@ mod tests {
         commands.on(Mark::End { status: 33 }, now, at(9));
         commands.on(Mark::Prompt, now, at(11));
         assert!(commands.prompt().shell == ShellState::Ready && commands.ahead(now).is_none());
+    }
+
+    #[test]
+    fn a_shell_that_waits_and_has_nothing_to_read_has_read_nothing() {
+        let now = Instant::now();
+        for (looks, settled) in [
+            (vec![(true, 0, 8), (true, 20, 8)], true),
+            (vec![(true, 0, 8), (true, 10, 8)], false),
+            (vec![(true, 0, 8), (false, 10, 8), (true, 20, 8)], false),
+            (vec![(true, 0, 8), (true, 20, 9)], false),
+        ] {
+            let mut commands = Commands::of(ShellKind::Bash);
+            commands.on(Mark::End { status: 0 }, now, at(0));
+            commands.on(Mark::Prompt, now, at(2));
+            commands.sent(at(2), 1);
+            commands.on(Mark::Begin, now, at(4));
+            commands.typed(b"quit\r", at(5), now);
+            commands.on(Mark::End { status: 0 }, now, at(6));
+            commands.on(Mark::Prompt, now, at(8));
+            for (waits, after, place) in &looks {
+                assert!(commands.wants_a_look(now));
+                commands.looked(*waits, at(*place), now + Duration::from_millis(*after));
+            }
+            assert_eq!(commands.ahead(now).is_none(), settled, "{looks:?}");
+        }
     }
 }

@@ -244,8 +244,15 @@ impl Terminal {
     }
 
     /// What was typed and the shell is about to answer.
-    pub fn ahead(&self) -> Option<Ahead> {
-        self.shell.as_ref()?.commands.ahead(Instant::now())
+    pub fn ahead(&mut self) -> Option<Ahead> {
+        let now = Instant::now();
+        let written = self.unwritten() == 0;
+        let commands = &mut self.shell.as_mut()?.commands;
+        if commands.wants_a_look(now) {
+            let waits = written && self.device.as_ref().is_some_and(Device::waits_for_input);
+            commands.looked(waits, self.place, now);
+        }
+        commands.ahead(now)
     }
 
     /// Interrupts the line at the prompt again, if the shell has not told of the last time.

@@ -39,6 +39,8 @@ const HESITATES: Duration = Duration::from_millis(1500);
 const LOOK: Duration = Duration::from_millis(250);
 /// How long a prompt that is being drawn is waited for.
 const PROMPT: Duration = Duration::from_millis(500);
+/// How often it is looked whether the shell is about to read what was typed ahead.
+const LOOK_AHEAD: Duration = Duration::from_millis(10);
 /// How long a shell may take to answer an interrupt, on a busy machine. One that ignores them never does.
 const INTERRUPTED: Duration = Duration::from_secs(10);
 
@@ -151,7 +153,11 @@ async fn free(session: &Session) -> std::result::Result<(), Gone> {
         if prompt.shell == ShellState::Ready && ahead.is_none() {
             break;
         }
-        if let Ok(changed) = tokio::time::timeout_at(until, session.changed_from(&seen)).await {
+        let next = match ahead {
+            Some(Ahead::Line) => until.min(tokio::time::Instant::now() + LOOK_AHEAD),
+            _ => until,
+        };
+        if let Ok(changed) = tokio::time::timeout_at(next, session.changed_from(&seen)).await {
             seen = changed?;
         }
         let now = tokio::time::Instant::now();

@@ -16,6 +16,8 @@ use crate::session::{Ahead, ExecuteError, Gone, Progress, Session, ShellState, S
 const PIECE: usize = 256 * 1024;
 /// How often it is looked whether the shell has ended what was typed ahead.
 const LOOK: Duration = Duration::from_millis(100);
+/// How often it is looked whether the shell is about to read what was typed ahead.
+const LOOK_AHEAD: Duration = Duration::from_millis(10);
 
 /// What to wait for: whatever comes first. The end of the session's command always counts.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -233,11 +235,14 @@ impl Condition {
             if let Some(found) = first.wait.command_ended().filter(|_| ended) {
                 // What was typed ahead is the shell's next command, unless another program has read it; not every shell tells when it
                 // begins with one.
-                let busy = |terminal: &mut Terminal, _| terminal.ahead() == Some(Ahead::Line) || terminal.has_job();
-                if session.terminal(busy).await? != Some(true) {
-                    return Ok(self.fired(found));
+                let busy = |terminal: &mut Terminal, _| match terminal.ahead() {
+                    Some(Ahead::Line) => Some(LOOK_AHEAD),
+                    _ => terminal.has_job().then_some(LOOK),
+                };
+                match session.terminal(busy).await?.flatten() {
+                    None => return Ok(self.fired(found)),
+                    Some(look) => again = Some(Instant::now() + look),
                 }
-                again = Some(Instant::now() + LOOK);
             }
             // Quiet means that no stream has anything.
             let quiet_at = watches.iter().filter_map(|watch| watch.wait.deadline()).max();

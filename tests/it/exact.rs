@@ -1,8 +1,10 @@
 //! What made answers about a shell's commands inexact once. Needs a working sandbox.
 
+use std::time::{Duration, Instant};
+
 use serde_json::json;
 
-use crate::harness::{Era, Server};
+use crate::harness::{Era, Server, patience};
 use crate::sessions::{Terminal, shell, there};
 
 #[test]
@@ -264,4 +266,44 @@ fn a_shell_that_did_not_tell_that_it_began_may_have_run_something() {
     );
     assert!(terminal.server.workspace().join("ran").exists());
     assert_eq!(reply.facts["exit_code"], 4, "{}", reply.text);
+}
+
+#[test]
+fn what_a_program_has_read_is_not_waited_for() {
+    for name in there(["bash", "zsh"]) {
+        let mut terminal = shell(name);
+        let mut took = Vec::new();
+        for round in 0..7 {
+            terminal.send(
+                json!([{"text": "printf 'Name? '; head -n 1 | sed 's/^/hi /'\n"}]),
+                json!({"regex": "^Name\\?"}),
+            );
+            let answered = Instant::now();
+            let typed = format!("bob-{round}\n");
+            let reply = terminal.send(json!([{"text": typed}]), json!({"command": true}));
+            assert!(
+                reply.text.contains(&format!("hi bob-{round}")),
+                "{name}: {}",
+                reply.text
+            );
+            assert_eq!(terminal.exec("echo next").section("terminal"), Some("next"), "{name}");
+            took.push(answered.elapsed());
+        }
+        took.sort();
+        assert!(took[0] < patience(Duration::from_millis(300)), "{name}: {took:?}");
+    }
+}
+
+#[test]
+fn a_line_that_was_typed_ahead_is_waited_for() {
+    for name in there(["bash", "zsh", "dash"]) {
+        let mut terminal = shell(name);
+        for _ in 0..7 {
+            terminal.call("terminal_exec", json!({"command": "sleep 0.3", "yield_ms": 0}));
+            let typed = json!([{"text": "sleep 0.2; (exit 9)\n"}]);
+            let reply = terminal.send(typed, json!({"command": true}));
+            assert_eq!(reply.facts["exit_code"], 9, "{name}: {}", reply.text);
+            assert_eq!(terminal.exec("echo mine").section("terminal"), Some("mine"), "{name}");
+        }
+    }
 }

@@ -129,6 +129,12 @@ impl ShellKind {
         self != Self::Sh
     }
 
+    /// It tells that a command begins as soon as it has read the line, before it waits for anything. dash does not tell of what is
+    /// typed by hand, and fish finishes its colours first.
+    pub fn tells_at_once(self) -> bool {
+        matches!(self, Self::Bash | Self::Zsh)
+    }
+
     /// What to type for a command, to a shell that waits for one and has set these modes.
     pub fn typing(self, command: &CommandText, modes: &Modes) -> Typing {
         let pasted = modes.bracketed_paste;
