@@ -63,6 +63,12 @@ pub enum ExecuteError {
          were changed): type with terminal_send and wait for a text, or terminal_open a new shell"
     )]
     BusyItself,
+    /// It runs nothing at present, itself least of all.
+    #[error(
+        "the shell is stopped (`suspend`, SIGSTOP) and reads nothing; hint: terminal_signal with CONT has it go on, terminal_open \
+         starts another"
+    )]
+    Stopped,
     /// It is another program by now.
     #[error(
         "marks lost: the shell of this session has been replaced by {program:?}, which does not tell when a command ends; hint: type \

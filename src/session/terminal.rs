@@ -277,6 +277,9 @@ impl Terminal {
         if let Some(program) = self.replaced() {
             return Err(ExecuteError::Replaced { program });
         }
+        if self.is_stopped() && !self.has_job() {
+            return Err(ExecuteError::Stopped);
+        }
         match prompt.shell {
             ShellState::Ready if shell.commands.is_half_typed() => return Err(ExecuteError::HalfTyped),
             ShellState::Ready => {}

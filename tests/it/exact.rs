@@ -307,3 +307,14 @@ fn a_line_that_was_typed_ahead_is_waited_for() {
         }
     }
 }
+
+#[test]
+fn a_stopped_shell_says_so() {
+    let mut terminal = shell("bash");
+    terminal.call("terminal_exec", json!({"command": "kill -STOP $$", "yield_ms": 500}));
+    let refused = terminal.call("terminal_exec", json!({"command": "echo x"}));
+    refused.refused("the shell is stopped");
+    terminal.call("terminal_signal", json!({"signal": "CONT"}));
+    terminal.wait(json!({"command": true}));
+    assert_eq!(terminal.exec("echo x").section("terminal"), Some("x"));
+}
