@@ -67,9 +67,9 @@ pub(super) struct Commands {
     /// Lines that were typed and that no mark has answered yet, and when that last changed.
     ahead: u64,
     changed: Option<Instant>,
-    /// The line at the prompt is not empty.
-    half_typed: bool,
-    /// The last that was typed at it is an interrupt, which drops it; the shell tells when it has.
+    /// What is on the line at the prompt.
+    line: Line,
+    /// The last that was typed at a line that was not empty is an interrupt, which drops it; the shell tells when it has.
     interrupted: bool,
     /// Since when, and where in the output, the shell was seen to wait with nothing to read.
     waits: Option<(Instant, Place)>,
@@ -83,6 +83,17 @@ pub(super) struct Commands {
     is_told_to_tell: bool,
 }
 
+/// A line that is being typed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Line {
+    #[default]
+    Empty,
+    /// So many characters, with the cursor behind them.
+    Text(usize),
+    /// Keys that move or do something else were typed in it.
+    Edited,
+}
+
 /// A shell at its prompt has read what was typed before within this time; what it has not read by then, another
 /// program has. So it is where nothing else tells.
 const READ_AHEAD: Duration = Duration::from_millis(500);
@@ -92,8 +103,29 @@ const WAITS: Duration = Duration::from_millis(20);
 const PASTE_BEGINS: &[u8] = b"\x1b[200~";
 const PASTE_ENDS: &[u8] = b"\x1b[201~";
 pub(super) const INTERRUPT: u8 = 0x03;
-/// Keys that leave the line as it is: C-d, at the end of input, and C-l, which draws the screen anew.
-const HARMLESS: [u8; 2] = [0x04, 0x0C];
+/// C-u and Backspace.
+const KILL: u8 = 0x15;
+const ERASE: u8 = 0x7F;
+/// Keys that leave the line as it is: C-d, at the end of input; C-l, which draws the screen anew; C-q and C-s, which go to the terminal.
+const HARMLESS: [u8; 4] = [0x04, 0x0C, 0x11, 0x13];
+
+impl Line {
+    /// With another byte that is no line end and no interrupt.
+    fn with(self, byte: u8, in_paste: bool) -> Self {
+        match (self, byte) {
+            (Self::Edited, _) => Self::Edited,
+            (Self::Empty, ERASE | KILL) if !in_paste => Self::Empty,
+            (Self::Text(_), KILL) if !in_paste => Self::Empty,
+            (Self::Text(1), ERASE) if !in_paste => Self::Empty,
+            (Self::Text(characters), ERASE) if !in_paste => Self::Text(characters - 1),
+            (line, 0x80..=0xBF) => line, // goes on with a character (RFC 3629)
+            (Self::Text(characters), b' '..=b'~' | 0xC0..) => Self::Text(characters.saturating_add(1)),
+            (Self::Empty, b' '..=b'~' | 0xC0..) => Self::Text(1),
+            (line, byte) if HARMLESS.contains(&byte) => line,
+            _ => Self::Edited,
+        }
+    }
+}
 
 impl Commands {
     /// For a shell of this kind.
@@ -129,7 +161,11 @@ impl Commands {
     /// Something is typed by hand, with the output at `place`. A line that is typed at the prompt is the shell's, which is
     /// busy with it from then on; who reads one that is typed while a program runs is seen only afterwards.
     pub(super) fn typed(&mut self, bytes: &[u8], place: Place, now: Instant) {
-        let (mut lines, mut rest, mut interrupts, mut dropped) = (0, false, 0, self.half_typed);
+        let (mut lines, mut interrupts, mut dropped) = (0, 0, self.interrupted);
+        let mut line = match self.now.shell {
+            ShellState::Ready => self.line,
+            _ => Line::Empty,
+        };
         let mut bytes = bytes;
         while let Some((byte, after)) = bytes.split_first() {
             let mark = if self.in_paste { PASTE_ENDS } else { PASTE_BEGINS };
@@ -137,10 +173,13 @@ impl Commands {
                 (self.in_paste, bytes) = (!self.in_paste, after);
                 continue;
             }
-            match byte {
-                b'\r' | b'\n' if !self.in_paste => (lines, rest, dropped) = (lines + 1, false, false),
-                &INTERRUPT if !self.in_paste => (interrupts, rest, dropped) = (interrupts + 1, false, dropped || rest),
-                byte => rest |= !HARMLESS.contains(byte),
+            match *byte {
+                b'\r' | b'\n' if !self.in_paste => (lines, line, dropped) = (lines + 1, Line::Empty, false),
+                INTERRUPT if !self.in_paste => {
+                    (interrupts, dropped) = (interrupts + 1, dropped || line != Line::Empty);
+                    line = Line::Empty;
+                }
+                byte => line = line.with(byte, self.in_paste),
             }
             bytes = after;
         }
@@ -152,10 +191,10 @@ impl Commands {
         if self.now.shell != ShellState::Ready {
             return;
         }
-        self.half_typed = rest || (dropped && !(self.drops_unread && interrupts > 0));
-        self.interrupted = self.half_typed && !rest && (self.interrupted || interrupts > 0);
+        self.line = line;
+        self.interrupted = line == Line::Empty && dropped && !(self.drops_unread && interrupts > 0);
         if lines > 0 {
-            (self.lines, self.half_typed, self.interrupted) = (0, false, false);
+            (self.lines, self.line, self.interrupted) = (0, Line::Empty, false);
             self.busy(place);
         }
     }
@@ -185,7 +224,7 @@ impl Commands {
 
     /// Whether something was typed at the prompt and not ended by Enter.
     pub(super) fn is_half_typed(&self) -> bool {
-        self.half_typed
+        self.line != Line::Empty || self.interrupted
     }
 
     /// The shell printed a mark, with the output at `place`.
@@ -196,8 +235,9 @@ impl Commands {
             self.ahead = self.ahead.saturating_sub(1);
         }
         // A prompt that is only drawn anew leaves the line as it is.
-        self.half_typed &= matches!(mark, Mark::Prompt | Mark::More);
-        self.interrupted &= self.half_typed;
+        if !matches!(mark, Mark::Prompt | Mark::More) {
+            (self.line, self.interrupted) = (Line::Empty, false);
+        }
         if mark == Mark::More && self.lines > 1 {
             self.lines -= 1; // the rest of it is on its way
             return;
@@ -382,6 +422,28 @@ mod tests {
         commands.on(Mark::End { status: 33 }, now, at(9));
         commands.on(Mark::Prompt, now, at(11));
         assert!(commands.prompt().shell == ShellState::Ready && commands.ahead(now).is_none());
+    }
+
+    #[test]
+    fn a_line_is_empty_after_what_empties_it_and_not_after_what_may() {
+        let now = Instant::now();
+        for (typed, left) in [
+            ("abc\x15", false),
+            ("ab\u{e4}\x7f\x7f\x7f", false),
+            ("\x15\x7f\x11\x13\x0c", false),
+            ("\x1b[200~abc\x1b[201~\x15", false),
+            ("abc\x7f\x7f", true),
+            ("abc\x1b[D\x15", true), // what is behind the cursor stays
+            ("\x1b", true),
+            ("\t", true),
+            ("\x1b[200~a\rb\x1b[201~\x15", true),
+        ] {
+            let mut commands = at_prompt();
+            for byte in typed.as_bytes().chunks(typed.len() / 2 + 1) {
+                commands.typed(byte, at(2), now);
+            }
+            assert_eq!(commands.is_half_typed(), left, "{typed:?}");
+        }
     }
 
     #[test]

@@ -318,3 +318,22 @@ fn a_stopped_shell_says_so() {
     terminal.wait(json!({"command": true}));
     assert_eq!(terminal.exec("echo x").section("terminal"), Some("x"));
 }
+
+#[test]
+fn a_line_that_was_emptied_is_empty() {
+    for name in there(["bash", "zsh", "fish", "dash"]) {
+        let mut terminal = shell(name);
+        let keys = |name: &str, times: usize| vec![json!({"key": name}); times];
+        for emptied in [keys("C-u", 1), keys("Backspace", 4), keys("Backspace", 6)] {
+            let typed = [vec![json!({"text": "l\u{e4}ft"})], emptied].concat();
+            terminal.call("terminal_send", json!({"input": typed}));
+            assert_eq!(terminal.exec("echo mine").section("terminal"), Some("mine"), "{name}");
+        }
+        terminal.call("terminal_send", json!({"input": [{"key": "C-s"}, {"key": "C-q"}]}));
+        assert_eq!(terminal.exec("echo mine").section("terminal"), Some("mine"), "{name}");
+        let typed = json!([{"text": "left"}, {"key": "Left"}, {"key": "C-u"}]);
+        terminal.call("terminal_send", json!({"input": typed}));
+        let refused = terminal.call("terminal_exec", json!({"command": "echo mine"}));
+        refused.refused("typed at the prompt without Enter");
+    }
+}
