@@ -92,9 +92,7 @@ pub enum PatternError {
     #[error("a pattern cannot hold a line end: it is looked for in single lines; hint: wait for the last line")]
     LineEnd,
     /// Not a regular expression, or one that takes too much.
-    #[error(
-        "not a usable regular expression; hint: syntax as in the regex crate, without look-around and back references"
-    )]
+    #[error("not a usable regular expression")]
     Regex {
         /// What is wrong with it.
         #[source]

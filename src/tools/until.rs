@@ -18,6 +18,7 @@ const PIECE: usize = 256 * 1024;
 const LOOK: Duration = Duration::from_millis(100);
 /// How often it is looked whether the shell is about to read what was typed ahead.
 const LOOK_AHEAD: Duration = Duration::from_millis(10);
+const SYNTAX: &str = "syntax as in the regex crate, without look-around and back references";
 
 /// What to wait for: whatever comes first. The end of the session's command always counts.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -125,7 +126,9 @@ pub(super) fn wrong_pattern(name: &str, error: &PatternError) -> ArgumentError {
         PatternError::Regex { source } => {
             // The lines before show the pattern, which the caller knows.
             let source = source.to_string();
-            ArgumentError::new(name, source.lines().last().unwrap_or_default(), &error.to_string())
+            let reason = source.lines().last().unwrap_or_default();
+            let reason = reason.strip_prefix("error: ").unwrap_or(reason);
+            ArgumentError::new(name, format!("{error}: {reason}"), SYNTAX)
         }
         _ => ArgumentError::new(name, error, ""),
     }

@@ -337,3 +337,11 @@ fn a_line_that_was_emptied_is_empty() {
         refused.refused("typed at the prompt without Enter");
     }
 }
+
+#[test]
+fn a_wrong_pattern_has_one_hint() {
+    let mut terminal = shell("bash");
+    let refused = terminal.call("terminal_wait", json!({"until": {"regex": "a(?=b)"}}));
+    refused.refused("look-around");
+    assert_eq!(refused.text.matches("hint:").count(), 1, "{}", refused.text);
+}
