@@ -199,6 +199,15 @@ impl Commands {
         }
     }
 
+    /// The shell has given the foreground to a job, with the output at `place`: one that does not tell that it begins has begun with what
+    /// was typed ahead, and tells of the end.
+    pub(super) fn saw_job(&mut self, place: Place) {
+        if self.is_told_to_tell && self.now.shell == ShellState::Ready {
+            self.lines = 0;
+            self.busy(place);
+        }
+    }
+
     /// Whether a look at the shell would tell who reads what was typed while a program ran.
     pub(super) fn wants_a_look(&self, now: Instant) -> bool {
         self.tells_at_once && self.now.shell == ShellState::Ready && self.ahead(now) == Some(Ahead::Line)
@@ -443,6 +452,25 @@ mod tests {
                 commands.typed(byte, at(2), now);
             }
             assert_eq!(commands.is_half_typed(), left, "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn a_shell_that_does_not_tell_is_busy_with_the_job_that_is_seen() {
+        let now = Instant::now();
+        for (kind, shell) in [
+            (ShellKind::Sh, ShellState::Busy),
+            (ShellKind::Bash, ShellState::Ready), // something of its line editor's
+        ] {
+            let mut commands = Commands::of(kind);
+            commands.on(Mark::End { status: 0 }, now, at(0));
+            commands.on(Mark::Prompt, now, at(2));
+            commands.saw_job(at(2));
+            assert_eq!(commands.prompt().shell, shell);
+            commands.on(Mark::End { status: 9 }, now, at(6));
+            commands.on(Mark::Prompt, now, at(8));
+            assert_eq!(commands.prompt().shell, ShellState::Ready);
+            assert!(kind != ShellKind::Sh || commands.prompt().last.exit_code == 9);
         }
     }
 

@@ -247,7 +247,11 @@ impl Terminal {
     pub fn ahead(&mut self) -> Option<Ahead> {
         let now = Instant::now();
         let written = self.unwritten() == 0;
+        let job = self.has_job();
         let commands = &mut self.shell.as_mut()?.commands;
+        if job {
+            commands.saw_job(self.place);
+        }
         if commands.wants_a_look(now) {
             let waits = written && self.device.as_ref().is_some_and(Device::waits_for_input);
             commands.looked(waits, self.place, now);
