@@ -121,18 +121,29 @@ fn holds(schema: &Value, value: &Value, strict: Strict) -> Option<bool> {
             _ => return None,
         };
     }
-    let open = object.get("additionalProperties");
-    let others = Value::Bool(strict == Strict::Deny);
-    if let (Some(properties), Value::Object(entries)) = (object.get("properties").and_then(Value::as_object), value) {
-        for (_, value) in entries.iter().filter(|(name, _)| !properties.contains_key(*name)) {
-            all &= holds(open.unwrap_or(&others), value, strict)?;
-        }
-    } else if let (Some(open), Value::Object(entries)) = (open, value) {
-        for value in entries.values() {
-            all &= holds(open, value, strict)?;
-        }
+    let named = object.get("properties").and_then(Value::as_object);
+    let closed = Value::Bool(strict == Strict::Deny);
+    let others = match (object.get("additionalProperties"), named) {
+        (Some(others), _) => others,
+        (None, Some(_)) => &closed,
+        (None, None) => return Some(all),
+    };
+    if let Value::Object(entries) = value {
+        let further = entries
+            .iter()
+            .filter(|(name, _)| !named.is_some_and(|named| named.contains_key(*name)));
+        all &= of_all(further.map(|(_, value)| holds(others, value, strict)), strict)?;
     }
     Some(all)
+}
+
+/// What is said of all entries: of what is denied one is enough, so that one more hides nothing.
+fn of_all(entries: impl Iterator<Item = Option<bool>>, strict: Strict) -> Option<bool> {
+    let entries = entries.collect::<Option<Vec<bool>>>()?;
+    Some(match strict {
+        Strict::Allow => !entries.contains(&false),
+        Strict::Deny => entries.is_empty() || entries.contains(&true),
+    })
 }
 
 fn any(mut all: impl Iterator<Item = Option<bool>>) -> Option<bool> {
@@ -217,7 +228,7 @@ fn list(keyword: &str, wanted: &Value, value: &Value, strict: Strict) -> Option<
     Some(match keyword {
         "minItems" => items.len() as f64 >= exact(wanted)?,
         "maxItems" => items.len() as f64 <= exact(wanted)?,
-        "items" => !any(items.iter().map(|item| one(item).map(|holds| !holds)))?,
+        "items" => of_all(items.iter().map(one), strict)?,
         "contains" => any(items.iter().map(one))?,
         _ if wanted.as_bool()? => {
             let twice = |(at, one): (usize, &Value)| any(items.iter().skip(at + 1).map(|other| same(one, other)));
@@ -237,8 +248,8 @@ fn entries(keyword: &str, wanted: &Value, value: &Value, strict: Strict) -> Opti
             names.filter_map(Value::as_str).all(|name| entries.contains_key(name))
         }
         "propertyNames" => {
-            let name = |name: &String| holds(wanted, &Value::String(name.clone()), strict).map(|holds| !holds);
-            !any(entries.keys().map(name))?
+            let name = |name: &String| holds(wanted, &Value::String(name.clone()), strict);
+            of_all(entries.keys().map(name), strict)?
         }
         _ => {
             let property = |(name, schema): (&String, &Value)| match entries.get(name) {

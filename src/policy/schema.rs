@@ -70,7 +70,7 @@ pub(super) enum Strict {
     /// named.
     Allow,
     /// To match too much: what matches is denied. A dot is anything, so that a line end does not hide a word; and one more
-    /// entry does not hide another.
+    /// entry does not hide another: what is said of all entries is asked of one.
     Deny,
 }
 
@@ -141,7 +141,37 @@ fn prepare(schema: &mut Value, tools: &[&Value], strict: Strict, depth: usize) -
             _ => {}
         }
     }
+    if strict == Strict::Deny {
+        one_is_enough(object);
+    }
     Ok(())
+}
+
+/// What is said of all items, names or further entries holds where there are none, or for one of them at least.
+fn one_is_enough(object: &mut Map<String, Value>) {
+    let named = object.get("properties").and_then(Value::as_object);
+    let named: Map<String, Value> = named
+        .into_iter()
+        .flat_map(Map::keys)
+        .map(|name| (name.clone(), true.into()))
+        .collect();
+    let mut either = Vec::new();
+    if let Some(items) = object.remove("items") {
+        either.push(json!({"anyOf": [{"maxItems": 0}, {"contains": items}]}));
+    }
+    if let Some(names) = object.remove("propertyNames") {
+        either.push(json!({"anyOf": [{"maxProperties": 0}, {"not": {"propertyNames": {"not": names}}}]}));
+    }
+    if let Some(others) = object.remove("additionalProperties") {
+        let of_others = |all: Value| json!({"properties": named, "additionalProperties": all});
+        either.push(json!({"anyOf": [of_others(false.into()), {"not": of_others(json!({"not": others}))}]}));
+    }
+    if either.is_empty() {
+        return;
+    }
+    if let Value::Array(all) = object.entry("allOf").or_insert_with(|| json!([])) {
+        all.append(&mut either);
+    }
 }
 
 /// The type that all tools give the argument: checks of JSON Schema pass over values of other types.
@@ -620,6 +650,61 @@ mod tests {
         }
         let closed = json!({"properties": {"a": {}}, "additionalProperties": false});
         assert!(!holds(&closed, Strict::Deny, &json!({"a": 1, "b": 2})), "as written");
+    }
+
+    #[test]
+    fn one_more_entry_does_not_hide_what_is_denied_by_what_is_said_of_all() {
+        // The schema, a value that it takes, the same with one more entry, and one that has nothing to do with it.
+        let table = [
+            (
+                json!({"propertyNames": {"pattern": "LD_.*"}}),
+                [json!({"LD_X": "a"}), json!({"LD_X": "a", "A": "1"}), json!({"A": "1"})],
+            ),
+            (
+                json!({"additionalProperties": {"pattern": "evil.*"}}),
+                [json!({"B": "evil"}), json!({"B": "evil", "A": "1"}), json!({"A": "1"})],
+            ),
+            (
+                json!({"properties": {"C": {}}, "required": ["C"], "additionalProperties": {"pattern": "evil.*"}}),
+                [
+                    json!({"C": "1", "B": "evil"}),
+                    json!({"C": "1", "B": "evil", "A": "1"}),
+                    json!({"C": "evil", "A": "1"}),
+                ],
+            ),
+            (
+                json!({"items": {"pattern": "evil.*"}}),
+                [json!(["evil"]), json!(["ls", "evil\n"]), json!(["ls"])],
+            ),
+            (
+                json!({"items": {"items": {"const": 1}}, "allOf": [{"minItems": 1}]}),
+                [json!([[1]]), json!([[2], [2, 1]]), json!([[2]])],
+            ),
+        ];
+        let holds = |schema: &Value, strict, value: &Value| compile(schema, &[], strict).unwrap().is_valid(value);
+        for (schema, [alone, hidden, other]) in table {
+            let not = json!({"not": schema});
+            assert_eq!(
+                [&alone, &hidden, &other].map(|value| holds(&schema, Strict::Deny, value)),
+                [true, true, false],
+                "{schema}"
+            );
+            assert_eq!(
+                [&alone, &hidden, &other].map(|value| holds(&not, Strict::Allow, value)),
+                [false, false, true],
+                "{not}"
+            );
+            assert_eq!(
+                [&alone, &hidden, &other].map(|value| holds(&schema, Strict::Allow, value)),
+                [true, false, false],
+                "{schema}"
+            );
+            assert_eq!(
+                [&alone, &hidden, &other].map(|value| holds(&not, Strict::Deny, value)),
+                [false, true, true],
+                "{not}"
+            );
+        }
     }
 
     #[test]
