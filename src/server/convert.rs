@@ -86,7 +86,7 @@ pub(super) fn resource_error(error: &ResourceError, redactor: &Redactor) -> Erro
     let text = redactor.clean(&with_causes(error)).into_owned();
     match error {
         ResourceError::NoSuch { .. } => ErrorData::resource_not_found(text, None),
-        ResourceError::Still { .. } => ErrorData::invalid_params(text, None),
+        ResourceError::Still { .. } | ResourceError::TooMany { .. } => ErrorData::invalid_params(text, None),
         ResourceError::Tool(_) => ErrorData::invalid_request(text, None),
     }
 }

@@ -238,7 +238,6 @@ impl ServerHandler for Handler {
     }
 
     async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
-        resources::listen(&self.services, &self.caller, context).await;
-        Ok(())
+        resources::listen(&self.services, &self.caller, context).await
     }
 }

@@ -1,6 +1,6 @@
 //! Resources and subscriptions, for both eras of the protocol.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rmcp::model::{
@@ -17,7 +17,7 @@ use crate::policy::Caller;
 use crate::tools::Services;
 use crate::tools::resources::{self, Subscription};
 
-/// Addresses in one request to listen that are looked at.
+/// Addresses in one request to listen, as many as one caller may have subscriptions.
 const MAX_LISTENED: usize = 64;
 
 /// The subscriptions of one connection of the earlier era, by address; each ends when its guard is dropped.
@@ -65,21 +65,30 @@ impl Subscriptions {
     }
 }
 
-/// What of a request to listen can be had: addresses, as many as one caller may have.
+/// What of a request to listen can be had: addresses, and none of them where they are too many.
 pub(super) fn accepted(requested: &SubscriptionFilter) -> SubscriptionFilter {
     let mut accepted = SubscriptionFilter::new();
-    accepted.resource_subscriptions = requested.resource_subscriptions.as_ref().map(|uris| {
-        let mut uris = uris.clone();
-        uris.truncate(MAX_LISTENED);
-        uris
-    });
+    accepted.resource_subscriptions = requested
+        .resource_subscriptions
+        .clone()
+        .filter(|uris| uris.len() <= MAX_LISTENED);
     accepted
 }
 
 /// One request to listen, until it is cancelled or nothing of it is left.
-pub(super) async fn listen(services: &Arc<Services>, caller: &Caller, context: SubscriptionContext) {
+pub(super) async fn listen(
+    services: &Arc<Services>,
+    caller: &Caller,
+    context: SubscriptionContext,
+) -> Result<(), ErrorData> {
+    let requested = context.requested().resource_subscriptions.as_ref().map_or(0, Vec::len);
+    if requested > MAX_LISTENED {
+        let refused = resources::too_many(services, caller, requested, MAX_LISTENED).await;
+        return Err(convert::resource_error(&refused, services.audit.redactor()));
+    }
     let mut telling = JoinSet::new();
-    for uri in context.accepted().resource_subscriptions.iter().flatten() {
+    let uris: BTreeSet<&String> = context.accepted().resource_subscriptions.iter().flatten().collect();
+    for uri in uris {
         let Ok(mut subscription) = Subscription::open(Arc::clone(services), caller.clone(), uri).await else {
             continue; // not there, or not allowed: nothing is ever told about it
         };
@@ -98,6 +107,7 @@ pub(super) async fn listen(services: &Arc<Services>, caller: &Caller, context: S
         () = async { while telling.join_next().await.is_some() {} } => {}
         () = context.cancelled() => {}
     }
+    Ok(())
 }
 
 /// All that the caller can read.

@@ -78,6 +78,16 @@ pub enum ResourceError {
         /// What was asked for.
         uri: String,
     },
+    /// More at once than anybody may have.
+    #[error(
+        "{asked} addresses are too many for one request, which takes {most}; hint: name each once, and only what you follow"
+    )]
+    TooMany {
+        /// How many were asked for.
+        asked: usize,
+        /// How many there may be.
+        most: usize,
+    },
     /// The call that it stands for gave no answer.
     #[error(transparent)]
     Tool(#[from] ToolError),
@@ -211,8 +221,15 @@ impl Subscription {
         let (Place::Screen(id) | Place::Output(id)) = place else {
             return Err(ResourceError::Still { uri: cut(uri) });
         };
+        // First: what is refused for being too many has one line on record, and few in a minute.
+        let permit = match services.limits.subscription(&caller).map_err(ToolError::from) {
+            Ok(permit) => permit,
+            Err(error) => {
+                misfit(&services, &caller, &call, error.kind()).await?;
+                return Err(error.into());
+            }
+        };
         permitted(&services, &caller, call).await?;
-        let permit = services.limits.subscription(&caller).map_err(ToolError::from)?;
         let session = services.sessions.resolve(&caller, id).map_err(|_| no_such(uri))?;
         let session = services.sessions.get(&caller, session).map_err(|_| no_such(uri))?;
         Ok(Self {
@@ -271,16 +288,30 @@ fn found<'a>(services: &Services, caller: &Caller, uri: &'a str) -> Option<(Plac
 
 /// There is no such thing for this caller. Who tries addresses is counted and on record, as who tries handles is.
 async fn missed(services: &Services, caller: &Caller, uri: &str) -> ResourceError {
-    let Value::Object(arguments) = json!({"uri": cut(uri)}) else {
-        return no_such(uri);
-    };
+    refused(services, caller, (json!({"uri": cut(uri)}), "session"), no_such(uri)).await
+}
+
+/// More addresses than one request may have, none of which was looked at.
+pub async fn too_many(services: &Services, caller: &Caller, asked: usize, most: usize) -> ResourceError {
+    let error = ResourceError::TooMany { asked, most };
+    refused(services, caller, (json!({"addresses": asked}), "arguments"), error).await
+}
+
+/// The same, counted and on record as a request for a resource that was refused.
+async fn refused(
+    services: &Services,
+    caller: &Caller,
+    (asked, why): (Value, &str),
+    error: ResourceError,
+) -> ResourceError {
+    let Value::Object(arguments) = asked else { return error };
     let call = ToolCall {
         name: "resource".to_owned(),
         arguments,
     };
-    match misfit(services, caller, &call, "session").await {
-        Ok(()) => no_such(uri),
-        Err(error) => error.into(),
+    match misfit(services, caller, &call, why).await {
+        Ok(()) => error,
+        Err(flood) => flood.into(),
     }
 }
 

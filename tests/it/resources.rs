@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::confirm::Place;
 use crate::harness::{Era, Server};
 
 fn open(server: &mut Server) -> String {
@@ -116,6 +117,39 @@ fn a_modern_client_listens_and_its_request_ends_with_the_session() {
     server.call("terminal_close", json!({"session": id}));
     let end = server.answer(listen);
     assert!(end["result"].is_object(), "{end}");
+}
+
+#[test]
+fn an_address_that_is_repeated_is_one_and_too_many_are_refused_before_they_are_looked_at() {
+    let place = Place::new("operator", "5min");
+    place.write_all(
+        "policy:\n  revision: \"1\"\n  rules:\n    - {id: all, effect: allow, callers: [local], tools: [\"terminal_*\"], profiles: [default]}\n",
+    );
+    let mut server = place.server(Era::Modern);
+    let id = open(&mut server);
+    let uri = format!("terrarium://sessions/{id}/output");
+    let asked = |tool: &str| {
+        let lines = place.record();
+        let asked = |line: &&Value| line["event"] == "asked" && line["tool"] == tool;
+        lines.iter().filter(asked).count()
+    };
+    let many = json!({"notifications": {"resourceSubscriptions": vec![uri.as_str(); 1000]}});
+    let refused = server.request("subscriptions/listen", many);
+    assert_eq!(refused["error"]["code"], -32602, "{refused}");
+    let text = refused["error"]["message"].as_str().unwrap();
+    assert!(
+        text.contains("1000 addresses are too many") && text.contains("takes 64"),
+        "{text}"
+    );
+    assert_eq!((asked("terminal_read"), asked("resource")), (0, 1));
+    let listen = server.send(
+        "subscriptions/listen",
+        json!({"notifications": {"resourceSubscriptions": vec![uri.as_str(); 64]}}),
+    );
+    server.wait_for(|message| message["method"] == "notifications/resources/updated");
+    assert_eq!(asked("terminal_read"), 1);
+    server.call("terminal_close", json!({"session": id}));
+    assert!(server.answer(listen)["result"].is_object());
 }
 
 #[test]
