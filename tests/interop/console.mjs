@@ -152,18 +152,21 @@ await page.keyboard.press("Escape");
 assert.match(await page.evaluate(() => document.activeElement.textContent), /^s1: vim/, "focus comes back");
 done("goes by keyboard");
 
-// Lockdown.
-const lock = async (button) => {
+// Lockdown. Enter in a field does what the dialog asks about, and "Cancel" does nothing.
+const lock = async (button, then) => {
   await page.getByRole("button", { name: button, exact: true }).click();
   await page.getByRole("dialog").getByLabel("Reason").fill("a look at last night");
-  await page.getByRole("dialog").getByRole("button", { name: /^(Lock down|Lift)$/ }).click();
+  await then(page.getByRole("dialog"));
+  await page.getByRole("dialog").waitFor({ state: "hidden" });
 };
-await lock("Lock down");
+await lock("Lock down", (dialog) => dialog.getByRole("button", { name: "Cancel" }).click());
+assert(await page.getByRole("button", { name: "Lock down", exact: true }).isVisible());
+await lock("Lock down", (dialog) => dialog.getByLabel("Reason").press("Enter"));
 await page.getByRole("alert").filter({ hasText: "a look at last night" }).waitFor();
 await picture(page, "lockdown-light");
 const locked = await server.call("terminal_open", { argv: ["cat"] });
 assert(locked.isError && locked.content[0].text.includes("a look at last night"), locked.content[0].text);
-await lock("Lift lockdown");
+await lock("Lift lockdown", (dialog) => dialog.getByRole("button", { name: "Lift", exact: true }).click());
 await page.getByRole("alert").filter({ hasText: "a look at last night" }).waitFor({ state: "hidden" });
 done("locks down and lifts it");
 

@@ -203,7 +203,6 @@ function ask({ title, text, yes, reason, passphrase, act }) {
   by("ask-error").hidden = true;
   const dialog = by("ask");
   dialog.querySelector("form").onsubmit = async (event) => {
-    if (event.submitter?.value === "cancel") return;
     event.preventDefault();
     by("ask-yes").disabled = true;
     const given = { reason: by("ask-reason").value, ...(passphrase && { passphrase: by("ask-passphrase").value }) };
@@ -274,6 +273,7 @@ by("leave").addEventListener("click", async () => { await send("api/leave", {}).
 by("lockdown").addEventListener("click", lockdown);
 by("take").addEventListener("click", takeOver);
 by("close-detail").addEventListener("click", close);
+by("ask-no").addEventListener("click", () => by("ask").close());
 by("ask").addEventListener("close", () => { if (state.taken) by("big-screen").focus(); });
 new Keyboard(by("big-screen"), { taken: () => state.taken, release, send: (typed) => send("api/type", typed) });
 document.addEventListener("keydown", keys);
