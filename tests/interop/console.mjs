@@ -52,6 +52,26 @@ assert.equal(await page.evaluate(() => document.cookie + localStorage.length), "
 assert.match(await page.evaluate(() => sessionStorage.getItem("terrarium-console")), /^terrarium_[0-9a-f]{64}$/);
 done("logs in");
 
+// Another link in the same tab: only what is behind the # changes.
+const follow = async (link) => {
+  await page.evaluate((hash) => { location.hash = hash; }, new URL(link).hash);
+  await page.waitForFunction(() => location.hash === "");
+};
+const tokenOf = () => page.evaluate(() => sessionStorage.getItem("terrarium-console"));
+const first = await tokenOf();
+await page.evaluate(() => { globalThis.loadedBefore = true; });
+await follow(server.link());
+await page.waitForFunction(() => !globalThis.loadedBefore && document.getElementById("link").textContent === "live");
+assert.equal(page.url(), `${origin}/`, "the code stays in the address");
+const second = await tokenOf();
+assert.notEqual(second, first);
+const left = await page.evaluate((token) => fetch("api/verify", { method: "POST", headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" }, body: "{}" }).then((answer) => answer.status), first);
+assert.equal(left, 401, "the token before is good still");
+await follow(link);
+await page.getByRole("status").filter({ hasText: "lets nobody in" }).waitFor();
+assert.equal(await tokenOf(), second, "a link that was used logs nobody out");
+done("logs in by another link in the same tab");
+
 const other = await context({});
 await other.goto(link);
 await other.getByRole("status").filter({ hasText: "not logged in" }).waitFor();

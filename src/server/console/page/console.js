@@ -8,9 +8,9 @@ const TOKEN = "terrarium-console";
 const HISTORY = 120;
 const state = { sessions: new Map(), open: undefined, taken: undefined, locked: null, passphrase: false };
 
-const send = (path, body) => fetch(path, {
+const send = (path, body, token = sessionStorage.getItem(TOKEN)) => fetch(path, {
   method: "POST", redirect: "error", cache: "no-store", credentials: "omit",
-  headers: { "Authorization": `Bearer ${sessionStorage.getItem(TOKEN) ?? ""}`, "Content-Type": "application/json" },
+  headers: { "Authorization": `Bearer ${token ?? ""}`, "Content-Type": "application/json" },
   body: JSON.stringify(body),
 });
 const audit = new Audit(async () => (await send("api/verify", {})).json());
@@ -20,15 +20,26 @@ const questions = new Questions(decide, async ({ id }) => {
   return (await answer.json()).preview;
 });
 
-// The code is good for one use, and leaves the address at once.
+const codeInAddress = () => new URLSearchParams(location.hash.slice(1)).get("code");
+
+// The code is good for one use, and leaves the address at once. Whoever was logged in here before is not any more.
 async function login() {
-  const code = new URLSearchParams(location.hash.slice(1)).get("code");
-  if (!code) return Boolean(sessionStorage.getItem(TOKEN));
+  const before = sessionStorage.getItem(TOKEN);
+  const code = codeInAddress();
+  if (!code) return Boolean(before);
   history.replaceState(null, "", location.pathname);
-  const answer = await send("api/login", { code });
+  const answer = await send("api/login", { code }, null);
   if (!answer.ok) return false;
   sessionStorage.setItem(TOKEN, (await answer.json()).token);
+  if (before) await send("api/leave", {}, before).catch(() => {}); // it ends by itself
   return true;
+}
+
+// Another link, opened in this tab.
+async function loginAgain() {
+  if (!codeInAddress()) return;
+  if (await login()) location.reload();
+  else say("this link lets nobody in any more: run `terrarium console` for another");
 }
 
 async function follow() {
@@ -278,6 +289,7 @@ by("ask").addEventListener("close", () => { if (state.taken) by("big-screen").fo
 new Keyboard(by("big-screen"), { taken: () => state.taken, release, send: (typed) => send("api/type", typed) });
 document.addEventListener("keydown", keys);
 addEventListener("pagehide", release);
+addEventListener("hashchange", loginAgain);
 
 if (await login()) await follow();
 else say("not logged in: run `terrarium console` and open the link that it prints");
