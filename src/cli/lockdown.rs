@@ -87,8 +87,11 @@ pub(super) fn run(command: LockdownCommand) -> Result<ExitCode, Error> {
                 reason: reason.clone(),
             };
             // It holds also where the record cannot be written.
-            lockdown.begin(&state).map_err(file)?;
-            writeln!(io::stdout(), "locked down; terrarium lockdown off lifts it")?;
+            let said = match lockdown.begin(&state).map_err(file)? {
+                None => "locked down".to_owned(),
+                Some(before) => format!("locked already {}", before.in_words()),
+            };
+            writeln!(io::stdout(), "{said}; terrarium lockdown off lifts it")?;
             record(command.config.path.as_deref(), Event::Locked, &by, &reason)?;
         }
         // Nothing changes, so nothing is asked and recorded. One that cannot be read is one.
@@ -104,8 +107,7 @@ pub(super) fn run(command: LockdownCommand) -> Result<ExitCode, Error> {
                 writeln!(io::stdout(), "off")?;
                 return Ok(ExitCode::SUCCESS);
             };
-            let reason = crate::confirm::quoted(&state.reason, REASON);
-            writeln!(io::stdout(), "on since {} by {}: {reason}", state.since, state.by)?;
+            writeln!(io::stdout(), "on {}", state.in_words())?;
             return Ok(ExitCode::from(1));
         }
     }

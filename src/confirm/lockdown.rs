@@ -42,6 +42,18 @@ pub struct Locked {
     pub why: String,
 }
 
+impl State {
+    /// It in one line, for people.
+    pub fn in_words(&self) -> String {
+        format!(
+            "since {} by {}: {}",
+            self.since,
+            self.by,
+            super::quoted(&self.reason, REASON)
+        )
+    }
+}
+
 impl Lockdown {
     /// As the file in this directory of state says.
     pub fn in_directory(state: &Path) -> Self {
@@ -78,13 +90,18 @@ impl Lockdown {
         }
     }
 
-    /// Locks down. The file is there, whole and on the disk, when this returns.
-    pub fn begin(&self, state: &State) -> io::Result<()> {
+    /// Locks down. The file is there, whole and on the disk, when this returns. One that holds already stays as it is, and is given.
+    pub fn begin(&self, state: &State) -> io::Result<Option<State>> {
         let Some(file) = &self.file else {
             return Err(io::ErrorKind::NotFound.into());
         };
         own_file::make_directory(file.parent().unwrap_or(Path::new("/")))?;
-        Ok(own_file::replace(file, &serde_json::to_vec(state)?)?)
+        // One that cannot be read says nothing that could be kept.
+        if let Ok(Some(before)) = self.state() {
+            return Ok(Some(before));
+        }
+        own_file::replace(file, &serde_json::to_vec(state)?)?;
+        Ok(None)
     }
 
     /// Lifts it. Says whether there was one.

@@ -345,8 +345,13 @@ fn lockdown_is_on_until_it_is_lifted_and_when_in_doubt() {
         by: "me".to_owned(),
         reason: "a \u{1b}reason".to_owned(),
     };
-    lockdown.begin(&state).unwrap();
+    assert_eq!(lockdown.begin(&state).unwrap(), None);
     let again = Lockdown::in_directory(&directory);
+    let second = State {
+        since: "later".to_owned(),
+        ..State::default()
+    };
+    assert_eq!(again.begin(&second).unwrap().as_ref(), Some(&state));
     assert_eq!(again.state().unwrap(), Some(state));
     let error = again.check().unwrap_err().to_string();
     assert!(
@@ -357,5 +362,7 @@ fn lockdown_is_on_until_it_is_lifted_and_when_in_doubt() {
     assert_eq!(again.check(), Ok(()));
     std::fs::write(directory.join("lockdown"), "garbage").unwrap();
     assert!(again.check().is_err());
+    assert_eq!(again.begin(&second).unwrap(), None);
+    assert_eq!(again.state().unwrap(), Some(second));
     std::fs::remove_dir_all(&directory).unwrap();
 }

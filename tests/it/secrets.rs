@@ -191,6 +191,13 @@ fn a_lockdown_holds_for_every_server_and_over_restarts_until_it_is_lifted() {
         assert!(!server.workspace().join("ran").exists());
         assert!(!server.call("terminal_list", serde_json::json!({})).is_error);
     }
+    // A second one does not take the place of the first.
+    let second = lockdown(&["on", "--reason", "another"]);
+    let said = String::from_utf8_lossy(&second.stdout);
+    assert!(
+        second.status.success() && said.starts_with("locked already since ") && said.contains(": \"a test\""),
+        "{said}"
+    );
     let status = lockdown(&["status"]);
     assert_eq!(status.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&status.stdout).contains("a test"));

@@ -87,9 +87,13 @@ impl Console {
                 reason: reason.clone(),
             };
             // It holds also where the record cannot be written.
-            services.lockdown.begin(&state).map_err(unavailable)?;
+            let before = services.lockdown.begin(&state).map_err(unavailable)?;
             recorded(Event::Locked).await.map_err(unavailable)?;
-        } else {
+            if let Some(before) = before {
+                return Err(conflict(format!("locked already {}", before.in_words())));
+            }
+        } else if !matches!(services.lockdown.state(), Ok(None)) {
+            // Where there is none nothing changes. One that cannot be read is one.
             self.check(given.passphrase).await?;
             recorded(Event::Unlocked).await.map_err(unavailable)?;
             services.lockdown.end().map_err(unavailable)?;

@@ -218,23 +218,28 @@ fn a_lockdown_begins_and_ends_in_the_console() {
     let mut feed = browser.watch();
     feed.until("lockdown", |event| event["reason"].is_null());
     let on = json!({"on": true, "reason": "a look at last night"});
+    let off = json!({"on": false, "reason": ""});
+    assert_eq!(browser.ask("/api/lockdown", &off).status, 200, "nothing to lift");
     assert_eq!(browser.ask("/api/lockdown", &on).status, 200);
     feed.until("lockdown", |event| {
         event["reason"].to_string().contains("a look at last night")
     });
+    let again = browser.ask("/api/lockdown", &json!({"on": true, "reason": "another"}));
+    assert!(
+        again.status == 409 && again.body.contains("locked already since ") && again.body.contains("last night"),
+        "{again:?}"
+    );
     let refused = server.call("terminal_run", json!({"command": "true"}));
     assert!(
         refused.is_error && refused.text.contains("a look at last night"),
         "{}",
         refused.text
     );
-    assert_eq!(
-        browser.ask("/api/lockdown", &json!({"on": false, "reason": ""})).status,
-        200
-    );
+    assert_eq!(browser.ask("/api/lockdown", &off).status, 200);
     feed.until("lockdown", |event| event["reason"].is_null());
     assert!(!server.call("terminal_run", json!({"command": "true"})).is_error);
-    assert_eq!((place.record("locked").len(), place.record("unlocked").len()), (1, 1));
+    // That somebody locks again is on record, and that nothing was lifted is not.
+    assert_eq!((place.record("locked").len(), place.record("unlocked").len()), (2, 1));
 }
 
 #[test]
