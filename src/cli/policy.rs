@@ -100,6 +100,16 @@ pub(super) enum Error {
     Tool(#[from] ToolError),
     #[error(transparent)]
     Profile(#[from] ProfileError),
+    #[error(
+        "what becomes of this depends on the profile that the session was opened with: {some} gives {one}, {other} gives \
+         {another}; hint: say which, with --session-profile, or session_profile in a file of cases"
+    )]
+    Session {
+        some: String,
+        one: String,
+        other: String,
+        another: String,
+    },
     #[error(transparent)]
     File(#[from] FileError),
     #[error("{} holds no cases, so nothing would be tried", path.display())]
@@ -187,8 +197,29 @@ impl<'a> Judge<'a> {
         let arguments = tools::canonical(tool, arguments, &self.around)?;
         if let Some(name) = session {
             self.around.profiles.get(name)?;
+        } else if arguments.values().contains_key("session") {
+            return self.of_any_session(|profile| self.policy.explain(&caller, tool, &arguments, profile));
         }
         Ok(self.policy.explain(&caller, tool, &arguments, session))
+    }
+
+    /// What is the same for a session of each profile: every session has one.
+    fn of_any_session(&self, explain: impl Fn(Option<&str>) -> Explanation) -> Result<Explanation, Error> {
+        let names = self.around.profiles.names();
+        let mut all = names.into_iter().map(|name| (name, explain(Some(name))));
+        let becomes = |found: &Explanation| format!("{} by {:?}", found.effect.name(), found.rule.as_str());
+        let Some((some, first)) = all.next() else {
+            return Ok(explain(None));
+        };
+        match all.find(|(_, found)| *found != first) {
+            None => Ok(first),
+            Some((other, found)) => Err(Error::Session {
+                some: some.to_owned(),
+                one: becomes(&first),
+                other: other.to_owned(),
+                another: becomes(&found),
+            }),
+        }
     }
 }
 

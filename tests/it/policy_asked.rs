@@ -142,3 +142,55 @@ fn a_list_without_cases_and_a_session_of_no_profile_are_errors() {
         text(&output)
     );
 }
+
+#[test]
+fn what_depends_on_the_profile_of_the_session_is_not_told_without_it() {
+    let allow = "id: all, effect: allow, callers: [local], tools: [\"terminal_*\"], profiles: [default, network]";
+    let deny = "id: no-network, effect: deny, tools: [\"terminal_*\"], profiles: [network]";
+    let home = Home::new(&policy(&[allow, deny]));
+    let cases = home.0.join("cases.yaml");
+    let tried = |more: &str, decision: &str| {
+        let case = format!(
+            "- {{caller: local, tool: terminal_read, arguments: {{session: s1}}{more}, decision: {decision}}}\n"
+        );
+        std::fs::write(&cases, case).unwrap();
+        home.run(&["policy", "test", cases.to_str().unwrap()])
+    };
+    let explained = |more: &[&str]| {
+        let explain = [
+            "policy",
+            "explain",
+            "--tool",
+            "terminal_read",
+            "--arguments",
+            r#"{"session":"s1"}"#,
+        ];
+        home.run(&[&explain[..], more].concat())
+    };
+    for output in [tried("", "allow"), tried("", "deny"), explained(&[])] {
+        let said = text(&output);
+        assert_eq!(output.status.code(), Some(125), "{said}");
+        for part in [
+            "allow by \"all\"",
+            "network gives deny by \"no-network\"",
+            "--session-profile",
+            "session_profile",
+        ] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+    }
+    assert!(tried(", session_profile: network", "deny").status.success());
+    assert!(tried(", session_profile: default", "allow").status.success());
+    assert_eq!(explained(&["--session-profile", "network"]).status.code(), Some(1));
+    // Where it is the same for all nothing needs to be said.
+    let home = Home::new(&policy(&[allow]));
+    let explain = [
+        "policy",
+        "explain",
+        "--tool",
+        "terminal_read",
+        "--arguments",
+        r#"{"session":"s1"}"#,
+    ];
+    assert_eq!(home.run(&explain).status.code(), Some(0));
+}
