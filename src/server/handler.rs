@@ -17,10 +17,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::http::Metrics;
 use super::resources::{self, Subscriptions};
-use super::user::{Client, Seal};
+use super::user::{Brought, Client, Seal};
 use super::{convert, instructions};
 use crate::confirm::Unapproved;
-use crate::model::QuestionId;
 use crate::policy::Caller;
 use crate::tools::{self, Compat, Reply, Services, ToolCall, ToolError, compat_ht};
 
@@ -75,9 +74,9 @@ impl Handler {
         call: ToolCall,
         context: &RequestContext<RoleServer>,
         token: Option<ProgressToken>,
-        closed: Option<QuestionId>,
+        brought: Option<Brought>,
     ) -> Result<Reply, ToolError> {
-        let client = Client::of(context, closed);
+        let client = Client::of(context, brought);
         // What rmcp cancels with it comes later, when the caller may have been taken leave of already.
         let cancelled = self.over.child_token();
         // In a box: a future that is waited for inside another is in it twice, and a client may have thousands of calls.
@@ -175,9 +174,9 @@ impl ServerHandler for Handler {
     ) -> Result<CallToolResponse, ErrorData> {
         let token = context.meta.get_progress_token();
         let seal = Seal::of_process();
-        let closed = seal.and_then(|seal| seal.brought(&self.caller, &request, &self.services.confirm));
+        let brought = seal.and_then(|seal| seal.brought(&self.caller, &request));
         let (name, since) = (request.name.clone(), Instant::now());
-        let reply = self.run(convert::call(request), &context, token, closed).await;
+        let reply = self.run(convert::call(request), &context, token, brought).await;
         self.count(&name, &reply, since);
         if let Err(ToolError::Unapproved(Unapproved::Later(shown))) = &reply
             && let Some(later) = seal.and_then(|seal| seal.later(&self.caller, &name, shown))

@@ -17,9 +17,9 @@ use rmcp::model::{
 use rmcp::service::RequestContext;
 use sha2::Sha256;
 
-use crate::confirm::{Answer, AskUser, Confirm, Said, Shown};
+use crate::confirm::{Answer, AskUser, Said, Shown};
 use crate::model::QuestionId;
-use crate::policy::{Caller, Channel};
+use crate::policy::Caller;
 
 /// The name of our question among a call's.
 const KEY: &str = "approval";
@@ -29,16 +29,24 @@ const SEAL: usize = 32;
 /// The client of one call.
 pub(super) struct Client<'a> {
     context: &'a RequestContext<RoleServer>,
-    /// The question that its user has closed, which this call says.
-    closed: Option<QuestionId>,
+    /// What its user said to a question, which this call brings.
+    brought: Option<Brought>,
+}
+
+/// What the client's user said, and to what.
+pub(super) struct Brought {
+    question: QuestionId,
+    /// The digest of what they were shown.
+    action: String,
+    said: Said,
 }
 
 /// Seals what a client carries from one call to the next. (rmcp has a codec for that, which brings a second base64.)
 pub(super) struct Seal(Hmac<Sha256>);
 
 impl<'a> Client<'a> {
-    pub(super) fn of(context: &'a RequestContext<RoleServer>, closed: Option<QuestionId>) -> Self {
-        Self { context, closed }
+    pub(super) fn of(context: &'a RequestContext<RoleServer>, brought: Option<Brought>) -> Self {
+        Self { context, brought }
     }
 
     /// Whether requests of ours reach it while a call waits.
@@ -52,13 +60,16 @@ impl AskUser for Client<'_> {
     fn can(&self) -> bool {
         let elicitation = self.context.client_capabilities().and_then(|can| can.elicitation);
         // Neither of the two named means forms, as before there were two.
-        elicitation.is_some_and(|modes| modes.form.is_some() || modes.url.is_none())
+        self.brought.is_some() || elicitation.is_some_and(|modes| modes.form.is_some() || modes.url.is_none())
     }
 
     fn ask<'a>(&'a self, shown: &'a Shown) -> Pin<Box<dyn Future<Output = Said> + Send + 'a>> {
         Box::pin(async move {
-            if self.closed == Some(shown.id) {
-                return Said::Nothing;
+            // It counts here and nowhere else: the call that waits for it puts it on record.
+            if let Some(brought) = &self.brought
+                && (brought.question, &brought.action) == (shown.id, &shown.action.to_string())
+            {
+                return brought.said;
             }
             if !self.is_legacy() {
                 return Said::Later;
@@ -128,30 +139,20 @@ impl Seal {
         Some(InputRequiredResult::new(Some(requests), Some(state)))
     }
 
-    /// What a client brings back counts if it is our state, of this caller and this tool. What does not count is as
-    /// if it had not been brought: the question is asked again. Gives the question that the user only closed, which is
-    /// no answer: another may still come.
-    pub(super) fn brought(
-        &self,
-        caller: &Caller,
-        call: &CallToolRequestParams,
-        confirm: &Confirm,
-    ) -> Option<QuestionId> {
+    /// What a client brings back, if it is our state, of this caller and this tool. Anything else is as if it had not been
+    /// brought: the question is asked again.
+    pub(super) fn brought(&self, caller: &Caller, call: &CallToolRequestParams) -> Option<Brought> {
         let (state, responses) = (call.request_state.as_ref()?, call.input_responses.as_ref()?);
         let Some((question, action)) = self.open(caller, &call.name, state) else {
             tracing::warn!("a client brought a state that is not ours");
             return None;
         };
-        let question = QuestionId::parse(question)?;
         let result = serde_json::from_value::<ElicitResult>(responses.get(KEY)?.clone()).ok()?;
-        let answer = match said(&result) {
-            Said::Answer(answer) => answer,
-            Said::Nothing | Said::Later => return Some(question),
-        };
-        if let Err(error) = confirm.answer(question, action, answer, Channel::User, "the user") {
-            tracing::warn!(%error, "an answer of a client's user does not count");
-        }
-        None
+        Some(Brought {
+            question: QuestionId::parse(question)?,
+            action: action.to_owned(),
+            said: said(&result),
+        })
     }
 }
 

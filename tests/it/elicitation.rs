@@ -92,6 +92,9 @@ fn a_client_of_now_calls_again_with_the_answer_and_it_counts_once() {
         1,
         "{events:?}"
     );
+    // So is the no, once, as the user's.
+    let no = |line: &&Value| line["event"] == "declined" && line.to_string().contains("the user");
+    assert_eq!(place.record().iter().filter(no).count(), 1);
 }
 
 #[test]
@@ -110,6 +113,15 @@ fn an_answer_to_one_call_is_none_to_another() {
     let other = state(&call(&mut server, "echo b >> runs", Some((&sealed, yes()))));
     assert_ne!(other, sealed);
     assert_eq!(runs(&workspace), 0);
+    // Nor does a no or a yes that another call brought count later, as none was put on record.
+    state(&call(
+        &mut server,
+        "echo b >> runs",
+        Some((&sealed, json!({"action": "decline"}))),
+    ));
+    assert_eq!(state(&call(&mut server, LINE, None)), sealed);
+    let decided = |line: &Value| line["event"] == "approved" || line["event"] == "declined";
+    assert_eq!(place.record().iter().filter(|line| decided(line)).count(), 0);
     // Each byte of the state counts, and it is no other server's.
     let text = sealed.as_str().unwrap();
     for forged in [
