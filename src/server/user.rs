@@ -9,13 +9,14 @@ use std::pin::Pin;
 use std::sync::OnceLock;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use rmcp::RoleServer;
 use rmcp::model::{
-    CallToolRequestParams, ElicitRequest, ElicitRequestParams, ElicitResult, ElicitationAction, ElicitationSchema,
-    InputRequest, InputRequiredResult, ProtocolVersion,
+    CallToolRequestParams, CancelledNotificationParam, ClientResult, ElicitRequest, ElicitRequestParams, ElicitResult,
+    ElicitationAction, ElicitationSchema, InputRequest, InputRequiredResult, ProtocolVersion, RequestId, ServerRequest,
 };
-use rmcp::service::RequestContext;
+use rmcp::service::{PeerRequestOptions, RequestContext};
+use rmcp::{Peer, RoleServer, ServiceError};
 use sha2::Sha256;
+use tokio::runtime::Handle;
 
 use crate::confirm::{Answer, AskUser, Said, Shown};
 use crate::model::QuestionId;
@@ -75,7 +76,7 @@ impl AskUser for Client<'_> {
                 return Said::Later;
             }
             let Some(form) = form(shown) else { return Said::Nothing };
-            match self.context.peer.create_elicitation(form).await {
+            match elicit(&self.context.peer, form).await {
                 Ok(result) => said(&result),
                 Err(error) => {
                     tracing::warn!(%error, "the client did not ask its user");
@@ -83,6 +84,43 @@ impl AskUser for Client<'_> {
                 }
             }
         })
+    }
+}
+
+/// What `Peer::create_elicitation` does, but the form is taken back when the future is dropped.
+async fn elicit(peer: &Peer<RoleServer>, form: ElicitRequestParams) -> Result<ElicitResult, ServiceError> {
+    let request = ServerRequest::ElicitRequest(ElicitRequest::new(form));
+    let options = PeerRequestOptions::no_options();
+    let asked = peer.send_cancellable_request(request, options).await?;
+    let mut form = Form {
+        peer,
+        id: Some(asked.id.clone()),
+    };
+    let answer = asked.await_response().await;
+    form.id = None;
+    match answer? {
+        ClientResult::ElicitResult(result) => Ok(result),
+        _ => Err(ServiceError::UnexpectedResponse),
+    }
+}
+
+/// A form that the client shows; dropped while it has its number, it is taken back.
+struct Form<'a> {
+    peer: &'a Peer<RoleServer>,
+    id: Option<RequestId>,
+}
+
+impl Drop for Form<'_> {
+    fn drop(&mut self) {
+        let (Some(id), Ok(runtime)) = (self.id.take(), Handle::try_current()) else {
+            return;
+        };
+        let peer = self.peer.clone();
+        let why = "nobody waits for an answer any more".to_owned();
+        runtime.spawn(async move {
+            let over = CancelledNotificationParam::new(Some(id), Some(why));
+            peer.notify_cancelled(over).await.ok(); // the client is gone
+        });
     }
 }
 

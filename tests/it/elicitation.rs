@@ -154,6 +154,47 @@ fn with_both_channels_the_first_answer_counts() {
 }
 
 #[test]
+fn a_form_that_nobody_waits_for_any_more_is_taken_back() {
+    let place = Place::new("operator, user", "10s");
+    let mut server = place.server_for_a_person(Era::Legacy);
+    let asked = |server: &mut Server| {
+        let call = server.send_call("terminal_run", json!({"command": LINE}));
+        (
+            call,
+            server.wait_for(|message| message["method"] == "elicitation/create"),
+        )
+    };
+    let taken_back = |server: &mut Server, form: &Value| {
+        let over = server.wait_for(|message| message["method"] == "notifications/cancelled");
+        assert_eq!(over["params"]["requestId"], form["id"], "{over}");
+    };
+    // It expires.
+    let (call, form) = asked(&mut server);
+    server.reply(call).refused("nobody answered");
+    taken_back(&mut server, &form);
+    // The operator was faster.
+    let (call, form) = asked(&mut server);
+    assert!(place.approve().status.success());
+    assert!(!server.reply(call).is_error);
+    taken_back(&mut server, &form);
+    // The client gives up.
+    let (call, form) = asked(&mut server);
+    server.notify("notifications/cancelled", json!({"requestId": call}));
+    taken_back(&mut server, &form);
+    // One that was answered is not.
+    let (call, form) = asked(&mut server);
+    server.respond(&form, answer(&json!(false)));
+    assert!(server.reply(call).is_error);
+    let late = server.unclaimed();
+    assert!(
+        !late
+            .iter()
+            .any(|message| message["method"] == "notifications/cancelled"),
+        "{late:?}"
+    );
+}
+
+#[test]
 fn closing_the_form_is_no_answer_in_either_era() {
     for era in [Era::Legacy, Era::Modern] {
         let place = Place::new("operator, user", "5min");
