@@ -62,6 +62,8 @@ enum Action {
 /// Why nothing was answered.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
+    #[error(transparent)]
+    Passphrase(#[from] passphrase::Error),
     #[error("cannot read or write")]
     Io(#[from] io::Error),
     #[error(transparent)]

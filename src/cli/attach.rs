@@ -63,6 +63,8 @@ impl DetachKey {
 /// Why nothing is shown, or no more.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
+    #[error(transparent)]
+    Passphrase(#[from] passphrase::Error),
     #[error("cannot read or write")]
     Io(#[from] io::Error),
     #[error("a session is shown on a terminal only; hint: terrarium sessions --json tells about them")]

@@ -55,6 +55,8 @@ pub(super) enum Error {
     NotThat { pid: u32 },
     #[error("none of the servers that run has a console; hint: start one with `terrarium serve --console`")]
     NoConsole,
+    #[error(transparent)]
+    Passphrase(#[from] passphrase::Error),
     #[error("cannot read or write")]
     Io(#[from] io::Error),
 }

@@ -83,6 +83,6 @@ pub(super) fn required(prompt: &str) -> Result<(), Error> {
 pub(super) const OPERATORS: &str = "Operator's passphrase: ";
 
 /// Asks for the operator's.
-pub(super) fn operators() -> io::Result<String> {
-    ask(OPERATORS)
+pub(super) fn operators() -> Result<String, Error> {
+    Ok(ask(OPERATORS)?)
 }

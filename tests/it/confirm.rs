@@ -351,6 +351,22 @@ fn tokens_and_the_end_of_a_lockdown_want_the_passphrase() {
     assert!(tokens(&["list"]).stdout.starts_with(b"ci\ttools"));
 }
 
+#[test]
+fn without_a_terminal_a_yes_says_that_it_needs_one_for_the_passphrase() {
+    let place = Place::new("operator", "5min");
+    place.set_passphrase();
+    let mut server = place.server(Era::Modern);
+    server.send_call("terminal_run", json!({"command": LINE}));
+    let question = place.questions(1).remove(0);
+    let output = place.approvals(&["approve", id(&question)]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        !output.status.success() && said.contains("it is asked for on a terminal only"),
+        "{said}"
+    );
+    assert_eq!(runs(server.workspace()), 0);
+}
+
 #[expect(clippy::disallowed_methods, reason = "kill(1) sends signals without unsafe code")]
 pub(crate) fn signal(pid: u32, name: &str) {
     let sent = Command::new("kill").args(["-s", name, &pid.to_string()]).status();
