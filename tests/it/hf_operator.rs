@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use serde_json::json;
 
@@ -142,7 +143,8 @@ fn the_operator_sets_up_looks_and_logs_out() {
     let reply = server.call("hf_bytes_read", json!({"uid": 7}));
     assert!(reply.text.contains("lacks the permission Bytes"), "{}", reply.text);
     assert_eq!(setting.fake.requests().len(), 1);
-    assert_eq!(said(&["hf", "logout"]).1, Some(0));
+    assert!(said(&["hf", "logout"]).0.contains("stays good at Hack Forums"));
+    assert_eq!(said(&["hf", "logout"]), ("There was no token.\n".to_owned(), Some(0)));
     assert_eq!(said(&["hf", "status"]).1, Some(1));
     assert!(
         server
@@ -150,6 +152,40 @@ fn the_operator_sets_up_looks_and_logs_out() {
             .text
             .starts_with("auth: there is no token")
     );
+}
+
+#[test]
+fn a_client_is_kept_only_if_it_could_be_one() {
+    let setting = Setting::new(&[ALL]);
+    let kept = |id: &str, secret: &str| {
+        let mut command = program();
+        command
+            .args(["hf", "setup", "--client-id", id, "--config"])
+            .arg(setting.config());
+        command.env("XDG_STATE_HOME", &setting.directory);
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(secret.as_bytes()).ok(); // it may have refused the name already
+        let output = child.wait_with_output().unwrap();
+        (output.status.success(), String::from_utf8(output.stderr).unwrap())
+    };
+    for (id, secret, wrong) in [
+        ("c id\x1b[2J", "secret", "name"),
+        ("", "secret", "name"),
+        ("é", "secret", "name"),
+        ("id", "x y", "secret"),
+        ("id", "x\x07y", "secret"),
+    ] {
+        let (done, said) = kept(id, secret);
+        let expected = format!("the client's {wrong} must be visible ASCII characters without spaces");
+        assert!(!done && said.contains(&expected), "{id:?} {secret:?}: {said}");
+        assert!(!setting.directory.join("terrarium/hf/client.json").exists());
+    }
+    assert!(kept("0123abc", "s3cret\n").0);
+    assert!(setting.directory.join("terrarium/hf/client.json").exists());
 }
 
 #[test]

@@ -103,6 +103,11 @@ pub(super) enum Error {
     Import(#[from] ImportError),
     #[error("the client's secret is empty; hint: it is read from standard input")]
     NoSecret,
+    #[error(
+        "the client's {what} must be visible ASCII characters without spaces; hint: copy it again from the forum's page \
+         for developers"
+    )]
+    NoClient { what: &'static str },
     #[error("cannot start the runtime")]
     Runtime(#[source] io::Error),
     #[error("cannot write the answer")]
@@ -177,14 +182,12 @@ fn login(hf: &Hf, state: &Path, out: &mut impl Write) -> Result<ExitCode, Error>
 
 fn logout(hf: &Hf, out: &mut impl Write) -> Result<ExitCode, Error> {
     let said = if hf.tokens().forget()? {
-        "The token is deleted here."
+        "The token is deleted here. It stays good at Hack Forums until it expires or you revoke the application in your \
+         account's settings."
     } else {
         "There was no token."
     };
-    writeln!(
-        out,
-        "{said} It stays good at Hack Forums until it expires or you revoke the application in your account's settings."
-    )?;
+    writeln!(out, "{said}")?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -12,10 +12,17 @@ use crate::hf::oauth::{ClientSecret, needed_scopes};
 const MAX_SECRET: u64 = 4096;
 
 pub(super) fn run(hf: &Hf, state: &Path, id: String, out: &mut impl Write) -> Result<ExitCode, Error> {
+    // Both go into addresses and forms, and the name onto terminals.
+    let plain = |what, text: &str| match !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        true => Ok(()),
+        false => Err(Error::NoClient { what }),
+    };
+    plain("name", &id)?;
     let secret = secret()?;
     if secret.is_empty() {
         return Err(Error::NoSecret);
     }
+    plain("secret", &secret)?;
     let client = ClientSecret {
         id,
         secret: secret.into(),
