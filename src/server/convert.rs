@@ -6,8 +6,8 @@ use std::sync::Arc;
 use rmcp::ErrorData;
 use rmcp::model::{
     CallToolRequestMethod, CallToolRequestParams, CallToolResult, ConstString as _, ContentBlock, ErrorCode,
-    PaginatedRequestParams, ReadResourceRequestMethod, SubscribeRequestMethod, Tool, ToolAnnotations,
-    UnsubscribeRequestMethod,
+    PaginatedRequestParams, ReadResourceRequestMethod, SubscribeRequestMethod, SubscriptionsListenRequestMethod, Tool,
+    ToolAnnotations, UnsubscribeRequestMethod,
 };
 
 use crate::audit::Redactor;
@@ -102,6 +102,9 @@ pub(super) fn unknown(method: &str) -> ErrorData {
     let hint = match method {
         CallToolRequestMethod::VALUE => "write {\"name\": \"TOOL\", \"arguments\": {...}}",
         ReadResourceRequestMethod::VALUE | SubscribeRequestMethod::VALUE | UnsubscribeRequestMethod::VALUE => resource,
+        SubscriptionsListenRequestMethod::VALUE => {
+            "write {\"notifications\": {\"resourceSubscriptions\": [\"terrarium://sessions/ID/screen\"]}}"
+        }
         _ => return ErrorData::new(ErrorCode::METHOD_NOT_FOUND, method.to_owned(), None),
     };
     ErrorData::invalid_params(format!("{method}: the parameters do not fit; hint: {hint}"), None)

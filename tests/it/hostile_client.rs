@@ -228,6 +228,12 @@ fn calls_with_other_parameters_say_what_to_write() {
             ),
             ("resources/read", json!({}), "write {\"uri\""),
             ("resources/subscribe", json!({"uri": 5}), "write {\"uri\""),
+            ("subscriptions/listen", json!({}), "write {\"notifications\""),
+            (
+                "subscriptions/listen",
+                json!({"notifications": {"resourceSubscriptions": 5}}),
+                "write {\"notifications\"",
+            ),
         ] {
             let answer = server.request(method, params);
             assert_eq!(answer["error"]["code"], -32602, "{answer}");
