@@ -61,7 +61,7 @@ impl<B: Backend> Front<B> {
     pub(super) async fn answer(self: &Arc<Self>, visitor: &Visitor, request: Request<Incoming>) -> Response<Body> {
         let path = Path::of(request.uri().path());
         let answer = match path {
-            Path::Health | Path::Ready => self.probe(path, request.method()),
+            Path::Health | Path::Ready => self.probe(path, &request),
             Path::Mcp | Path::Metrics | Path::Other => self.serve(path, visitor, request).await,
         };
         let mut response = answer.unwrap_or_else(|refused| turned_away(refused, path, &self.metrics));
@@ -75,10 +75,11 @@ impl<B: Backend> Front<B> {
     }
 
     /// For whatever watches over us. Says nothing about anybody, so that anybody may ask.
-    fn probe(&self, path: Path, method: &Method) -> Result<Response<Body>, Refused> {
-        if !matches!(*method, Method::GET | Method::HEAD) {
+    fn probe(&self, path: Path, request: &Request<Incoming>) -> Result<Response<Body>, Refused> {
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return Err(Refused::Method);
         }
+        place::no_query(request)?;
         let (status, said) = match path {
             Path::Ready if self.is_draining() => (StatusCode::SERVICE_UNAVAILABLE, "ending\n"),
             Path::Ready => (StatusCode::OK, "ready\n"),

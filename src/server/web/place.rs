@@ -29,10 +29,14 @@ pub(in crate::server) fn check<B>(allowed: &Allowed, request: &Request<B>) -> Re
             Some(_) => return Err(Refused::Origin),
         },
     }
-    if request.uri().query().is_some() {
-        Err(Refused::Query)
-    } else {
-        Ok(())
+    no_query(request)
+}
+
+/// Whether the address has nothing after a `?`: tokens end up there, and in logs.
+pub(in crate::server) fn no_query<B>(request: &Request<B>) -> Result<(), Refused> {
+    match request.uri().query() {
+        Some(_) => Err(Refused::Query),
+        None => Ok(()),
     }
 }
 

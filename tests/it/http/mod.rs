@@ -336,6 +336,7 @@ fn whoever_watches_over_the_server_needs_no_token() {
     for (path, said) in [("/healthz", "ok\n"), ("/readyz", "ready\n")] {
         let answer = server.get(path, &[]);
         assert_eq!((answer.status, answer.body.as_str()), (200, said));
+        assert_eq!(server.get(&format!("{path}?token=1"), &[]).status, 400);
         assert_eq!(server.connect().request("GET", path, "10.0.0.7:1", &[], "").status, 200);
         let posted = server.connect().request("POST", path, &server.address, &[], "{}");
         assert_eq!((posted.status, posted.header("allow")), (405, Some("GET, HEAD")));
