@@ -113,6 +113,14 @@ pub struct Report {
     pub wrong: Vec<Wrong>,
 }
 
+impl Report {
+    /// How much was read, in words.
+    pub fn extent(&self) -> String {
+        let s = if self.files == 1 { "" } else { "s" };
+        format!("{} lines in {} file{s}", self.lines, self.files)
+    }
+}
+
 /// Verifies all chains in a directory, against these anchors.
 pub fn verify(directory: &Path, anchors: &[Anchored]) -> io::Result<Report> {
     let mut chains: BTreeMap<u64, Vec<Found>> = BTreeMap::new();

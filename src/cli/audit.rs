@@ -176,7 +176,7 @@ fn verify(directory: &Path, anchors: Option<&Path>, json: bool) -> Result<ExitCo
         writeln!(out, "wrong: {wrong}")?;
     }
     let verdict = if wrong.is_empty() { "intact" } else { "NOT intact" };
-    writeln!(out, "{verdict}: {} lines in {} files", report.lines, report.files)?;
+    writeln!(out, "{verdict}: {}", report.extent())?;
     if anchors.is_empty() {
         writeln!(
             out,

@@ -111,9 +111,10 @@ impl Account {
 
 impl std::fmt::Display for Unrecorded {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let were = if self.calls == 1 { "call was" } else { "calls were" };
         write!(
             f,
-            "{} calls were refused without records of their own: more than {CALLS} in {} s, or {FRUITLESS} that came to \
+            "{} {were} refused without records of their own: more than {CALLS} in {} s, or {FRUITLESS} that came to \
              nothing",
             self.calls,
             PERIOD.as_secs()
@@ -161,6 +162,13 @@ mod tests {
         let on_record = 600 * 100 - told.iter().sum::<u64>() - rest;
         assert!((5400..=6000).contains(&on_record), "{on_record}");
         assert_eq!(floods.rest(), []);
+    }
+
+    #[test]
+    fn one_call_and_many_are_told_in_words() {
+        let told = |calls| Unrecorded { caller: ONE, calls }.to_string();
+        assert!(told(1).starts_with("1 call was refused without"), "{}", told(1));
+        assert!(told(2).starts_with("2 calls were refused without"), "{}", told(2));
     }
 
     #[test]

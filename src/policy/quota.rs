@@ -63,9 +63,10 @@ impl fmt::Display for Period {
 
 impl fmt::Display for Quota {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let a = if self.per == Period::Hour { "an" } else { "a" };
         match &self.counts {
-            Counts::Times => write!(f, "{} times in a {}", self.most, self.per),
-            Counts::Sum { field } => write!(f, "{} of {field} in a {}", self.most, self.per),
+            Counts::Times => write!(f, "{} times in {a} {}", self.most, self.per),
+            Counts::Sum { field } => write!(f, "{} of {field} in {a} {}", self.most, self.per),
         }
     }
 }

@@ -142,7 +142,7 @@ fn an_edited_line_is_found_by_its_place() {
     let said = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("the line was changed: its hash is another"), "{said}");
-    assert!(said.contains("NOT intact"), "{said}");
+    assert!(said.contains("NOT intact: ") && said.contains(" in 1 file\n"), "{said}");
 }
 
 /// The server does one call after the other and is killed somewhere among them: its files stay whole.

@@ -231,7 +231,7 @@ fn a_bound_holds_over_calls_servers_and_restarts() {
         assert!(
             refused.is_error
                 && refused.text.contains(
-                    "rule \"list\" allows 3 times in a hour, this takes 1 and 0 are left; hint: try again in 3"
+                    "rule \"list\" allows 3 times in an hour, this takes 1 and 0 are left; hint: try again in 3"
                 ),
             "{}",
             refused.text

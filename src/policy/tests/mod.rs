@@ -120,7 +120,7 @@ fn what_a_rule_bounds_is_asked_of_every_rule_that_speaks() {
     assert_eq!(
         takes,
         [
-            "b 1 2 times in a hour",
+            "b 1 2 times in an hour",
             "b 7 50 of amount in a day",
             "a 1 100 times in a day"
         ]

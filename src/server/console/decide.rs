@@ -108,13 +108,7 @@ impl Console {
         };
         let report = tokio::task::spawn_blocking(move || read::verify(&directory, &[])).await;
         let (whole, text) = match report.map_err(std::io::Error::other) {
-            Ok(Ok(report)) if report.wrong.is_empty() => {
-                let s = if report.files == 1 { "" } else { "s" };
-                (
-                    true,
-                    format!("whole: {} lines in {} file{s}", report.lines, report.files),
-                )
-            }
+            Ok(Ok(report)) if report.wrong.is_empty() => (true, format!("whole: {}", report.extent())),
             Ok(Ok(report)) => {
                 let found: Vec<String> = report.wrong.iter().take(FINDINGS).map(ToString::to_string).collect();
                 (false, format!("NOT whole: {}", found.join("; ")))
