@@ -34,6 +34,11 @@ pub(super) fn tool(Listed { definition, arguments }: Listed) -> Tool {
             .destructive(true)
             .idempotent(true)
             .open_world(false),
+        Hints::Sets => hints
+            .read_only(false)
+            .destructive(false)
+            .idempotent(true)
+            .open_world(false),
     };
     Tool::new(
         Cow::Borrowed(definition.name),

@@ -38,6 +38,8 @@ pub enum Hints {
     Runs,
     /// It ends things; twice is as good as once.
     Ends,
+    /// It sets something to what is given and ends nothing; twice is as good as once.
+    Sets,
 }
 
 /// All tools, in the order in which they are listed.

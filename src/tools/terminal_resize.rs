@@ -21,7 +21,7 @@ pub(super) const DEFINITION: Definition = Definition {
         the same size from then on. Says both sizes, the old and the new.",
     arguments: || &ARGUMENTS,
     result: schema::of_result::<Result>,
-    hints: Hints::Ends,
+    hints: Hints::Sets,
 };
 
 static ARGUMENTS: LazyLock<Map<String, Value>> = LazyLock::new(schema::of_arguments::<Arguments>);

@@ -49,6 +49,11 @@ fn the_list_of_tools_is_the_same_for_all() {
             tool["title"].is_string() && tool["annotations"]["readOnlyHint"].is_boolean(),
             "{tool}"
         );
+        // What ends nothing is not called destructive: clients ask about what is.
+        if tool["name"] == "terminal_resize" {
+            let hints = ["readOnlyHint", "destructiveHint", "idempotentHint"].map(|name| &tool["annotations"][name]);
+            assert_eq!(hints, [false, false, true], "{tool}");
+        }
     }
 }
 

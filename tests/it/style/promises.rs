@@ -130,6 +130,10 @@ fn describe(page: &mut String, tool: &Definition) -> std::fmt::Result {
         (Hints::ReadOnly, "It only looks."),
         (Hints::Runs, "It runs programs."),
         (Hints::Ends, "It ends things; twice is as good as once."),
+        (
+            Hints::Sets,
+            "It sets something and ends nothing; twice is as good as once.",
+        ),
     ];
     let effect = effects.iter().find(|(hints, _)| *hints == tool.hints);
     let effect = effect.map_or(String::new(), |(_, text)| format!(" {text}"));
