@@ -124,7 +124,8 @@ pub struct LimitsFile {
     /// Sessions with a live command. Default: 256.
     #[schemars(range(min = 1, max = 4096))]
     pub sessions: Setting<u64>,
-    /// The same for one caller. Default: 224, or seven eighths of `sessions`.
+    /// The same for one caller. Default: 224, or seven eighths of `sessions`. Over HTTP one caller has at most a quarter of
+    /// `sessions` whatever this says.
     #[schemars(range(min = 1, max = 4096))]
     pub sessions_per_caller: Setting<u64>,
 }
