@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::notes::{Filter, Notes, Status};
 use crate::kernel::own_file::{self, FileError};
 
 /// Digits of a draft's name.
@@ -61,39 +62,6 @@ pub struct Listed {
     pub metadata: Notes,
     /// SHA-256 of what would be sent.
     pub digest: String,
-}
-
-/// What is noted about a draft. It permits nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Notes {
-    /// A title.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub title: Option<String>,
-    /// A category.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub category: Option<String>,
-    /// draft, ready, approved or archived.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub status: Option<String>,
-    /// When it is meant to go out; nothing sends it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub scheduled_at: Option<Timestamp>,
-}
-
-/// Which drafts a list holds.
-#[derive(Clone, Debug, Default)]
-pub struct Filter {
-    /// With this status.
-    pub status: Option<String>,
-    /// Of this category.
-    pub category: Option<String>,
-    /// Whose title holds this, in any case.
-    pub title: Option<String>,
-    /// Scheduled before this time.
-    pub before: Option<Timestamp>,
-    /// Scheduled after this time.
-    pub after: Option<Timestamp>,
 }
 
 /// Why a draft cannot be used.
@@ -157,8 +125,8 @@ impl Draft {
 
     /// Whether it may be sent, as far as drafts go.
     pub fn check_sendable(&self) -> Result<(), DraftError> {
-        match self.metadata.status.as_deref() {
-            Some("archived") => Err(DraftError::Archived),
+        match self.metadata.status {
+            Some(Status::Archived) => Err(DraftError::Archived),
             _ => Ok(()),
         }
     }
@@ -284,6 +252,8 @@ impl Drafts {
     /// Deletes a draft, whatever its file holds.
     pub fn delete(&self, id: &str) -> Result<(), DraftError> {
         let path = self.path(id)?;
+        own_file::make_directory(&self.directory)?;
+        let _lock = self.lock()?;
         match fs::remove_file(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(DraftError::Missing),
             other => Ok(other.map_err(FileError::io("delete", &path))?),
@@ -308,13 +278,7 @@ impl Drafts {
 
     /// Keeps other processes from changing drafts until it is dropped.
     fn lock(&self) -> Result<fs::File, DraftError> {
-        let path = self.directory.join(".lock");
-        let file = match own_file::create(&path) {
-            Ok(file) => file,
-            Err(_) => own_file::open(&path)?,
-        };
-        file.lock().map_err(FileError::io("lock", &path))?;
-        Ok(file)
+        Ok(own_file::lock(&self.directory.join(".lock"))?)
     }
 
     /// The names of all drafts.
@@ -343,33 +307,14 @@ impl Drafts {
     }
 }
 
-impl Filter {
-    fn fits(&self, notes: &Notes) -> bool {
-        let same = |wanted: &Option<String>, found: &Option<String>| wanted.is_none() || wanted == found;
-        let status = notes.status.clone().or_else(|| Some("draft".to_owned()));
-        let title = self.title.as_deref().map(str::to_lowercase);
-        let titled = title.is_none_or(|title| {
-            let found = notes.title.as_deref().unwrap_or_default().to_lowercase();
-            found.contains(&title)
-        });
-        let before = self
-            .before
-            .is_none_or(|time| notes.scheduled_at.is_some_and(|at| at < time));
-        let after = self
-            .after
-            .is_none_or(|time| notes.scheduled_at.is_some_and(|at| at > time));
-        same(&self.status, &status) && same(&self.category, &notes.category) && titled && before && after
-    }
-}
-
 /// A time as in `2026-11-21T10:00:00Z`.
 pub fn time(field: &'static str, text: &str) -> Result<Timestamp, DraftError> {
     text.parse().map_err(|_| DraftError::Time { field })
 }
 
-/// SHA-256 of a text.
-pub fn digest(text: &str) -> String {
-    hex(&Sha256::digest(text.as_bytes()))
+/// SHA-256 of a text, or of bytes.
+pub fn digest(text: impl AsRef<[u8]>) -> String {
+    hex(&Sha256::digest(text))
 }
 
 /// Now, without parts of a second.
@@ -395,10 +340,10 @@ mod tests {
         Drafts::new(scratch.path().join("drafts"))
     }
 
-    fn draft(title: &str, status: Option<&str>) -> Draft {
+    fn draft(title: &str, status: Option<Status>) -> Draft {
         let notes = Notes {
             title: Some(title.to_owned()),
-            status: status.map(str::to_owned),
+            status,
             ..Notes::default()
         };
         Draft::new("markdown", "**x**".to_owned(), "[b]x[/b]".to_owned(), notes).unwrap()
@@ -416,7 +361,7 @@ mod tests {
         let whole = drafts.directory().join(file_name(&one.draft_id));
         assert_eq!(drafts.by_path(whole.to_str().unwrap()).unwrap(), one);
         let changed = drafts.update(&one.draft_id, |notes| {
-            notes.status = Some("archived".to_owned());
+            notes.status = Some(Status::Archived);
             Ok(())
         });
         assert!(matches!(changed.unwrap().check_sendable(), Err(DraftError::Archived)));
@@ -435,6 +380,46 @@ mod tests {
         fs::write(&path, text).unwrap();
         assert!(matches!(drafts.by_id(&one.draft_id), Err(DraftError::Changed)));
         assert_eq!(drafts.list(&Filter::default()).unwrap().1, 1);
+    }
+
+    #[test]
+    fn a_status_that_there_is_none_of_is_refused() {
+        for name in Status::NAMES {
+            let status = Status::parse(name).unwrap();
+            assert_eq!(
+                (status.name(), serde_json::to_value(status).unwrap()),
+                (*name, (*name).into())
+            );
+        }
+        let scratch = Scratch::new();
+        let drafts = drafts(&scratch);
+        let one = draft("One", Some(Status::Archived));
+        drafts.save(&one).unwrap();
+        let path = drafts.directory().join(file_name(&one.draft_id));
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, text.replace("\"archived\"", "\"Archived\"")).unwrap();
+        let error = drafts.by_id(&one.draft_id).unwrap_err();
+        assert!(matches!(error, DraftError::File(FileError::Content { .. })), "{error}");
+    }
+
+    #[test]
+    fn what_is_being_changed_is_deleted_afterwards() {
+        let scratch = Scratch::new();
+        let drafts = drafts(&scratch);
+        let one = draft("One", None);
+        drafts.save(&one).unwrap();
+        let (deleted, told) = std::sync::mpsc::channel();
+        let deleting = drafts.update(&one.draft_id, |_| {
+            let (other, id) = (drafts.clone(), one.draft_id.clone());
+            let deleting = std::thread::spawn(move || deleted.send(other.delete(&id).is_ok()));
+            // As long as somebody changes it, it stays; written again it would be back.
+            told.recv_timeout(std::time::Duration::from_millis(200)).unwrap_err();
+            drop(deleting);
+            Ok(())
+        });
+        deleting.unwrap();
+        assert!(told.recv().unwrap());
+        assert!(matches!(drafts.by_id(&one.draft_id), Err(DraftError::Missing)));
     }
 
     #[test]
@@ -459,7 +444,11 @@ mod tests {
     fn lists_are_filtered() {
         let scratch = Scratch::new();
         let drafts = drafts(&scratch);
-        for (title, status) in [("News", None), ("old NEWS", Some("archived")), ("else", Some("ready"))] {
+        for (title, status) in [
+            ("News", None),
+            ("old NEWS", Some(Status::Archived)),
+            ("else", Some(Status::Ready)),
+        ] {
             drafts.save(&draft(title, status)).unwrap();
         }
         let count = |filter: Filter| drafts.list(&filter).unwrap().0.len();
@@ -471,7 +460,7 @@ mod tests {
             }),
             2
         );
-        let status = Some("draft".to_owned());
+        let status = Some(Status::Draft);
         assert_eq!(
             count(Filter {
                 status,

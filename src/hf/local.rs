@@ -6,9 +6,10 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::content::{cut, visible};
-use super::drafts::{self, Draft, DraftError, Drafts, Filter, Listed, Notes};
+use super::drafts::{self, Draft, DraftError, Drafts, Listed};
 use super::fault::TextFault;
 use super::mycode::{self, Issue, Severity};
+use super::notes::{Filter, Notes, Status};
 use super::operations::Local;
 use super::request::Asked;
 use super::shape::Reply;
@@ -158,7 +159,7 @@ fn list(tool: &'static str, drafts: &Drafts, arguments: &Arguments) -> Result<Re
     let own = |name| text(arguments, name).map(str::to_owned);
     let at = |name| text(arguments, name).map(|text| drafts::time(name, text)).transpose();
     let filter = Filter {
-        status: own("status"),
+        status: text(arguments, "status").and_then(Status::parse),
         category: own("category"),
         title: own("title"),
         before: at("scheduled_before")?,
@@ -219,7 +220,7 @@ fn note(notes: &mut Notes, arguments: &Arguments) -> Result<(), DraftError> {
         notes.category = category;
     }
     if let Some(status) = given("status") {
-        notes.status = status;
+        notes.status = status.as_deref().and_then(Status::parse);
     }
     if let Some(at) = given("scheduled_at") {
         let at: Option<Timestamp> = at.map(|text| drafts::time("scheduled_at", &text)).transpose()?;
@@ -235,7 +236,7 @@ fn line(draft: &Listed) -> String {
     format!(
         "{} {} {:?} [{}]{scheduled} of {}",
         draft.draft_id,
-        or(&notes.status, "draft"),
+        notes.status.unwrap_or_default().name(),
         or(&notes.title, ""),
         or(&notes.category, "no category"),
         draft.created_at

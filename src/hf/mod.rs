@@ -25,6 +25,7 @@ pub mod journal;
 mod local;
 pub mod mycode;
 mod normalise;
+pub mod notes;
 pub mod oauth;
 pub mod operations;
 pub mod rate;

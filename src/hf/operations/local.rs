@@ -2,8 +2,8 @@
 
 use super::{Act, BLANK, Family, Input, Kind, Local, MAX_MESSAGE, Needs, Operation};
 use crate::hf::drafts::{ID_DIGITS, MAX_DRAFTS};
+use crate::hf::notes::Status;
 
-const STATUSES: &[&str] = &["draft", "ready", "approved", "archived"];
 /// Characters of a title, a category, a path.
 const MAX_NAME: usize = 200;
 /// Characters of a time, as in `2026-11-21T10:00:00Z`.
@@ -30,7 +30,7 @@ const TITLE: Input = text("title", 0, MAX_NAME, "A title; an empty one takes it 
 const CATEGORY: Input = text("category", 0, MAX_NAME, "A category; an empty one takes it away.");
 const STATUS: Input = input(
     "status",
-    Kind::Choice(STATUSES, None),
+    Kind::Choice(Status::NAMES, None),
     "How far it is. It permits nothing.",
 );
 const SCHEDULED: Input = text(
