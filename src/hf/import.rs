@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::capabilities::{CAPABILITIES, Risk};
 use super::features::{Family, HfProfile};
 use super::operations::OPERATIONS;
+use super::settings::{BodyFormat, OutputMode};
 
 /// hf-mcp's `config.yaml`. Keys that it did not know were passed over there; here they are an error.
 #[derive(Debug, Default, Deserialize)]
@@ -89,7 +90,7 @@ pub fn configuration(yaml: &str) -> Result<Imported, ImportError> {
             writeln!(section, "  {key}: [{}]", names.join(", ")).ok(); // writing to a string cannot fail
         }
     }
-    output(&mut section, &foreign.read_output_defaults);
+    output(&mut section, &foreign.read_output_defaults, &mut changes);
     if foreign.draft_dir.is_some() {
         changes.push(
             "draft_dir: drafts of hf-mcp have no digest and are not taken over; check their texts again".to_owned(),
@@ -153,15 +154,29 @@ fn note_profile(profile: HfProfile, enabled: &[&str], disabled: &[&str], changes
     }
 }
 
-fn output(section: &mut String, output: &ForeignOutput) {
-    let mode = output
-        .mode
-        .as_deref()
-        .filter(|mode| ["readable", "structured", "raw"].contains(mode));
-    let body = output
-        .body_format
-        .as_deref()
-        .filter(|body| ["raw", "clean", "markdown"].contains(body));
+fn output(section: &mut String, output: &ForeignOutput, changes: &mut Vec<String>) {
+    let mut left_out = |field: &str, value: &str| {
+        let value: String = value.chars().take(64).collect();
+        changes.push(format!(
+            "read_output_defaults.{field}: {value:?} is left out: there is no such one"
+        ));
+    };
+    let mode = output.mode.as_deref();
+    let mode = mode.and_then(|name| {
+        let known = OutputMode::parse(name).map(OutputMode::name);
+        known.or_else(|| {
+            left_out("mode", name);
+            None
+        })
+    });
+    let body = output.body_format.as_deref();
+    let body = body.and_then(|name| {
+        let known = BodyFormat::parse(name).map(BodyFormat::name);
+        known.or_else(|| {
+            left_out("body_format", name);
+            None
+        })
+    });
     let lines = [
         mode.map(|mode| format!("    mode: {mode}\n")),
         output
@@ -208,6 +223,16 @@ mod tests {
             "bytes.bump stays on",
             "confirm_live",
         ] {
+            assert!(changes.contains(part), "{part} in {changes}");
+        }
+    }
+
+    #[test]
+    fn a_way_of_showing_that_there_is_none_of_is_left_out_and_said() {
+        let imported = configuration("read_output_defaults: {mode: pretty, body_format: html}\n").unwrap();
+        assert!(!imported.section.contains("output:"), "{}", imported.section);
+        let changes = imported.changes.join("\n");
+        for part in ["mode: \"pretty\" is left out", "body_format: \"html\" is left out"] {
             assert!(changes.contains(part), "{part} in {changes}");
         }
     }
