@@ -75,7 +75,7 @@ impl Journal {
             operation: operation.to_owned(),
             target: target.to_owned(),
             at: Timestamp::now(),
-            digest: super::drafts::digest(&String::from_utf8_lossy(body)),
+            digest: super::drafts::digest(body),
         };
         let json = serde_json::to_vec(&entry).unwrap_or_default(); // plain strings: cannot fail
         let kept = file
@@ -225,6 +225,18 @@ mod tests {
         assert!(journal.clear(&id).unwrap());
         journal.begin("hf_posts_reply", "5", b"y").unwrap().settled();
         assert_eq!(journal.list().unwrap(), []);
+    }
+
+    #[test]
+    fn two_bodies_that_are_no_text_have_two_digests() {
+        let scratch = Scratch::new();
+        let journal = Journal::new(scratch.path());
+        let _pending =
+            [("5", b"\xfe"), ("6", b"\xff")].map(|(to, body)| journal.begin("hf_bytes_bump", to, body).unwrap());
+        let [(one, _), (other, _)] = &journal.list().unwrap()[..] else {
+            panic!("not two");
+        };
+        assert_ne!(one.digest, other.digest);
     }
 
     #[test]

@@ -141,7 +141,7 @@ pub(super) fn written(asked: &Asked, ask: &Ask, rows: &[Row]) -> Result<Reply, H
     if !shown.is_empty() {
         text.push_str(&fence.around(&cut(&shown, MAX_ROWS_TEXT)));
     }
-    let digest = super::drafts::digest(&String::from_utf8_lossy(&ask.body));
+    let digest = super::drafts::digest(&ask.body);
     let structured = json!({"tool": tool, "sent": true, "rows": rows.len(), "ids": ids(rows), "digest": digest});
     Ok(Reply { text, structured })
 }
@@ -150,7 +150,7 @@ pub(super) fn written(asked: &Asked, ask: &Ask, rows: &[Row]) -> Result<Reply, H
 pub(super) fn preview(asked: &Asked, ask: &Ask, base: &ApiBase) -> Reply {
     let tool = asked.operation.tool;
     let body = String::from_utf8_lossy(&ask.body); // JSON or a form of ours
-    let digest = super::drafts::digest(&body);
+    let digest = super::drafts::digest(&ask.body);
     let text = format!(
         "{tool}: a dry run; nothing was sent. Without dry_run exactly this would be, for {}:\nPOST {}\n\n{body}\n\n{} \
          bytes, SHA-256 {digest}\n",
