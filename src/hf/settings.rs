@@ -19,6 +19,8 @@ pub const API_BASE: &str = "https://hackforums.net/api/v2";
 const USER_AGENT: &str = concat!("terrarium/", env!("CARGO_PKG_VERSION"));
 /// The longest time that the operator may choose: a call must end while its client still waits.
 const LONGEST: Duration = Duration::from_secs(300);
+/// The longest time that a login may take: a person is at it.
+const LONGEST_LOGIN: Duration = Duration::from_secs(3600);
 
 /// The section `hf` of the configuration, as written.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -127,7 +129,7 @@ pub struct OauthFile {
     pub redirect_uri: Option<String>,
     /// A page of yours, https, that sends the browser on to redirect_uri.
     pub external_redirect_uri: Option<String>,
-    /// How long the browser may take. Default: 180s.
+    /// How long the browser may take, at most 1h. Default: 180s.
     #[serde(deserialize_with = "span")]
     #[schemars(with = "Option<String>")]
     pub timeout: Option<Span>,
@@ -199,10 +201,12 @@ pub enum SettingsError {
         wanted: &'static str,
     },
     /// A time out of its bounds.
-    #[error("hf.timeouts.{field}: must be more than nothing and at most {} s", LONGEST.as_secs())]
+    #[error("{field}: must be more than nothing and at most {} s", most.as_secs())]
     Timeout {
         /// Which setting.
         field: &'static str,
+        /// The longest that it may be.
+        most: Duration,
     },
     /// Something that no header may hold.
     #[error("hf.user_agent: must be 1 to 200 visible ASCII characters")]
@@ -276,19 +280,20 @@ fn selectable() -> Vec<&'static str> {
     OPERATIONS.iter().filter(|o| needs(o.needs)).map(|o| o.tool).collect()
 }
 
+/// A time that is more than nothing and not longer than sense.
+fn bounded(field: &'static str, span: Option<Span>, default_s: u64, most: Duration) -> Result<Duration, SettingsError> {
+    match span.map_or(Duration::from_secs(default_s), Span::duration) {
+        time if time.is_zero() || time > most => Err(SettingsError::Timeout { field, most }),
+        time => Ok(time),
+    }
+}
+
 impl Timeouts {
     fn new(file: &TimeoutsFile) -> Result<Self, SettingsError> {
-        let bounded = |field, span: Option<Span>, default: u64| {
-            let time = span.map_or(Duration::from_secs(default), Span::duration);
-            match time {
-                time if time.is_zero() || time > LONGEST => Err(SettingsError::Timeout { field }),
-                time => Ok(time),
-            }
-        };
         Ok(Self {
-            connect: bounded("connect", file.connect, 5)?,
-            chunk: bounded("chunk", file.chunk, 10)?,
-            total: bounded("total", file.total, 20)?,
+            connect: bounded("hf.timeouts.connect", file.connect, 5, LONGEST)?,
+            chunk: bounded("hf.timeouts.chunk", file.chunk, 10, LONGEST)?,
+            total: bounded("hf.timeouts.total", file.total, 20, LONGEST)?,
         })
     }
 }
@@ -318,10 +323,7 @@ impl Oauth {
         Ok(Self {
             listen,
             redirect,
-            timeout: file
-                .timeout
-                .map_or(Duration::from_secs(180), Span::duration)
-                .min(Duration::from_secs(3600)),
+            timeout: bounded("hf.oauth.timeout", file.timeout, 180, LONGEST_LOGIN)?,
         })
     }
 }

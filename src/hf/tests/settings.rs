@@ -111,6 +111,18 @@ fn names_that_cannot_be_meant_are_errors() {
             "https",
         ),
         (
+            error(|file| file.oauth.timeout = Some("0s".parse().unwrap())),
+            "hf.oauth.timeout: must be more than nothing and at most 3600 s",
+        ),
+        (
+            error(|file| file.oauth.timeout = Some("3601s".parse().unwrap())),
+            "hf.oauth.timeout: must be more than nothing and at most 3600 s",
+        ),
+        (
+            error(|file| file.timeouts.total = Some("301s".parse().unwrap())),
+            "hf.timeouts.total: must be more than nothing and at most 300 s",
+        ),
+        (
             error(|file| file.user_agent = Some("a\r\nb".to_owned())),
             "visible ASCII",
         ),
