@@ -28,10 +28,10 @@ pub(super) const MAX_BODY: usize = 2 * 1024 * 1024;
 pub(super) const MAX_VALUES: usize = 10_000;
 /// Values within values that serde_json reads.
 const MAX_DEPTH: usize = 128;
-/// Connections that are kept for reads.
-const IDLE: usize = 4;
 /// What Hack Forums says when an hour's calls are used up.
 pub(super) const HOURLY: &str = "MAX_HOURLY_CALLS";
+/// Connections that are kept for reads.
+const IDLE: usize = 4;
 /// How long they are kept: less than servers do.
 const IDLE_TIME: Duration = Duration::from_secs(20);
 
@@ -147,7 +147,7 @@ impl Transport {
         loop {
             match timeout(self.timeouts.chunk, response.chunk()).await {
                 Err(_) => return Err(Failure::Timeout("it stopped in the middle of the answer")),
-                Ok(Err(error)) => return Err(broken_answer(&error)),
+                Ok(Err(_)) => return Err(Failure::Broken("in the middle of the answer")),
                 Ok(Ok(None)) => return Ok(body),
                 Ok(Ok(Some(chunk))) if body.len() + chunk.len() > MAX_BODY => return Err(Failure::TooLarge),
                 Ok(Ok(Some(chunk))) => body.extend_from_slice(&chunk),
@@ -200,10 +200,6 @@ fn broken(error: &reqwest::Error) -> Failure {
         return Failure::Connect(why.to_owned());
     }
     Failure::Broken("before an answer came")
-}
-
-fn broken_answer(_error: &reqwest::Error) -> Failure {
-    Failure::Broken("in the middle of the answer")
 }
 
 /// What an answer is worth.
