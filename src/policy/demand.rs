@@ -258,6 +258,41 @@ mod tests {
     }
 
     #[test]
+    fn one_more_entry_is_denied_by_a_deny_rule_and_no_way_around_a_question() {
+        let env = json!({"type": "object", "additionalProperties": {"type": "string"}});
+        let argv = json!({"type": "array", "items": {"type": "string"}});
+        let table = [
+            (
+                &env,
+                json!({"propertyNames": {"pattern": "LD_.*"}}),
+                json!({"LD_X": "evil", "A": "1"}),
+            ),
+            (
+                &env,
+                json!({"additionalProperties": {"const": "evil"}}),
+                json!({"LD_X": "evil", "A": "1"}),
+            ),
+            (
+                &argv,
+                json!({"items": {"enum": ["rm", "-r"]}}),
+                json!(["rm", "-r", "x"]),
+            ),
+        ];
+        for (tool, schema, value) in table {
+            let [deny, confirm, allow] = RULES.map(|effect| Demand::new(&schema, &[tool], effect).unwrap());
+            assert!(deny.is_met_by(&value), "{schema} {value}");
+            assert!(
+                !confirm.is_met_by(&value) && confirm.is_nearly_met_by(&value),
+                "{schema} {value}"
+            );
+            assert!(
+                !allow.is_met_by(&value) && !allow.is_nearly_met_by(&value),
+                "{schema} {value}"
+            );
+        }
+    }
+
+    #[test]
     fn why_a_list_is_refused_is_told_of_the_item_that_it_is_refused_for() {
         let demand = Demand::new(&json!({"maximum": 100}), &[&tool()], RuleEffect::Allow).unwrap();
         assert_eq!(
