@@ -140,12 +140,7 @@ while not os.path.exists('written'): time.sleep(0.02)
 end = time.monotonic() + 2
 while time.monotonic() < end: pass
 print('had')";
-    let child = run
-        .command(&["/usr/bin/python3", "-uc", program])
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
+    let child = begun(&run, program);
     until("it is there", || run.workspace.join("ready").exists());
     let other = PathBuf::from(format!("/dev/shm/terrarium-test-{}", std::process::id()));
     let wrote = fs::write(&other, vec![1; 200 << 20]);
@@ -241,12 +236,7 @@ open('ready', 'w').close()
 while not os.path.exists('written'): time.sleep(0.1)
 time.sleep(4)
 print('had')";
-    let child = run
-        .command(&["/usr/bin/python3", "-uc", program])
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
+    let child = begun(&run, program);
     until("it lets nobody look", || run.workspace.join("ready").exists());
     fs::write(run.tmp.join("other"), vec![1; 60 << 20]).unwrap();
     run.write("written", "");
@@ -369,4 +359,38 @@ fn what_is_mounted_in_a_workspace_of_root_s_is_there_or_named() {
         shown.contains("cannot map ids") && shown.contains("--run-as"),
         "{shown}"
     );
+}
+
+#[test]
+fn what_is_mounted_in_a_workspace_is_bound_by_what_binds_the_workspace() {
+    if !rustix::process::geteuid().is_root() {
+        return not_tested("only root mounts");
+    }
+    for owner in [0, NOBODY_ELSE] {
+        for (profile, may) in [("read-only", false), ("default", true)] {
+            let run = Run::profile(profile);
+            chown(&run.workspace, Some(owner), Some(owner)).unwrap();
+            let inside = run.workspace.join("volume");
+            let _mounted = Mounted::on(&inside);
+            chown(&inside, Some(owner), Some(owner)).unwrap();
+            fs::copy("/usr/bin/true", inside.join("program")).unwrap();
+            let shown = text(&run.bash("echo x > volume/made && echo wrote; volume/program && echo ran"));
+            assert_eq!(
+                (shown.contains("wrote"), shown.contains("ran")),
+                (may, may),
+                "{owner} {profile}: {shown}"
+            );
+            let mounts = text(&run.bash("grep /volume /proc/self/mountinfo"));
+            assert!(mounts.contains("nosuid,nodev"), "{owner} {profile}: {mounts}");
+        }
+    }
+}
+
+/// A program of Python's that runs while the test goes on.
+fn begun(run: &Run, program: &str) -> std::process::Child {
+    run.command(&["/usr/bin/python3", "-uc", program])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap()
 }

@@ -124,24 +124,23 @@ fn a_list_without_cases_and_a_session_of_no_profile_are_errors() {
         "{}",
         text(&none)
     );
-    let arguments = r#"{"session":"s1"}"#;
-    let explain = [
-        "policy",
-        "explain",
-        "--tool",
-        "terminal_read",
-        "--arguments",
-        arguments,
-        "--session-profile",
-        "netwrok",
-    ];
-    let output = home.run(&explain);
+    let output = home.run(&[&EXPLAIN[..], &["--session-profile", "netwrok"]].concat());
     assert!(
         !output.status.success() && text(&output).contains("did you mean \"network\"?"),
         "{}",
         text(&output)
     );
 }
+
+/// What becomes of a look at a session.
+const EXPLAIN: [&str; 6] = [
+    "policy",
+    "explain",
+    "--tool",
+    "terminal_read",
+    "--arguments",
+    r#"{"session":"s1"}"#,
+];
 
 #[test]
 fn what_depends_on_the_profile_of_the_session_is_not_told_without_it() {
@@ -156,17 +155,7 @@ fn what_depends_on_the_profile_of_the_session_is_not_told_without_it() {
         std::fs::write(&cases, case).unwrap();
         home.run(&["policy", "test", cases.to_str().unwrap()])
     };
-    let explained = |more: &[&str]| {
-        let explain = [
-            "policy",
-            "explain",
-            "--tool",
-            "terminal_read",
-            "--arguments",
-            r#"{"session":"s1"}"#,
-        ];
-        home.run(&[&explain[..], more].concat())
-    };
+    let explained = |more: &[&str]| home.run(&[&EXPLAIN[..], more].concat());
     for output in [tried("", "allow"), tried("", "deny"), explained(&[])] {
         let said = text(&output);
         assert_eq!(output.status.code(), Some(125), "{said}");
@@ -184,13 +173,5 @@ fn what_depends_on_the_profile_of_the_session_is_not_told_without_it() {
     assert_eq!(explained(&["--session-profile", "network"]).status.code(), Some(1));
     // Where it is the same for all nothing needs to be said.
     let home = Home::new(&policy(&[allow]));
-    let explain = [
-        "policy",
-        "explain",
-        "--tool",
-        "terminal_read",
-        "--arguments",
-        r#"{"session":"s1"}"#,
-    ];
-    assert_eq!(home.run(&explain).status.code(), Some(0));
+    assert_eq!(home.run(&EXPLAIN).status.code(), Some(0));
 }
