@@ -15,6 +15,8 @@ pub(crate) const NO_DEV: u64 = 0x4;
 /// Nothing there can be executed.
 pub(crate) const NO_EXEC: u64 = 0x8;
 const IDMAP: u64 = 0x0010_0000;
+/// What is mounted on it is mounted nowhere else (MS_PRIVATE).
+const PRIVATE: u64 = 0x0004_0000;
 
 /// How far an attribute reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,14 +30,17 @@ pub(crate) enum Reach {
 /// Sets attributes on the mount at `path`.
 pub(crate) fn set_attributes(path: &Path, set: u64, reach: Reach) -> io::Result<()> {
     let path = CString::new(path.as_os_str().as_bytes()).map_err(|_| io::ErrorKind::InvalidInput)?;
-    let recursive = if reach == Reach::Tree { libc::AT_RECURSIVE } else { 0 };
-    setattr(rustix::fs::CWD, &path, recursive, &change(set, 0))
+    setattr(rustix::fs::CWD, &path, recursive(reach), &change(set, 0))
 }
 
 /// Sets attributes on a mount that is attached nowhere yet.
 pub(crate) fn set_attributes_of(tree: &OwnedFd, set: u64, reach: Reach) -> io::Result<()> {
-    let recursive = if reach == Reach::Tree { libc::AT_RECURSIVE } else { 0 };
-    setattr(tree.as_fd(), c"", libc::AT_EMPTY_PATH | recursive, &change(set, 0))
+    setattr(
+        tree.as_fd(),
+        c"",
+        libc::AT_EMPTY_PATH | recursive(reach),
+        &change(set, 0),
+    )
 }
 
 /// Clears attributes of the mount at `path` alone.
@@ -46,13 +51,12 @@ pub(crate) fn clear_attributes(path: &Path, clear: u64) -> io::Result<()> {
 
 /// Gives the detached mount `tree` the id mapping of the user namespace `namespace`.
 pub(crate) fn set_idmap(tree: BorrowedFd<'_>, namespace: BorrowedFd<'_>, reach: Reach) -> io::Result<()> {
-    let recursive = if reach == Reach::Tree { libc::AT_RECURSIVE } else { 0 };
     let namespace = u64::try_from(namespace.as_raw_fd()).map_err(|_| io::ErrorKind::InvalidInput)?;
     let attributes = libc::mount_attr {
         userns_fd: namespace,
         ..change(IDMAP, 0)
     };
-    setattr(tree, c"", libc::AT_EMPTY_PATH | recursive, &attributes)
+    setattr(tree, c"", libc::AT_EMPTY_PATH | recursive(reach), &attributes)
 }
 
 fn change(set: u64, clear: u64) -> libc::mount_attr {
@@ -85,6 +89,8 @@ fn setattr(at: BorrowedFd<'_>, path: &std::ffi::CStr, flags: i32, attributes: &l
 }
 
 /// A copy of the mount at `path` that is attached nowhere yet. Needs CAP_SYS_ADMIN.
+///
+/// A copy of a shared mount would be shared too, as most of a host's are (mount_namespaces(7)): what is mounted on either would be on both.
 pub(crate) fn detached(at: impl AsFd, path: &Path, reach: Reach) -> io::Result<OwnedFd> {
     use rustix::mount::OpenTreeFlags;
     let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
@@ -94,7 +100,17 @@ pub(crate) fn detached(at: impl AsFd, path: &Path, reach: Reach) -> io::Result<O
     if path.as_os_str().is_empty() {
         flags |= OpenTreeFlags::AT_EMPTY_PATH;
     }
-    Ok(rustix::mount::open_tree(at, path, flags)?)
+    let tree = rustix::mount::open_tree(at, path, flags)?;
+    let private = libc::mount_attr {
+        propagation: PRIVATE,
+        ..change(0, 0)
+    };
+    setattr(tree.as_fd(), c"", libc::AT_EMPTY_PATH | recursive(reach), &private)?;
+    Ok(tree)
+}
+
+fn recursive(reach: Reach) -> i32 {
+    if reach == Reach::Tree { libc::AT_RECURSIVE } else { 0 }
 }
 
 /// Attaches a detached mount.

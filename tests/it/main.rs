@@ -39,6 +39,7 @@ mod hostile_client;
 mod http;
 mod interactive;
 mod limits;
+mod mounted;
 mod operating;
 mod oracle;
 mod outside;
