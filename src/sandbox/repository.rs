@@ -2,10 +2,12 @@
 //!
 //! What git's own configuration names besides (`core.hooksPath`, `include.path`) is not followed.
 
-use std::fs;
+use std::fs::File;
 use std::io::Read as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::fd::AsRawFd as _;
 use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
 
 /// So much of a file is read: more than any path takes.
 const MAX_FILE: u64 = 8 << 10;
@@ -37,13 +39,14 @@ fn is_repository(directory: &Path) -> bool {
     directory.join("HEAD").is_file() && directory.join("objects").is_dir() && directory.join("refs").is_dir()
 }
 
-/// What such a file says. Whatever stands there, nobody is waited for.
+/// What such a file says. Nothing but a file is opened: it may be a link of the command's to a device or a pipe of the host, to which that
+/// does something.
 fn content(path: &Path) -> Option<String> {
-    let mut options = fs::OpenOptions::new();
-    let file = options.read(true).custom_flags(libc::O_NONBLOCK).open(path).ok()?;
-    if !file.metadata().ok()?.is_file() {
+    let found = File::from(rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?);
+    if !found.metadata().ok()?.is_file() {
         return None;
     }
+    let file = File::open(format!("/proc/self/fd/{}", found.as_raw_fd())).ok()?;
     let mut bytes = Vec::new();
     file.take(MAX_FILE).read_to_end(&mut bytes).ok()?;
     String::from_utf8(bytes).ok()
@@ -68,4 +71,33 @@ fn without_dots(path: &Path) -> PathBuf {
         }
     }
     clean
+}
+
+#[cfg(test)]
+mod tests {
+    use std::mem::MaybeUninit;
+
+    use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
+
+    use super::*;
+    use crate::sandbox::private::{Temporary, WORKSPACE};
+
+    #[test]
+    fn nothing_but_a_file_is_opened() {
+        let directory = Temporary::create(&std::env::temp_dir(), WORKSPACE, 0o700).unwrap();
+        let pipe = directory.path().join("pipe");
+        let kind = (rustix::fs::FileType::Fifo, Mode::RUSR | Mode::WUSR);
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, kind.0, kind.1, 0).unwrap();
+        let workspace = directory.path().join("workspace");
+        std::fs::create_dir(&workspace).unwrap();
+        std::os::unix::fs::symlink(&pipe, workspace.join(".git")).unwrap();
+        let watch = inotify::init(CreateFlags::NONBLOCK).unwrap();
+        inotify::add_watch(&watch, &pipe, WatchFlags::OPEN).unwrap();
+        let mut buffer = [MaybeUninit::uninit(); 512];
+        let mut opened = || inotify::Reader::new(&watch, &mut buffer).next().is_ok();
+        assert_eq!(places(&workspace), Vec::<PathBuf>::new());
+        assert!(!opened());
+        rustix::fs::open(&pipe, OFlags::RDONLY | OFlags::NONBLOCK, Mode::empty()).unwrap();
+        assert!(opened(), "the watch sees nothing");
+    }
 }
