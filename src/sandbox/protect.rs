@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::leads::Leads;
 use super::repository;
 
-/// So many entries of a protected directory are looked at. One that holds more counts as changed.
+/// So many entries of a protected directory are looked at, and so many of all. What holds more counts as changed.
 const MAX_ENTRIES: usize = 20_000;
+const MAX_ALL: usize = 100_000;
 
 /// So many paths a pattern stands for at the most. More directories than that are protected as what they lie in.
 const MAX_EXPANDED: usize = 200;
@@ -51,12 +52,17 @@ enum Part {
 }
 
 /// The paths that patterns stand for. What is said of `.git` goes for wherever git has its directory in the workspace.
+///
+/// Those come last of which a command can make many: what is done for some paths only is done for the others.
 pub(super) fn paths(workspace: &Path, patterns: &[PathBuf]) -> Vec<PathBuf> {
-    let mut all: Vec<_> = patterns.iter().flat_map(|pattern| expand(workspace, pattern)).collect();
+    let mut patterns = patterns.to_vec();
     for place in repository::places(workspace) {
         let below = patterns.iter().filter_map(|pattern| pattern.strip_prefix(".git").ok());
-        all.extend(below.flat_map(|below| expand(workspace, &place.join(below))));
+        let below: Vec<_> = below.map(|below| place.join(below)).collect();
+        patterns.extend(below);
     }
+    patterns.sort_by_key(|pattern| pattern.iter().any(|part| part == "*"));
+    let mut all: Vec<_> = patterns.iter().flat_map(|pattern| expand(workspace, pattern)).collect();
     let mut seen = BTreeSet::new();
     all.retain(|path| !path.as_os_str().is_empty() && seen.insert(path.clone()));
     all
@@ -90,8 +96,9 @@ fn directories(workspace: &Path, below: &Path) -> Vec<PathBuf> {
 /// What there was of each path, relative to the workspace. A link is looked at as itself, and so is what it leads to.
 pub(super) fn look(workspace: &Path, protect: &[PathBuf], depth: Depth) -> BTreeMap<PathBuf, Fingerprint> {
     let watched = watched(workspace, protect).into_iter();
+    let mut room = MAX_ALL;
     let look = |(path, part): (PathBuf, Part)| {
-        let found = fingerprint(workspace, &path, part, depth).unwrap_or_default();
+        let found = fingerprint(workspace, &path, part, depth, &mut room).unwrap_or_default();
         (path, found)
     };
     watched.map(look).collect()
@@ -113,37 +120,44 @@ pub(super) fn changed(
     {
         now.insert(path, Part::Whole); // what a pattern stood for
     }
+    let mut room = MAX_ALL;
     let differs = |(path, part): &(PathBuf, Part)| {
         let was = before.get(path).map_or(&[][..], Vec::as_slice);
-        fingerprint(workspace, path, *part, depth).is_none_or(|now| now != was)
+        fingerprint(workspace, path, *part, depth, &mut room).is_none_or(|now| now != was)
     };
     now.into_iter().filter(differs).map(|(path, _)| path).collect()
 }
 
-/// `None` where there is more than can be looked at.
-fn fingerprint(workspace: &Path, path: &Path, part: Part, depth: Depth) -> Option<Fingerprint> {
+/// `None` where there is more than can be looked at. `room` is for how many entries.
+fn fingerprint(workspace: &Path, path: &Path, part: Part, depth: Depth, room: &mut usize) -> Option<Fingerprint> {
     let mut found = Fingerprint::new();
     let mut left = vec![workspace.join(path)];
     if part == Part::LeadsThere {
         left.retain(|path| !path.is_dir());
+    } else if *room == 0 {
+        return None;
     } else {
         // What it leads to within the workspace is the command's to change, where a link on the way can be replaced or a file has two names.
         let leads = Leads::of(workspace, path);
+        *room = room.saturating_sub(leads.seen);
         left.extend(leads.targets.into_iter().chain(leads.shared));
     }
+    let most = MAX_ENTRIES.min(*room);
     while let Some(path) = left.pop() {
         let Ok(entry) = fs::symlink_metadata(&path) else {
             continue;
         };
         if depth == Depth::Whole && entry.is_dir() {
             let below = fs::read_dir(&path).into_iter().flatten().flatten();
-            left.extend(below.map(|entry| entry.path()));
+            left.extend(below.map(|entry| entry.path()).take(MAX_ENTRIES));
         }
         found.push((path, entry.ino(), entry.ctime(), entry.ctime_nsec(), entry.size()));
-        if found.len() + left.len() > MAX_ENTRIES {
+        if found.len() + left.len() > most {
+            *room = room.saturating_sub(found.len());
             return None;
         }
     }
+    *room = room.saturating_sub(found.len());
     found.sort();
     found.dedup();
     Some(found)

@@ -115,6 +115,37 @@ fn directories_without_number_hide_no_protected_file() {
     assert_eq!(kept, "../..\n");
 }
 
+/// Each link was a mount of its own, and compared with all others: 20000 of them took a launch a minute of the server's time.
+#[test]
+fn links_without_number_cost_no_launch_and_hide_no_protected_file() {
+    let run = Run::profile("default");
+    run.write("scripts/pre-commit", "true\n");
+    run.write("settings", "{}\n");
+    for directory in [".git/hooks", ".git/worktrees", "many"] {
+        fs::create_dir_all(run.workspace.join(directory)).unwrap();
+    }
+    let at = |path: &str| run.workspace.join(path);
+    symlink("../../scripts/pre-commit", at(".git/hooks/pre-commit")).unwrap();
+    symlink("settings", at(".mcp.json")).unwrap();
+    for tree in 0..45 {
+        let links = at(&format!("links{tree}"));
+        fs::create_dir(&links).unwrap();
+        for n in 0..100 {
+            let name = format!("{tree}-{n}");
+            fs::write(at("many").join(&name), "").unwrap();
+            symlink(format!("../many/{name}"), links.join(name)).unwrap();
+        }
+        let worktree = at(&format!(".git/worktrees/{tree}"));
+        fs::create_dir(&worktree).unwrap();
+        symlink(&links, worktree.join("commondir")).unwrap();
+    }
+    let attack = "for f in scripts/pre-commit settings many/0-0; do echo evil > $f && echo written; done; wc -l < /proc/self/mountinfo";
+    let shown = text(&run.bash(attack));
+    assert!(!shown.contains("written"), "{shown}");
+    let mounts = shown.lines().find_map(|line| line.parse::<u32>().ok());
+    assert!(mounts.is_some_and(|mounts| (1000..4500).contains(&mounts)), "{shown}");
+}
+
 #[test]
 fn what_links_in_protected_directories_lead_to_is_protected_or_reported() {
     let run = Run::profile("default");
