@@ -131,6 +131,10 @@ impl<R: AsyncRead + Send + Unpin, W: AsyncWrite + Send + Unpin + 'static> Openin
                 }
             };
             let line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&line);
+            if let Some(answer) = Misfit::crowded(line) {
+                self.say(answer);
+                continue;
+            }
             match serde_json::from_slice(line) {
                 Ok(message) => return Some(message),
                 Err(error) => {

@@ -155,6 +155,17 @@ fn what_is_json_and_no_message_is_called_an_invalid_request() {
     }
 }
 
+/// Two bytes on the line, two hundred in memory.
+#[test]
+fn values_without_number_are_not_read() {
+    let line = nested(&"[".repeat(2), &format!("{}]]", ",[]".repeat(5_000_000)), 1);
+    for era in ERAS {
+        let said = said_about(&mut Server::start(era), &line);
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert_eq!(said[0]["error"]["code"], -32600, "{said:?}");
+    }
+}
+
 #[test]
 fn ids_come_back_as_they_were() {
     let long = format!("\"{}\"", "x".repeat(1_000_000));

@@ -7,7 +7,9 @@ use hyper::body::{Bytes, Incoming};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
+use rmcp::RoleServer;
 use rmcp::model::ClientJsonRpcMessage;
+use rmcp::service::TxJsonRpcMessage;
 use serde::Deserialize;
 
 use super::callers::OneCaller;
@@ -149,6 +151,9 @@ impl<B: Backend> Front<B> {
         if !self.tokens.is_still(holder) {
             return Err(Refused::Token); // a body may take as long as somebody needs to revoke it
         }
+        if let Some(answer) = Misfit::crowded(&bytes) {
+            return Ok(misfit(&answer));
+        }
         if begins_session(&parts.headers, &bytes) && !caller.sessions.make_room().await {
             return Err(Refused::McpSessions);
         }
@@ -162,9 +167,8 @@ impl<B: Backend> Front<B> {
         let response = caller.service.handle(request).await;
         if response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE
             && let Err(error) = serde_json::from_slice::<ClientJsonRpcMessage>(&bytes)
-            && let Ok(text) = serde_json::to_string(&Misfit::of(&bytes, &error).answer)
         {
-            return body::text(StatusCode::BAD_REQUEST, body::JSON, text);
+            return misfit(&Misfit::of(&bytes, &error).answer);
         }
         response.map(|body| body.boxed())
     }
@@ -190,6 +194,13 @@ impl Path {
             Self::Ready => "/readyz",
             Self::Other => "other",
         }
+    }
+}
+
+fn misfit(answer: &TxJsonRpcMessage<RoleServer>) -> Response<Body> {
+    match serde_json::to_string(answer) {
+        Ok(text) => body::text(StatusCode::BAD_REQUEST, body::JSON, text),
+        Err(error) => body::text(StatusCode::INTERNAL_SERVER_ERROR, TEXT, error.to_string()),
     }
 }
 

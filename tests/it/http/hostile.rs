@@ -273,7 +273,10 @@ fn what_is_no_message_is_answered_as_one() {
         ("Content-Type", "application/json"),
         ("MCP-Protocol-Version", "2026-07-28"),
     ];
+    let crowded = "[],".repeat(300_000);
+    let crowded = format!(r#"{{"jsonrpc":"2.0","id":7,"method":"ping","params":{{"x":[{crowded}1]}}}}"#);
     for (body, code, id) in [
+        (crowded.as_str(), -32600, None),
         ("{", -32700, None),
         (r#"{"id":7,"jsonrpc":"2.0"#, -32700, None),
         (r#"[{"jsonrpc":"2.0","id":7,"method":"ping"}]"#, -32600, None),
