@@ -124,7 +124,7 @@ print(len(held), watches)";
 fn filters_on_sockets_huge_pages_and_whiteouts_are_refused() {
     let refused = "import ctypes, mmap, os, socket
 libc = ctypes.CDLL(None, use_errno=True)
-pair = socket.socketpair()
+pair, stream = socket.socketpair(), socket.socket()
 program = ctypes.create_string_buffer(bytes([6, 0, 0, 0, 255, 255, 255, 255]))
 class Program(ctypes.Structure): _fields_ = [('length', ctypes.c_ushort), ('first', ctypes.c_void_p)]
 allowed = Program(1, ctypes.addressof(program))
@@ -133,11 +133,12 @@ libc.mmap.restype = ctypes.c_ssize_t
 for act in (
     lambda: libc.setsockopt(pair[0].fileno(), 1, 26, ctypes.byref(allowed), ctypes.sizeof(allowed)),
     lambda: libc.setsockopt(pair[0].fileno(), 1, 50, ctypes.byref(ctypes.c_int(0)), 4),
+    lambda: libc.setsockopt(stream.fileno(), 1, 60, ctypes.byref(ctypes.c_int(1)), 4),
     lambda: libc.mmap(None, ctypes.c_size_t(2 << 20), 3, 0x40022, -1, 0),
     lambda: libc.renameat2(-100, b'f', -100, b'g', 4),
 ): print(ctypes.get_errno() if act() == -1 else 'had')";
     let shown = text(&Run::profile("default").python(refused));
-    assert_eq!(shown, "1\n".repeat(4));
+    assert_eq!(shown, "1\n".repeat(5));
     let mut free = host_program("/usr/bin/python3");
     let directory = fresh_directory();
     let shown = text(&free.args(["-c", refused]).current_dir(&directory).output().unwrap());

@@ -200,7 +200,8 @@ fn set_id_bits(rules: &mut Rules) {
 fn host_wide(rules: &mut Rules) {
     const SOL_SOCKET: u32 = 1;
     // SO_ATTACH_FILTER, SO_ATTACH_BPF, SO_ATTACH_REUSEPORT_CBPF and _EBPF: translated filters share bpf_jit_limit, which ours need too.
-    for option in [26, 50, 51, 52] {
+    // SO_ZEROCOPY: bytes that wait to be sent hold on to whole pages, huge ones too, that nobody has mapped any more.
+    for option in [26, 50, 51, 52, 60] {
         rules.refuse("setsockopt", &[(1, Test::Is(SOL_SOCKET)), (2, Test::Is(option))]);
     }
     // Huge pages that were set apart (hugetlbfs): MAP_HUGETLB, SHM_HUGETLB, MFD_HUGETLB.

@@ -229,6 +229,7 @@ mod tests {
             ("renameat2", [0, 0, 0, 0, 5, 0], no),
             ("renameat2", [0, 0, 0, 0, 3, 0], yes),
             ("setsockopt", [0, 1, 26, 0, 0, 0], no), // SO_ATTACH_FILTER
+            ("setsockopt", [0, 1, 60, 0, 0, 0], no), // SO_ZEROCOPY
             ("setsockopt", [0, 1, 50, 0, 0, 0], no),
             ("setsockopt", [0, 1, 51, 0, 0, 0], no),
             ("setsockopt", [0, 1, 52, 0, 0, 0], no),
