@@ -271,6 +271,15 @@ for n in range(0, 96 << 30, 2 << 20): m[n]
 time.sleep(30)
 print('had')";
     let semaphores = "import ctypes\nlibc = ctypes.CDLL(None)\nprint(libc.semget(0, 32000, 0o1600))";
+    // A byte in a pipe that keeps two megabytes of a file that is gone.
+    let pages = "import ctypes, errno, os, shutil
+libc = ctypes.CDLL(None, use_errno=True)
+open('f', 'wb').write(b'x' * (2 << 20))
+f, (r, w) = os.open('f', os.O_RDONLY), os.pipe()
+for move in (lambda: libc.splice(f, None, w, None, 1, 0), lambda: libc.sendfile(w, f, None, 1), lambda: libc.tee(r, w, 1, 2)):
+    print(errno.errorcode[ctypes.get_errno()] if move() == -1 else 'had')
+shutil.copyfile('f', 'g')
+print(os.path.getsize('g') >> 20)";
     let mut run = Run::limited("memory: 100MiB, tmp: 8MiB, home: 8MiB");
     run.options(&["--pretend", "cgroup"]);
     let shown = text(&run.python(tables));
@@ -279,6 +288,7 @@ print('had')";
         "{shown}"
     );
     assert_eq!(String::from_utf8_lossy(&run.python(semaphores).stdout), "-1\n");
+    assert_eq!(text(&run.python(pages)), "EINVAL\nEINVAL\nEINVAL\n2\n");
 }
 
 /// The kernel counts the descriptors on their way through sockets for each user, and refuses to send one when there are too many.

@@ -32,7 +32,7 @@ pub(super) fn answer(profile: &Profile, text: &str) -> Result<Answer, Problem> {
 }
 
 /// Allowed calls that the sandbox refuses all the same with some arguments, or where the machine lacks a protection.
-pub(super) const CONDITIONAL: [&str; 56] = [
+pub(super) const CONDITIONAL: [&str; 59] = [
     "chmod",
     "chown",
     "clone",
@@ -69,6 +69,7 @@ pub(super) const CONDITIONAL: [&str; 56] = [
     "sched_setparam",
     "sched_setscheduler",
     "seccomp",
+    "sendfile",
     "sendmmsg",
     "sendmsg",
     "sendto",
@@ -86,6 +87,8 @@ pub(super) const CONDITIONAL: [&str; 56] = [
     "shmget",
     "socket",
     "socketpair",
+    "splice",
+    "tee",
     "utime",
     "utimensat",
     "utimes",

@@ -139,6 +139,9 @@ pub(super) fn load(filter: &Filter) -> std::io::Result<()> {
 
 fn action(syscalls: &Syscalls, conditions: &Conditions, name: &str) -> u32 {
     let hidden_memory = ["memfd_create", "shmget", "msgget", "semget"];
+    // Pipes and sockets hold on to whole pages of a file that is gone, large ones too, for a byte of each. Programs copy where they hear
+    // that these files are not for it (sendfile(2)).
+    let hidden_pages = ["sendfile", "splice", "tee"];
     let attributes = [
         "chmod",
         "fchmod",
@@ -180,6 +183,9 @@ fn action(syscalls: &Syscalls, conditions: &Conditions, name: &str) -> u32 {
     match syscalls.rules.get(name).map(|rule| rule.action) {
         Some(SyscallAction::Allow) if !conditions.memory_enforced && hidden_memory.contains(&name) => {
             errno(libc::ENOSYS)
+        }
+        Some(SyscallAction::Allow) if !conditions.memory_enforced && hidden_pages.contains(&name) => {
+            errno(libc::EINVAL)
         }
         Some(SyscallAction::Allow) if conditions.host_ipc && is_ipc => errno(libc::EPERM),
         // Its instances are counted for the whole user; who has none looks again and again instead.
