@@ -28,12 +28,10 @@ pub(crate) fn bring_loopback_up() -> io::Result<()> {
         ifr_name: name,
         ifr_ifru: libc::__c_anonymous_ifr_ifru { ifru_flags: flags },
     };
-    // JUSTIFICATION: no crate in the tree wraps this ioctl.
+    // JUSTIFICATION: no crate in the tree wraps this ioctl; nix gives its number the type that the C library wants.
     // SAFETY: SIOCSIFFLAGS reads an ifreq with the name and the flags set, which outlives the call.
-    let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw const request) };
-    if result < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(())
-    }
+    unsafe { set_flags(socket.as_raw_fd(), &raw const request) }?;
+    Ok(())
 }
+
+nix::ioctl_write_ptr_bad!(set_flags, libc::SIOCSIFFLAGS, libc::ifreq);
