@@ -4,6 +4,7 @@
 //! is there, and not another way of writing it. The chain shows what was changed, taken out or moved. Whoever can
 //! rewrite the file to its end can also compute new hashes: only an anchor outside shows that, and lines cut off.
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
 
 use super::record::{Line, VERSION};
@@ -46,17 +47,7 @@ pub enum LineError {
 impl Hash {
     /// Reads 64 lower-case hexadecimal digits.
     pub fn parse(text: &[u8]) -> Option<Self> {
-        let mut bytes = [0; 32];
-        if text.len() != HASH_DIGITS {
-            return None;
-        }
-        for (byte, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
-            *byte = match pair {
-                [high, low] => digit(*high)? << 4 | digit(*low)?,
-                _ => return None,
-            };
-        }
-        Some(Self(bytes))
+        HEXLOWER.decode(text).ok()?.try_into().ok().map(Self)
     }
 
     fn of(content: &[u8]) -> Self {
@@ -71,7 +62,7 @@ impl Hash {
 
     /// As 64 hexadecimal digits.
     pub(super) fn digits(&self) -> String {
-        hex(&self.0)
+        HEXLOWER.encode(&self.0)
     }
 }
 
@@ -88,7 +79,7 @@ pub(super) fn seal(line: &Line<'_>, into: &mut Vec<u8>) -> Result<Hash, serde_js
     into.pop(); // the closing brace comes after the hash
     let hash = Hash::of(into.get(start..).unwrap_or_default());
     into.extend_from_slice(BEFORE);
-    write_hex(&hash.0, into);
+    into.extend_from_slice(hash.digits().as_bytes());
     into.extend_from_slice(AFTER);
     into.push(b'\n');
     Ok(hash)
@@ -115,29 +106,6 @@ pub(super) fn open(bytes: &[u8]) -> Result<(Line<'static>, Hash), LineError> {
         });
     }
     Ok((line, claimed))
-}
-
-/// Bytes as lower-case hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    let mut digits = Vec::with_capacity(2 * bytes.len());
-    write_hex(bytes, &mut digits);
-    String::from_utf8(digits).unwrap_or_default() // digits are ASCII
-}
-
-fn write_hex(bytes: &[u8], into: &mut Vec<u8>) {
-    for byte in bytes {
-        for four in [byte >> 4, byte & 15] {
-            into.push(if four < 10 { b'0' + four } else { b'a' + four - 10 });
-        }
-    }
-}
-
-fn digit(character: u8) -> Option<u8> {
-    match character {
-        b'0'..=b'9' => Some(character - b'0'),
-        b'a'..=b'f' => Some(character - b'a' + 10),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 use std::io;
 
+use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Map, Value};
 use sha2::Sha256;
@@ -58,7 +59,7 @@ impl Key {
         }
         let hex = into
             .mac
-            .map_or_else(String::new, |mac| super::chain::hex(&mac.finalize().into_bytes()));
+            .map_or_else(String::new, |mac| HEXLOWER.encode(&mac.finalize().into_bytes()));
         Digest { bytes: into.bytes, hex }
     }
 }
@@ -129,7 +130,7 @@ mod tests {
         // Test case 2 of RFC 4231, whose key is shorter than a block, too.
         let mut mac = Hmac::<Sha256>::new_from_slice(b"Jefe").unwrap();
         mac.update(b"what do ya want for nothing?");
-        let hex = crate::audit::chain::hex(&mac.finalize().into_bytes());
+        let hex = HEXLOWER.encode(&mac.finalize().into_bytes());
         assert_eq!(hex, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
     }
 }

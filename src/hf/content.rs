@@ -6,6 +6,8 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use data_encoding::HEXLOWER;
+
 use crate::model::plain::is_invisible;
 
 /// Whether a character is a control character that no post has: C0 but line ends and tabs, DEL, C1.
@@ -133,10 +135,7 @@ impl Fence {
     pub fn new() -> Result<Self, getrandom::Error> {
         let mut bytes = [0; 6];
         getrandom::fill(&mut bytes)?;
-        Ok(Self(bytes.iter().fold(String::new(), |mut name, byte| {
-            write!(name, "{byte:02x}").ok(); // writing to a string cannot fail
-            name
-        })))
+        Ok(Self(HEXLOWER.encode(&bytes)))
     }
 
     /// Puts it around a text.

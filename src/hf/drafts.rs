@@ -6,6 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -113,7 +114,7 @@ impl Draft {
         let mut bytes = [0; ID_DIGITS / 2];
         getrandom::fill(&mut bytes).map_err(DraftError::Random)?;
         Ok(Self {
-            draft_id: hex(&bytes),
+            draft_id: HEXLOWER.encode(&bytes),
             created_at: now(),
             metadata,
             source_format: source_format.to_owned(),
@@ -314,21 +315,13 @@ pub fn time(field: &'static str, text: &str) -> Result<Timestamp, DraftError> {
 
 /// SHA-256 of a text, or of bytes.
 pub fn digest(text: impl AsRef<[u8]>) -> String {
-    hex(&Sha256::digest(text))
+    HEXLOWER.encode(&Sha256::digest(text))
 }
 
 /// Now, without parts of a second.
 fn now() -> Timestamp {
     let now = Timestamp::now();
     Timestamp::from_second(now.as_second()).unwrap_or(now)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").ok(); // writing to a string cannot fail
-        text
-    })
 }
 
 #[cfg(test)]

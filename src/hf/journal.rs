@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use super::error::HfError;
 use crate::kernel::own_file::{self, FileError};
@@ -189,9 +188,9 @@ impl Drop for Pending {
 
 /// One name for each operation and target.
 fn name(operation: &str, target: &str) -> String {
-    let digest = Sha256::digest(format!("{operation}\n{target}"));
-    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    hex.chars().take(ID_DIGITS).collect()
+    let mut name = super::drafts::digest(format!("{operation}\n{target}"));
+    name.truncate(ID_DIGITS);
+    name
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
@@ -282,7 +283,7 @@ fn address(listen: &Url) -> SocketAddr {
 fn random() -> Result<String, HfError> {
     let mut bytes = [0; 24];
     getrandom::fill(&mut bytes).map_err(HfError::Random)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(HEXLOWER.encode(&bytes))
 }
 
 /// The permissions that the operations which are on need, for the page where the application is registered.

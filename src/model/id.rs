@@ -2,9 +2,11 @@
 
 use std::fmt;
 
+use data_encoding::HEXLOWER;
+
 /// 128 random bits, written as 32 hexadecimal digits.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-struct Random(u128);
+struct Random([u8; 16]);
 
 /// A session's handle.
 ///
@@ -24,18 +26,17 @@ impl Random {
     fn new() -> Result<Self, getrandom::Error> {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes)?;
-        Ok(Self(u128::from_le_bytes(bytes)))
+        Ok(Self(bytes))
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let digits = text.len() == 32 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        digits.then(|| u128::from_str_radix(text, 16).ok().map(Self)).flatten()
+        HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok().map(Self)
     }
 }
 
 impl fmt::Display for Random {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
+        f.write_str(&HEXLOWER.encode(&self.0))
     }
 }
 

@@ -10,6 +10,7 @@ use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use data_encoding::HEXLOWER;
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use sha2::{Digest as _, Sha256};
 
@@ -173,12 +174,8 @@ pub(super) fn kept_home(caller: &Caller, workspace: &Workspace) -> io::Result<Pa
     let mut digest = Sha256::new();
     digest.update(format!("{caller}\0{}\0{}\0", workspace.device, workspace.inode));
     digest.update(workspace.path().as_os_str().as_encoded_bytes());
-    let name: String = digest
-        .finalize()
-        .iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let mut name = HEXLOWER.encode(&digest.finalize());
+    name.truncate(32); // 128 bits of it are as good a name, and a path is shown to people
     let path = state.join("homes").join(name);
     fs::DirBuilder::new().recursive(true).mode(0o700).create(&path)?;
     path.canonicalize()

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::OnceLock;
 
+use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use rmcp::model::{
     CallToolRequestParams, CancelledNotificationParam, ClientResult, ElicitRequest, ElicitRequestParams, ElicitResult,
@@ -140,21 +141,14 @@ impl Seal {
     /// knows itself when it expires.
     pub(super) fn seal(&self, caller: &Caller, tool: &str, question: &str, action: &str) -> String {
         let proof = self.mac(caller, tool, question, action).finalize().into_bytes();
-        let proof: String = proof.iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("{question}.{action}.{proof}")
+        format!("{question}.{action}.{}", HEXLOWER.encode(&proof))
     }
 
     /// The question and its digest, if we wrote this for this caller and this tool.
     pub(super) fn open<'s>(&self, caller: &Caller, tool: &str, sealed: &'s str) -> Option<(&'s str, &'s str)> {
         let mut parts = sealed.split('.');
         let (question, action, proof) = (parts.next()?, parts.next()?, parts.next()?);
-        // One way to write each byte: `AB` and `+f` would read as well.
-        let digits = proof.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
-        let canonical = digits && proof.len().is_multiple_of(2); // half of the last byte reads as a whole one
-        let mut bytes = Vec::new();
-        for pair in proof.as_bytes().chunks(2).filter(|_| canonical) {
-            bytes.push(u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?);
-        }
+        let bytes = HEXLOWER.decode(proof.as_bytes()).ok()?; // one way to write each byte
         let fits = parts.next().is_none() && self.mac(caller, tool, question, action).verify_slice(&bytes).is_ok();
         fits.then_some((question, action))
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
@@ -40,7 +41,7 @@ impl Token {
 
     /// The token itself, for the one time that it is shown.
     pub fn reveal(&self) -> String {
-        format!("{PREFIX}{}", to_hex(&self.0))
+        format!("{PREFIX}{}", HEXLOWER.encode(&self.0))
     }
 
     /// What is kept of it.
@@ -78,22 +79,10 @@ impl TryFrom<String> for TokenDigest {
 
 impl From<TokenDigest> for String {
     fn from(digest: TokenDigest) -> Self {
-        to_hex(&digest.0)
+        HEXLOWER.encode(&digest.0)
     }
-}
-
-fn to_hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn from_hex(text: &str) -> Option<[u8; BYTES]> {
-    let mut bytes = [0; BYTES];
-    let digits = text.as_bytes();
-    if digits.len() != 2 * BYTES || !digits.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
-        return None;
-    }
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(bytes)
+    HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok()
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use rustix::fs::FlockOperation;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -62,7 +63,7 @@ pub fn listen(
     prepare(directory)?;
     let mut secret = [0; SECRET];
     getrandom::fill(&mut secret).map_err(io::Error::other)?;
-    let secret: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    let secret = HEXLOWER.encode(&secret);
     services.confirm.hide(&secret).map_err(io::Error::other)?;
     let files = Files::of(directory, about.instance.get(..16).unwrap_or(&about.instance));
     let (lock, listener) = open(&files, &secret).inspect_err(|_| {
