@@ -9,27 +9,11 @@ use super::{
     terminal_read, terminal_resize, terminal_run, terminal_send, terminal_signal, terminal_snapshot, terminal_wait,
 };
 use crate::limits::CommandPermit;
-use crate::policy::{Caller, Grant, Request};
+use crate::policy::{Caller, Grant};
 
-/// A call whose arguments were understood: what is asked of the policy, and what only says how the
-/// answer is to look.
-#[derive(Debug)]
-pub(crate) enum Parsed {
-    Run(Request, terminal_run::Manner),
-    Open(Request, terminal_open::Manner),
-    Exec(Request, terminal_exec::Manner),
-    Send(Request, terminal_send::Manner),
-    Snapshot(Request, terminal_snapshot::Manner),
-    Resize(Request, terminal_resize::Manner),
-    Signal(Request, terminal_signal::Manner),
-    Wait(Request, terminal_wait::Manner),
-    Read(Request, terminal_read::Manner),
-    List(Request),
-    Close(Request),
-}
-
-/// What a call means, by the tool that it names.
-pub(super) fn parse(services: &Services, caller: &Caller, call: ToolCall) -> Result<Parsed, ToolError> {
+/// What is asked of the policy and what is done with its grant, by the tool and its canonical arguments: what is done
+/// is read from what is judged, and from nothing else.
+pub(super) fn parse(services: &Services, caller: &Caller, call: ToolCall) -> super::ParseResult {
     match call.name.as_str() {
         terminal_run::NAME => terminal_run::parse(services, call.arguments),
         terminal_open::NAME => terminal_open::parse(services, call.arguments),
@@ -46,8 +30,9 @@ pub(super) fn parse(services: &Services, caller: &Caller, call: ToolCall) -> Res
     }
 }
 
-/// What is done with a grant.
-pub(super) enum Act {
+/// What is done with a grant. What it holds says only how: what is asked of the policy is in the request.
+#[derive(Debug)]
+pub(crate) enum Act {
     Run(terminal_run::Manner),
     Open(terminal_open::Manner),
     Exec(terminal_exec::Manner),
@@ -60,25 +45,6 @@ pub(super) enum Act {
     List,
     Close,
     Hf(Box<crate::hf::Asked>),
-}
-
-impl Parsed {
-    /// What is asked of the policy, and what is done with its grant.
-    pub(super) fn split(self) -> (Request, Act) {
-        match self {
-            Self::Run(request, manner) => (request, Act::Run(manner)),
-            Self::Open(request, manner) => (request, Act::Open(manner)),
-            Self::Exec(request, manner) => (request, Act::Exec(manner)),
-            Self::Send(request, manner) => (request, Act::Send(manner)),
-            Self::Snapshot(request, manner) => (request, Act::Snapshot(manner)),
-            Self::Resize(request, manner) => (request, Act::Resize(manner)),
-            Self::Signal(request, manner) => (request, Act::Signal(manner)),
-            Self::Wait(request, manner) => (request, Act::Wait(manner)),
-            Self::Read(request, manner) => (request, Act::Read(manner)),
-            Self::List(request) => (request, Act::List),
-            Self::Close(request) => (request, Act::Close),
-        }
-    }
 }
 
 /// The turn of a command among those that run.

@@ -63,10 +63,14 @@ pub(super) fn take<T: DeserializeOwned>(
     schema: &Map<String, Value>,
     arguments: Map<String, Value>,
 ) -> Result<T, ArgumentError> {
-    let arguments = Value::Object(arguments);
-    check(&Field::default(), schema, &arguments)?;
+    check_entries(&Field::default(), schema, &arguments)?;
+    typed(arguments)
+}
+
+/// Takes arguments that fit the schema of their type.
+pub(super) fn typed<T: DeserializeOwned>(arguments: Map<String, Value>) -> Result<T, ArgumentError> {
     // The schema comes from the type, so this fails only where the schema is wider.
-    serde_json::from_value(arguments).map_err(|error| {
+    serde_json::from_value(Value::Object(arguments)).map_err(|error| {
         let said: String = error.to_string().escape_debug().take(300).collect();
         ArgumentError::new("", said, "")
     })

@@ -4,9 +4,9 @@ use std::sync::LazyLock;
 
 use serde_json::{Map, Value, from_slice};
 
-use super::act::parse;
 use super::compat_ht::DEFINITIONS;
-use super::{Parsed, Services, ToolCall, definitions};
+use super::understand::understand;
+use super::{Services, ToolCall, definitions};
 use crate::audit::Audit;
 use crate::confirm::{Confirm, Lockdown};
 use crate::limits::{Alerts, Budget, Limits};
@@ -35,8 +35,9 @@ pub fn arguments(bytes: &[u8]) {
         return;
     };
     let name = tool_of(*tool).to_owned();
-    match parse(&SERVICES, &Caller::Local { uid: 1 }, ToolCall { name, arguments }) {
-        Ok(Parsed::Run(Request::Launch(request), _)) => {
+    let understood = understand(&SERVICES, &Caller::Local { uid: 1 }, ToolCall { name, arguments });
+    match understood.map(|(asked, _)| asked.request) {
+        Ok(Request::Launch(request)) => {
             let line = |argument: &crate::model::Argument| argument.as_os_str().as_encoded_bytes().contains(&0);
             match &request.program {
                 Program::Shell(text) => assert!(!line(text.as_argument())),

@@ -42,7 +42,7 @@ pub use hf::{HfTool, tools as hf_tools};
 pub use listed::{Around, Listed, canonical, known, listed, own_name};
 pub use tally::misfit;
 
-pub(crate) use act::Parsed;
+use act::Act;
 use understand::understand;
 
 use serde_json::{Map, Value};
@@ -114,7 +114,7 @@ pub struct Reply {
     pub structured: Value,
 }
 
-type ParseResult = Result<Parsed, ToolError>;
+type ParseResult = Result<(Request, Act), ToolError>;
 type ReplyResult = Result<Reply, ToolError>;
 
 /// Runs one tool call. Dropping the future ends the command that it started, if any.
@@ -184,7 +184,7 @@ async fn begin<'a>(
     services: &'a Services,
     caller: &'a Caller,
     call: ToolCall,
-) -> Result<(Entry<'a>, Asked, act::Act), ToolError> {
+) -> Result<(Entry<'a>, Asked, Act), ToolError> {
     tally::came(services, caller).await?;
     let entry = services.audit.asked(caller, &call.name, &call.arguments).await?;
     match understand(services, caller, call) {
@@ -260,7 +260,7 @@ async fn judged(
 async fn decide(
     services: &Services,
     caller: &Caller,
-    (asked, act): (&Asked, &act::Act),
+    (asked, act): (&Asked, &Act),
     user: Option<&dyn AskUser>,
     entry: &mut Entry<'_>,
     cancelled: &CancellationToken,

@@ -7,8 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::act::Act;
 use super::answer::{State, header, state, structured};
-use super::{Definition, Hints, Parsed, Reply, Services, arguments, schema, touched};
+use super::{Definition, Hints, Reply, Services, arguments, schema, touched};
 use crate::policy::{Caller, Request, SessionGrant};
 use crate::sandbox::Stop;
 
@@ -59,9 +60,9 @@ struct Result {
 }
 
 pub(super) fn parse(services: &Services, caller: &Caller, given: Map<String, Value>) -> super::ParseResult {
-    let given: Arguments = arguments::take(&ARGUMENTS, given)?;
+    let given: Arguments = arguments::typed(given)?;
     let session = services.sessions.resolve(caller, &given.session)?;
-    Ok(Parsed::Close(Request::Close { session }))
+    Ok((Request::Close { session }, Act::Close))
 }
 
 pub(super) async fn apply(services: &Services, caller: &Caller, grant: &SessionGrant) -> super::ReplyResult {

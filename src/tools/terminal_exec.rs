@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
+use super::act::Act;
 use super::answer::{number, say_unclear, section, structured};
-use super::{Definition, Hints, Parsed, Reply, Services, ToolError, arguments, guess, schema};
+use super::{Definition, Hints, Reply, Services, ToolError, arguments, guess, schema};
 use crate::policy::{Caller, Request, SessionGrant};
 use crate::session::{Ahead, ExecuteError, Gone, Progress, Prompt, Ran, Session, ShellState};
 
@@ -109,14 +110,14 @@ pub(crate) struct Manner {
 }
 
 pub(super) fn parse(services: &Services, caller: &Caller, given: Map<String, Value>) -> super::ParseResult {
-    let given: Arguments = arguments::take(&ARGUMENTS, given)?;
+    let given: Arguments = arguments::typed(given)?;
     let session = services.sessions.resolve(caller, &given.session)?;
     let manner = Manner {
         command: given.command,
         patience: Duration::from_millis(given.yield_ms.unwrap_or(DEFAULT_YIELD_MS).unsigned_abs()),
         max_output: usize::try_from(given.max_output_bytes.unwrap_or(DEFAULT_OUTPUT)).unwrap_or_default(),
     };
-    Ok(Parsed::Exec(Request::Act { tool: NAME, session }, manner))
+    Ok((Request::Act { tool: NAME, session }, Act::Exec(manner)))
 }
 
 pub(super) async fn apply(

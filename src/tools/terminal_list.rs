@@ -7,8 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::act::Act;
 use super::answer::{State, number, state, structured, weakened};
-use super::{Definition, Hints, Parsed, Reply, Services, arguments, schema};
+use super::{Definition, Hints, Reply, Services, arguments, schema};
 use crate::policy::{Caller, Request};
 use crate::session::{Session, ShellState};
 
@@ -95,8 +96,8 @@ struct Foreground {
 }
 
 pub(super) fn parse(given: Map<String, Value>) -> super::ParseResult {
-    let Arguments {} = arguments::take(&ARGUMENTS, given)?;
-    Ok(Parsed::List(Request::List))
+    let Arguments {} = arguments::typed(given)?;
+    Ok((Request::List, Act::List))
 }
 
 pub(super) async fn apply(services: &Services, caller: &Caller) -> super::ReplyResult {

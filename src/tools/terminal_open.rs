@@ -9,11 +9,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
+use super::act::Act;
 use super::answer::{State, header, number, state, structured, weakened};
 use super::arguments::{self, ArgumentError};
 use super::picture::{Picture, Wanted};
 use super::terminal_run::{directory, program, variable};
-use super::{Definition, Hints, Parsed, Reply, Services, ToolError, schema};
+use super::{Definition, Hints, Reply, Services, ToolError, schema};
 use crate::model::{Program, Shell};
 use crate::policy::{Caller, LaunchGrant, LaunchRequest, Request, Terminal};
 use crate::sandbox::Stop;
@@ -120,7 +121,7 @@ pub(crate) struct Manner {
 const STARTS_A_SHELL: [&str; 6] = ["BASHOPTS", "BASH_ENV", "ENV", "POSIXLY_CORRECT", "SHELLOPTS", "ZDOTDIR"];
 
 pub(super) fn parse(services: &Services, given: Map<String, Value>) -> super::ParseResult {
-    let given: Arguments = arguments::take(&ARGUMENTS, given)?;
+    let given: Arguments = arguments::typed(given)?;
     let profile = given.profile.as_deref().unwrap_or("default");
     let profile = services
         .profiles
@@ -165,7 +166,7 @@ pub(super) fn parse(services: &Services, given: Map<String, Value>) -> super::Pa
         cpu_time: None,
     };
     let name = given.name.map(name).transpose()?;
-    Ok(Parsed::Open(Request::Launch(Arc::new(request)), Manner { name }))
+    Ok((Request::Launch(Arc::new(request)), Act::Open(Manner { name })))
 }
 
 pub(super) async fn apply(

@@ -9,10 +9,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
+use super::act::Act;
 use super::answer::{State, header, number, state, structured};
 use super::arguments::{self, ArgumentError};
 use super::until::wrong_pattern;
-use super::{Definition, Hints, Parsed, Reply, Services, ToolError, schema};
+use super::{Definition, Hints, Reply, Services, ToolError, schema};
 use crate::policy::{Caller, Request, SessionGrant};
 use crate::session::grep::{Grep, Match};
 use crate::session::waits::Pattern;
@@ -130,7 +131,7 @@ struct Result {
 }
 
 pub(super) fn parse(services: &Services, caller: &Caller, given: Map<String, Value>) -> super::ParseResult {
-    let given: Arguments = arguments::take(&ARGUMENTS, given)?;
+    let given: Arguments = arguments::typed(given)?;
     let session = services.sessions.resolve(caller, &given.session)?;
     let form = match (given.encoding.unwrap_or_default(), given.raw.unwrap_or_default()) {
         (Encoding::Base64, _) => Form::Base64,
@@ -150,7 +151,7 @@ pub(super) fn parse(services: &Services, caller: &Caller, given: Map<String, Val
             Err(error) => return Err(wrong_pattern("grep", &error).into()),
         },
     };
-    Ok(Parsed::Read(Request::Observe { tool: NAME, session }, manner))
+    Ok((Request::Observe { tool: NAME, session }, Act::Read(manner)))
 }
 
 pub(super) async fn apply(

@@ -6,9 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::act::Act;
 use super::answer::structured;
 use super::arguments::{self, ArgumentError};
-use super::{Definition, Hints, Parsed, Reply, Services, ToolError, schema};
+use super::{Definition, Hints, Reply, Services, ToolError, schema};
 use crate::policy::{Caller, Request, SessionGrant};
 use crate::session::screen::Size;
 
@@ -57,10 +58,10 @@ struct Result {
 pub(crate) struct Manner(Size);
 
 pub(super) fn parse(services: &Services, caller: &Caller, given: Map<String, Value>) -> super::ParseResult {
-    let given: Arguments = arguments::take(&ARGUMENTS, given)?;
+    let given: Arguments = arguments::typed(given)?;
     let session = services.sessions.resolve(caller, &given.session)?;
     let size = Size::new(given.cols, given.rows).map_err(|error| ArgumentError::new("cols", error, ""))?;
-    Ok(Parsed::Resize(Request::Act { tool: NAME, session }, Manner(size)))
+    Ok((Request::Act { tool: NAME, session }, Act::Resize(Manner(size))))
 }
 
 pub(super) async fn apply(

@@ -12,10 +12,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
-use super::act::Turn;
+use super::act::{Act, Turn};
 use super::answer::{Answer, Facts};
 use super::arguments::{self, ArgumentError};
-use super::{Definition, Hints, Parsed, Reply, Services, ToolError, schema};
+use super::{Definition, Hints, Reply, Services, ToolError, schema};
 use crate::model::{Argument, EnvName, EnvValue, Program, ShellLine};
 use crate::policy::{Caller, LaunchGrant, LaunchRequest, Request, Terminal};
 use crate::sandbox::Stop;
@@ -99,8 +99,8 @@ pub(crate) struct Manner {
     max_output: usize,
 }
 
-pub(super) fn parse(services: &Services, given: Map<String, Value>) -> Result<Parsed, ToolError> {
-    let given: Arguments = arguments::take(&ARGUMENTS, given)?;
+pub(super) fn parse(services: &Services, given: Map<String, Value>) -> super::ParseResult {
+    let given: Arguments = arguments::typed(given)?;
     let profile = given.profile.as_deref().unwrap_or("default");
     let profile = services
         .profiles
@@ -135,7 +135,7 @@ pub(super) fn parse(services: &Services, given: Map<String, Value>) -> Result<Pa
         patience: Duration::from_millis(given.yield_ms.unwrap_or(DEFAULT_YIELD_MS).unsigned_abs()),
         max_output: usize::try_from(given.max_output_bytes.unwrap_or(DEFAULT_OUTPUT)).unwrap_or_default(),
     };
-    Ok(Parsed::Run(Request::Launch(Arc::new(request)), manner))
+    Ok((Request::Launch(Arc::new(request)), Act::Run(manner)))
 }
 
 pub(super) async fn apply(

@@ -12,7 +12,7 @@ use super::answer::{State, header, number, state, structured};
 use super::arguments::{self, ArgumentError};
 use super::picture::{Picture, Wanted};
 use super::until::{Condition, Fired, Until};
-use super::{Definition, Hints, Parsed, Reply, Services, ToolError, schema};
+use super::{Definition, Hints, Reply, Services, ToolError, schema};
 use crate::policy::{Caller, Request, SessionGrant};
 use crate::session::input::{Button, Item, Mouse, MouseAct, Wheel};
 use crate::session::keys::{Key, Modifiers};
@@ -143,7 +143,7 @@ pub(crate) struct Manner {
 }
 
 pub(super) fn parse(services: &Services, caller: &Caller, given: Map<String, Value>) -> super::ParseResult {
-    let given: Arguments = arguments::take(&ARGUMENTS, given)?;
+    let given: Arguments = arguments::typed(given)?;
     let session = services.sessions.resolve(caller, &given.session)?;
     let items = given
         .input
@@ -156,7 +156,7 @@ pub(super) fn parse(services: &Services, caller: &Caller, given: Map<String, Val
         condition: given.wait.map(Until::parse).transpose()?,
         timeout: Duration::from_millis(given.timeout_ms.unwrap_or(DEFAULT_TIMEOUT_MS).unsigned_abs()),
     };
-    Ok(Parsed::Send(Request::Act { tool: NAME, session }, manner))
+    Ok((Request::Act { tool: NAME, session }, super::act::Act::Send(manner)))
 }
 
 pub(super) async fn apply(

@@ -6,8 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::act::Act;
 use super::answer::structured;
-use super::{Definition, Hints, Parsed, Reply, Services, ToolError, arguments, schema};
+use super::{Definition, Hints, Reply, Services, ToolError, arguments, schema};
 use crate::policy::{Caller, Request, SessionGrant};
 use crate::sandbox::Target;
 
@@ -102,13 +103,13 @@ impl Name {
 }
 
 pub(super) fn parse(services: &Services, caller: &Caller, given: Map<String, Value>) -> super::ParseResult {
-    let given: Arguments = arguments::take(&ARGUMENTS, given)?;
+    let given: Arguments = arguments::typed(given)?;
     let session = services.sessions.resolve(caller, &given.session)?;
     let manner = Manner {
         number: given.signal.number(),
         to: given.to.unwrap_or(To::Foreground),
     };
-    Ok(Parsed::Signal(Request::Act { tool: NAME, session }, manner))
+    Ok((Request::Act { tool: NAME, session }, Act::Signal(manner)))
 }
 
 pub(super) async fn apply(

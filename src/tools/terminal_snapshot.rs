@@ -6,10 +6,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::act::Act;
 use super::answer::{State, header, state, structured};
 use super::arguments;
 use super::picture::{Format, Picture, Wanted};
-use super::{Definition, Hints, Parsed, Reply, Services, ToolError, schema};
+use super::{Definition, Hints, Reply, Services, ToolError, schema};
 use crate::policy::{Caller, Request, SessionGrant};
 use crate::session::screen::{HISTORY, Region};
 
@@ -86,7 +87,7 @@ struct Result {
 pub(crate) struct Manner(Wanted);
 
 pub(super) fn parse(services: &Services, caller: &Caller, given: Map<String, Value>) -> super::ParseResult {
-    let given: Arguments = arguments::take(&ARGUMENTS, given)?;
+    let given: Arguments = arguments::typed(given)?;
     let session = services.sessions.resolve(caller, &given.session)?;
     let rows = |count: Option<i64>| usize::try_from(count.unwrap_or_default()).unwrap_or(HISTORY);
     let wanted = Wanted {
@@ -101,10 +102,7 @@ pub(super) fn parse(services: &Services, caller: &Caller, given: Map<String, Val
         history: rows(given.scrollback_lines),
         history_skip: rows(given.scrollback_skip),
     };
-    Ok(Parsed::Snapshot(
-        Request::Observe { tool: NAME, session },
-        Manner(wanted),
-    ))
+    Ok((Request::Observe { tool: NAME, session }, Act::Snapshot(Manner(wanted))))
 }
 
 pub(super) async fn apply(

@@ -8,11 +8,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
+use super::act::Act;
 use super::answer::{Answer, Facts, header, section, structured};
 use super::arguments;
 use super::picture::{Picture, Wanted};
 use super::until::{Condition, Fired, Until};
-use super::{Definition, Hints, Parsed, Reply, Services, schema};
+use super::{Definition, Hints, Reply, Services, schema};
 use crate::policy::{Caller, Request, SessionGrant};
 use crate::session::{Gone, Progress, Session, Streams};
 
@@ -73,13 +74,13 @@ struct Result {
 }
 
 pub(super) fn parse(services: &Services, caller: &Caller, given: Map<String, Value>) -> super::ParseResult {
-    let given: Arguments = arguments::take(&ARGUMENTS, given)?;
+    let given: Arguments = arguments::typed(given)?;
     let session = services.sessions.resolve(caller, &given.session)?;
     let manner = Manner {
         condition: given.until.unwrap_or_default().parse()?,
         timeout: Duration::from_millis(given.timeout_ms.unwrap_or(DEFAULT_TIMEOUT_MS).unsigned_abs()),
     };
-    Ok(Parsed::Wait(Request::Observe { tool: NAME, session }, manner))
+    Ok((Request::Observe { tool: NAME, session }, Act::Wait(manner)))
 }
 
 pub(super) async fn apply(

@@ -16,8 +16,12 @@ pub(super) fn understand(services: &Services, caller: &Caller, call: ToolCall) -
     let Some(tool) = definition::named(&call.name) else {
         return Err(listed::unknown(&call.name));
     };
-    let mut arguments = arguments::canonical((tool.arguments)(), call.arguments.clone())?;
-    let (request, act) = act::parse(services, caller, call)?.split();
+    let call = ToolCall {
+        arguments: arguments::canonical((tool.arguments)(), call.arguments)?,
+        ..call
+    };
+    let mut arguments = call.arguments.clone();
+    let (request, act) = act::parse(services, caller, call)?;
     let mut opened = None;
     let mut of = match &request {
         Request::Launch(launch) => left_out::Of::Profile(&launch.profile),
