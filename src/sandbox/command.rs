@@ -30,7 +30,7 @@ fn execute(base: &Base, task: &Task, stdio: &[OwnedFd]) -> Result<std::convert::
         fds::move_to(fd, number).at(Step::Session)?;
     }
     init::reset_signals().at(Step::Session)?;
-    rustix::process::umask(rustix::fs::Mode::from_bits_truncate(task.command.umask));
+    rustix::process::umask(rustix::fs::Mode::WGRP | rustix::fs::Mode::WOTH);
     // If the machine's memory runs out, the sandbox's processes go before pid 1 and before the host's. A wish: who set it may take
     // it back down to what Terrarium was started with (proc_pid_oom_score_adj(5)).
     std::fs::write("/proc/self/oom_score_adj", "500").ok(); // not where /proc is hidden

@@ -55,7 +55,6 @@ pub(super) fn command(
         environment: environment.collect(),
         path,
         cwd,
-        umask: 0o022,
     }
 }
 

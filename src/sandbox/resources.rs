@@ -95,8 +95,8 @@ pub(super) fn watch(request: &LaunchRequest, modes: &Modes, places: &Places) -> 
         grows(Grows::Home, home, limits.home.bytes(), TMPFS_FILES);
     }
     Watch {
-        wall: Some(wall),
-        idle: Some(ms(limits.idle_time.duration())),
+        wall,
+        idle: ms(limits.idle_time.duration()),
         cpu: cpu.map(ms),
         memory: (!modes.cgroup).then(|| limits.memory.bytes()),
         processes: (!modes.cgroup && !own_count(modes)).then(|| limits.processes.saturating_add(1)),

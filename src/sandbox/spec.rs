@@ -263,8 +263,6 @@ pub(crate) struct CommandSpec {
     pub(crate) path: Vec<PathBuf>,
     /// The working directory.
     pub(crate) cwd: PathBuf,
-    /// The umask, octal 022 unless the profile says otherwise.
-    pub(crate) umask: u32,
 }
 
 /// A terminal to open.
@@ -277,12 +275,12 @@ pub(crate) struct TerminalSpec {
 }
 
 /// What the launcher watches while the command runs.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Watch {
     /// Milliseconds from start to end, and which limit that is.
-    pub(crate) wall: Option<(u64, super::Limit)>,
+    pub(crate) wall: (u64, super::Limit),
     /// Milliseconds without work.
-    pub(crate) idle: Option<u64>,
+    pub(crate) idle: u64,
     /// Milliseconds of processor time of all processes.
     pub(crate) cpu: Option<u64>,
     /// Bytes of memory of all processes, where no cgroup limits them.

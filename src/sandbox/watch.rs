@@ -166,13 +166,12 @@ impl<'a> Watcher<'a> {
         let over = |limit: Option<u64>, used: Duration| limit.is_some_and(|ms| used >= Duration::from_millis(ms));
         let watch = self.watch;
         let mut hit = None;
-        if let Some((ms, limit)) = watch.wall
-            && over(Some(ms), now - self.started)
-        {
-            hit = Some(limit);
+        let (wall, at_its_end) = watch.wall;
+        if over(Some(wall), now - self.started) {
+            hit = Some(at_its_end);
         } else if over(watch.cpu, sample.cpu) {
             hit = Some(Limit::CpuTime);
-        } else if over(watch.idle, now - self.last_work) {
+        } else if over(Some(watch.idle), now - self.last_work) {
             hit = Some(Limit::IdleTime);
         } else if watch.memory.is_some_and(|limit| sample.memory > limit) {
             hit = Some(Limit::Memory);
@@ -189,10 +188,7 @@ impl<'a> Watcher<'a> {
         } else {
             IDLE
         };
-        let wall = watch.wall.map_or(next, |(ms, _)| {
-            (Duration::from_millis(ms)).saturating_sub(self.started.elapsed())
-        });
-        next.min(wall)
+        next.min(Duration::from_millis(wall).saturating_sub(self.started.elapsed()))
     }
 
     /// What has grown too far.
@@ -233,7 +229,7 @@ impl<'a> Watcher<'a> {
     /// Whether the command has a child: then it waits for that, and is not idle. Looked at when it matters.
     fn has_children(&self, sample: &Sample, now: Instant) -> bool {
         const OURS: u32 = 2; // pid 1, and the command
-        let idle = self.watch.idle.map_or(Duration::MAX, Duration::from_millis);
+        let idle = Duration::from_millis(self.watch.idle);
         if now - self.last_work < idle.min(LOOK_FOR_CHILDREN) {
             return false;
         }
