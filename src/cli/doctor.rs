@@ -11,7 +11,7 @@ use crate::model::{Argument, CommandError, Program};
 use crate::policy::{Asked, Caller, Grant, Judgement, LaunchRequest, Policy, Terminal};
 use crate::profile::{ProfileError, Profiles};
 use crate::sandbox::workspace::{self, WorkspaceError};
-use crate::sandbox::{LaunchOptions, Launchers, Protection, State};
+use crate::sandbox::{LaunchOptions, Launchers, Protection, State, private};
 use crate::server::control::listen;
 
 /// The arguments of `terrarium doctor`.
@@ -149,7 +149,7 @@ fn as_text(examined: &[(&str, Outcome)]) -> io::Result<()> {
 
 /// Who can say yes as the operator: in short, in words, and what would be better.
 fn confirmation() -> (&'static str, String, Option<&'static str>) {
-    match workspace::state_directory().map(|directory| Verifier::read(&directory)) {
+    match private::state_directory().map(|directory| Verifier::read(&directory)) {
         Some(Ok(Some(_))) => ("active", "a yes needs the operator's passphrase".to_owned(), None),
         Some(Ok(None)) => (
             "degraded",

@@ -12,7 +12,7 @@ use crate::audit::{AuditError, Event};
 use crate::config::{Config, ConfigError};
 use crate::confirm::Lockdown;
 use crate::confirm::lockdown::{REASON, State};
-use crate::sandbox::workspace;
+use crate::sandbox::{private, workspace};
 
 /// Refuses everything, or stops doing so.
 #[derive(Debug, Args)]
@@ -71,7 +71,7 @@ pub(super) enum Error {
 }
 
 pub(super) fn run(command: LockdownCommand) -> Result<ExitCode, Error> {
-    let directory = workspace::state_directory().ok_or(Error::Nowhere)?;
+    let directory = private::state_directory().ok_or(Error::Nowhere)?;
     let lockdown = Lockdown::in_directory(&directory);
     let file = |source| Error::File {
         path: directory.join("lockdown"),

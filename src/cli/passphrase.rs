@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 
 use super::secret::ask;
 use crate::confirm::passphrase::{PassphraseError, Verifier};
-use crate::sandbox::workspace;
+use crate::sandbox::{private, workspace};
 
 /// Sets the operator's passphrase, or takes it away.
 #[derive(Debug, Args)]
@@ -47,7 +47,7 @@ pub(super) enum Error {
 }
 
 pub(super) fn run(command: PassphraseCommand) -> Result<ExitCode, Error> {
-    let directory = workspace::state_directory().ok_or(Error::Nowhere)?;
+    let directory = private::state_directory().ok_or(Error::Nowhere)?;
     required("The passphrase there is: ")?;
     match command.action {
         Action::Set => {
@@ -71,7 +71,7 @@ pub(super) fn run(command: PassphraseCommand) -> Result<ExitCode, Error> {
 
 /// Whoever goes on knows the operator's passphrase, where there is one.
 pub(super) fn required(prompt: &str) -> Result<(), Error> {
-    let Some(directory) = workspace::state_directory() else {
+    let Some(directory) = private::state_directory() else {
         return Ok(()); // where nothing is kept there is none
     };
     match Verifier::read(&directory)? {

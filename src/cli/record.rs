@@ -6,6 +6,7 @@ use crate::audit::{Audit, Redactor, Settings};
 use crate::config::AuditSettings;
 use crate::model::{InstanceId, Workspace};
 use crate::profile::{HostPath, Profiles};
+use crate::sandbox::private;
 use crate::sandbox::workspace::{self, as_it_is};
 
 /// Why no record is kept.
@@ -70,7 +71,7 @@ fn apart(settings: &Settings, workspace: &Workspace) -> Result<(), Error> {
 /// No profile lets sandboxes read the record, what is kept for later servers, the way in for the operator, or any of `more`.
 fn unread(kept: &AuditSettings, profiles: &Profiles, more: &[PathBuf]) -> Result<(), Error> {
     let audit = kept.settings(usual()).map(|settings| settings.directory);
-    let state = workspace::state_directory();
+    let state = private::state_directory();
     let sockets = workspace::runtime_directories();
     let ours: Vec<(&str, PathBuf, &str)> = audit
         .into_iter()
@@ -130,5 +131,5 @@ fn to_files(kept: &AuditSettings, settings: Settings, redactor: Redactor) -> Res
 
 /// Where the record is unless somebody says something else.
 pub(super) fn usual() -> Option<PathBuf> {
-    Some(workspace::state_directory()?.join("audit"))
+    Some(private::state_directory()?.join("audit"))
 }

@@ -294,7 +294,7 @@ fn hf_profile() -> impl TypedValueParser<Value = HfProfile> {
 
 /// The lockdown of this user's servers.
 pub(super) fn lockdown() -> Lockdown {
-    let directory = workspace::state_directory();
+    let directory = private::state_directory();
     directory
         .map(|directory| Lockdown::in_directory(&directory))
         .unwrap_or_default()
@@ -302,7 +302,7 @@ pub(super) fn lockdown() -> Lockdown {
 
 /// What a yes of the operator needs.
 fn passphrase() -> Result<Checker, Error> {
-    let verifier = match workspace::state_directory() {
+    let verifier = match private::state_directory() {
         Some(directory) => Verifier::read(&directory)?,
         None => None,
     };

@@ -1,10 +1,6 @@
 //! The JSON Schema of `terrarium.yaml`, and the page of its fields that is made from it.
 
-use std::collections::BTreeSet;
-
 use serde_json::Value;
-
-use crate::yaml::{follow, one_line};
 
 use super::file::ConfigFile;
 
@@ -15,26 +11,33 @@ pub fn schema() -> Value {
     schema.to_value()
 }
 
-/// `docs/configuration.md`: every field with what may be written there.
-pub fn page() -> String {
-    let schema = schema();
-    let mut text = INTRODUCTION.to_owned();
-    let mut waiting = vec![("Top level".to_owned(), &schema)];
-    let mut seen = BTreeSet::new();
-    while !waiting.is_empty() {
-        let (name, section) = waiting.remove(0);
-        let about = match waiting.is_empty() && seen.is_empty() {
-            true => String::new(),
-            false => format!("{}\n\n", one_line(section)),
-        };
-        text.push_str(&format!("## {name}\n\n{about}"));
-        table(&mut text, &schema, section, &mut waiting, &mut seen);
-    }
-    text.push_str(END);
-    text
-}
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
 
-const INTRODUCTION: &str = "\
+    use super::*;
+    use crate::yaml::{choices, follow, one_line};
+
+    /// `docs/configuration.md`: every field with what may be written there.
+    fn page() -> String {
+        let schema = schema();
+        let mut text = INTRODUCTION.to_owned();
+        let mut waiting = vec![("Top level".to_owned(), &schema)];
+        let mut seen = BTreeSet::new();
+        while !waiting.is_empty() {
+            let (name, section) = waiting.remove(0);
+            let about = match waiting.is_empty() && seen.is_empty() {
+                true => String::new(),
+                false => format!("{}\n\n", one_line(section)),
+            };
+            text.push_str(&format!("## {name}\n\n{about}"));
+            table(&mut text, &schema, section, &mut waiting, &mut seen);
+        }
+        text.push_str(END);
+        text
+    }
+
+    const INTRODUCTION: &str = "\
 # Configuration
 
 `terrarium.yaml` holds settings and the policy; secrets never. This page is generated from the types that read the file;
@@ -56,69 +59,61 @@ the old one stays in force and the log says why. Other settings take effect at t
 
 ";
 
-const END: &str = "\
+    const END: &str = "\
 docs/policy.md tells how rules work together and has examples.
 ";
 
-fn table<'a>(
-    text: &mut String,
-    root: &'a Value,
-    object: &'a Value,
-    waiting: &mut Vec<(String, &'a Value)>,
-    seen: &mut BTreeSet<String>,
-) {
-    text.push_str("| field | value | meaning |\n|---|---|---|\n");
-    let fields = object.get("properties").and_then(Value::as_object);
-    for (key, field) in fields.into_iter().flatten() {
-        let (target, list) = match follow(root, field) {
-            list if list.get("items").is_some() => (follow(root, list.get("items").unwrap_or(list)), true),
-            other => (other, false),
-        };
-        let about = one_line(if field.get("description").is_some() {
-            field
-        } else {
-            target
-        });
-        let value = if target.get("properties").is_some() {
-            if seen.insert(key.clone()) {
-                waiting.push((format!("`{key}`"), target));
-            }
-            if list { "list, see below" } else { "see below" }.to_owned()
-        } else {
-            kind(target, list)
-        };
-        text.push_str(&format!("| `{key}` | {value} | {about} |\n"));
+    fn table<'a>(
+        text: &mut String,
+        root: &'a Value,
+        object: &'a Value,
+        waiting: &mut Vec<(String, &'a Value)>,
+        seen: &mut BTreeSet<String>,
+    ) {
+        text.push_str("| field | value | meaning |\n|---|---|---|\n");
+        let fields = object.get("properties").and_then(Value::as_object);
+        for (key, field) in fields.into_iter().flatten() {
+            let (target, list) = match follow(root, field) {
+                list if list.get("items").is_some() => (follow(root, list.get("items").unwrap_or(list)), true),
+                other => (other, false),
+            };
+            let about = one_line(if field.get("description").is_some() {
+                field
+            } else {
+                target
+            });
+            let value = if target.get("properties").is_some() {
+                if seen.insert(key.clone()) {
+                    waiting.push((format!("`{key}`"), target));
+                }
+                if list { "list, see below" } else { "see below" }.to_owned()
+            } else {
+                kind(target, list)
+            };
+            text.push_str(&format!("| `{key}` | {value} | {about} |\n"));
+        }
+        text.push('\n');
     }
-    text.push('\n');
-}
 
-/// What may be written, in words.
-fn kind(field: &Value, list: bool) -> String {
-    let quoted = |value: &Value| value.as_str().map(|text| format!("`{text}`"));
-    let one_of = field.get("oneOf").and_then(Value::as_array).into_iter().flatten();
-    let constants = one_of.chain([field]).filter_map(|choice| choice.get("const"));
-    let listed = field.get("enum").and_then(Value::as_array).into_iter().flatten();
-    let choices: Vec<String> = constants.chain(listed).filter_map(quoted).collect();
-    let is = |name: &str| field.get("type").and_then(Value::as_str) == Some(name);
-    let word = if !choices.is_empty() {
-        choices.join(", ")
-    } else if let (Some(least), Some(most)) = (field.get("minimum"), field.get("maximum")) {
-        format!("whole number, {least} to {most}")
-    } else if is("integer") {
-        "whole number".to_owned()
-    } else if is("boolean") {
-        "`true` or `false`".to_owned()
-    } else if is("object") {
-        "names and JSON Schemas".to_owned()
-    } else {
-        "text".to_owned()
-    };
-    if list { format!("list of {word}") } else { word }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
+    /// What may be written, in words.
+    fn kind(field: &Value, list: bool) -> String {
+        let choices = choices(field);
+        let is = |name: &str| field.get("type").and_then(Value::as_str) == Some(name);
+        let word = if !choices.is_empty() {
+            choices.join(", ")
+        } else if let (Some(least), Some(most)) = (field.get("minimum"), field.get("maximum")) {
+            format!("whole number, {least} to {most}")
+        } else if is("integer") {
+            "whole number".to_owned()
+        } else if is("boolean") {
+            "`true` or `false`".to_owned()
+        } else if is("object") {
+            "names and JSON Schemas".to_owned()
+        } else {
+            "text".to_owned()
+        };
+        if list { format!("list of {word}") } else { word }
+    }
 
     #[test]
     fn the_page_is_up_to_date() {

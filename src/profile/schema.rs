@@ -2,8 +2,6 @@
 
 use serde_json::Value;
 
-use crate::yaml::{follow, one_line};
-
 use super::file::ProfileFile;
 
 /// The schema of a profile file; an editor that knows it completes and checks profiles.
@@ -13,22 +11,27 @@ pub fn schema() -> Value {
     schema.to_value()
 }
 
-/// `sandbox-profiles/README.md`: every field with what may be written there.
-pub fn readme() -> String {
-    let schema = schema();
-    let mut text = INTRODUCTION.to_owned();
-    let mut sections = Vec::new();
-    text.push_str("## Top level\n\n");
-    table(&mut text, &schema, &schema, &mut sections);
-    for (key, section) in sections {
-        text.push_str(&format!("## `{key}`\n\n{}\n\n", one_line(section)));
-        table(&mut text, &schema, section, &mut Vec::new());
-    }
-    text.push_str(PATHS);
-    text
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::yaml::{choices, follow, one_line};
 
-const INTRODUCTION: &str = "\
+    /// `sandbox-profiles/README.md`: every field with what may be written there.
+    fn readme() -> String {
+        let schema = schema();
+        let mut text = INTRODUCTION.to_owned();
+        let mut sections = Vec::new();
+        text.push_str("## Top level\n\n");
+        table(&mut text, &schema, &schema, &mut sections);
+        for (key, section) in sections {
+            text.push_str(&format!("## `{key}`\n\n{}\n\n", one_line(section)));
+            table(&mut text, &schema, section, &mut Vec::new());
+        }
+        text.push_str(PATHS);
+        text
+    }
+
+    const INTRODUCTION: &str = "\
 # Sandbox profiles
 
 The five profiles that ship with Terrarium, and in `syscalls/` the decision for every system call with its reason.
@@ -40,7 +43,7 @@ be written or inherited: there are no silent defaults. An unknown key is an erro
 
 ";
 
-const PATHS: &str = "\
+    const PATHS: &str = "\
 ## A path
 
 A path in `read` and `execute` is written alone, `/usr`, or as an object: `{path: /opt, optional: true, reason: why}`.
@@ -49,63 +52,50 @@ unless it is `optional`. `/proc`, `/dev`, `/tmp` and the files of `/etc` that te
 for every sandbox and cannot be listed.
 ";
 
-/// Writes the table of an object's fields; objects among them are left for sections of their own.
-fn table<'a>(text: &mut String, root: &'a Value, object: &'a Value, sections: &mut Vec<(String, &'a Value)>) {
-    text.push_str("| field | value | meaning |\n|---|---|---|\n");
-    let fields = object.get("properties").and_then(Value::as_object);
-    for (key, field) in fields.into_iter().flatten() {
-        let target = follow(root, field);
-        let about = one_line(if field.get("description").is_some() {
-            field
-        } else {
-            target
-        });
-        if target.get("properties").is_some() {
-            sections.push((key.clone(), target));
-            text.push_str(&format!("| `{key}` | see below | {about} |\n"));
-        } else {
-            text.push_str(&format!("| `{key}` | {} | {about} |\n", kind(root, key, field)));
+    /// Writes the table of an object's fields; objects among them are left for sections of their own.
+    fn table<'a>(text: &mut String, root: &'a Value, object: &'a Value, sections: &mut Vec<(String, &'a Value)>) {
+        text.push_str("| field | value | meaning |\n|---|---|---|\n");
+        let fields = object.get("properties").and_then(Value::as_object);
+        for (key, field) in fields.into_iter().flatten() {
+            let target = follow(root, field);
+            let about = one_line(if field.get("description").is_some() {
+                field
+            } else {
+                target
+            });
+            if target.get("properties").is_some() {
+                sections.push((key.clone(), target));
+                text.push_str(&format!("| `{key}` | see below | {about} |\n"));
+            } else {
+                text.push_str(&format!("| `{key}` | {} | {about} |\n", kind(root, key, field)));
+            }
         }
+        text.push('\n');
     }
-    text.push('\n');
-}
 
-/// What may be written, in words.
-fn kind(root: &Value, key: &str, field: &Value) -> String {
-    let field = follow(root, field);
-    let choices = choices(field);
-    if !choices.is_empty() {
-        return choices.join(", ");
+    /// What may be written, in words.
+    fn kind(root: &Value, key: &str, field: &Value) -> String {
+        let field = follow(root, field);
+        let choices = choices(field);
+        if !choices.is_empty() {
+            return choices.join(", ");
+        }
+        let is = |name: &str| field.get("type").and_then(Value::as_str) == Some(name);
+        let pattern = field.get("pattern").and_then(Value::as_str).unwrap_or_default();
+        let word = match (pattern, key) {
+            (pattern, _) if pattern.contains("GiB") => "size",
+            (pattern, _) if pattern.contains("none") => "time or `none`",
+            (pattern, _) if pattern.contains("min") => "time",
+            (pattern, _) if pattern.contains('%') => "share",
+            (_, "allow" | "deny") => "list of `{name, reason}`",
+            (_, "pass") => "list of names",
+            (_, "set") => "names and values",
+            _ if field.get("anyOf").is_some() => "list of paths",
+            _ if is("integer") => "whole number",
+            _ => "text",
+        };
+        word.to_owned()
     }
-    let is = |name: &str| field.get("type").and_then(Value::as_str) == Some(name);
-    let pattern = field.get("pattern").and_then(Value::as_str).unwrap_or_default();
-    let word = match (pattern, key) {
-        (pattern, _) if pattern.contains("GiB") => "size",
-        (pattern, _) if pattern.contains("none") => "time or `none`",
-        (pattern, _) if pattern.contains("min") => "time",
-        (pattern, _) if pattern.contains('%') => "share",
-        (_, "allow" | "deny") => "list of `{name, reason}`",
-        (_, "pass") => "list of names",
-        (_, "set") => "names and values",
-        _ if field.get("anyOf").is_some() => "list of paths",
-        _ if is("integer") => "whole number",
-        _ => "text",
-    };
-    word.to_owned()
-}
-
-/// The words among which one is chosen.
-fn choices(field: &Value) -> Vec<String> {
-    let quoted = |value: &Value| value.as_str().map(|text| format!("`{text}`"));
-    let one_of = field.get("oneOf").and_then(Value::as_array).into_iter().flatten();
-    let constants = one_of.chain([field]).filter_map(|choice| choice.get("const"));
-    let listed = field.get("enum").and_then(Value::as_array).into_iter().flatten();
-    constants.chain(listed).filter_map(quoted).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
 
     #[test]
     fn the_readme_is_up_to_date() {

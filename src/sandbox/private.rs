@@ -181,7 +181,8 @@ pub(super) fn kept_home(caller: &Caller, workspace: &Workspace) -> io::Result<Pa
     path.canonicalize()
 }
 
-/// Where Terrarium keeps what outlives it: `$XDG_STATE_HOME/terrarium` (XDG base directories).
+/// Where Terrarium keeps what outlives it: `$XDG_STATE_HOME/terrarium` (XDG base directories). No workspace is or
+/// lies there.
 pub fn state_directory() -> Option<PathBuf> {
     let given = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from);
     let state = given.filter(|path| path.is_absolute());

@@ -143,7 +143,7 @@ pub fn named(directory: &Path) -> Result<Workspace, WorkspaceError> {
             closed.push(home.join(name));
         }
     }
-    if let Some(state) = state_directory() {
+    if let Some(state) = private::state_directory() {
         kept.push(state.clone());
         closed.push(state);
     }
@@ -247,12 +247,6 @@ pub fn scratch() -> Result<(Workspace, Temporary), WorkspaceError> {
     Ok((workspace, held))
 }
 
-/// Where Terrarium keeps what outlives it: `$XDG_STATE_HOME/terrarium` (XDG base directories). No workspace is or
-/// lies there.
-pub(crate) fn state_directory() -> Option<PathBuf> {
-    private::state_directory()
-}
-
 /// Where control sockets are, the preferred place first; servers of one user may see different surroundings.
 pub(crate) fn runtime_directories() -> Vec<PathBuf> {
     let user = rustix::process::geteuid().as_raw();
@@ -264,7 +258,7 @@ pub(crate) fn runtime_directories() -> Vec<PathBuf> {
         .filter(|path| path.is_absolute() && path.is_dir())
         .map(|path| path.join("terrarium"))
         .collect();
-    found.extend(state_directory().map(|state| state.join("run")));
+    found.extend(private::state_directory().map(|state| state.join("run")));
     found.dedup();
     found
 }

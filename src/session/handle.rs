@@ -205,14 +205,6 @@ impl Session {
         found.finished.clone().ok_or(Gone)
     }
 
-    /// More output than `seen` on either stream, or the end. Cancel-safe.
-    pub async fn more_than(&self, seen: &Progress) -> Result<Progress, Gone> {
-        let mut progress = self.progress.clone();
-        let news = |p: &Progress| p.main > seen.main || p.error > seen.error || p.finished.is_some();
-        let found = progress.wait_for(news).await.map_err(|_| Gone)?;
-        Ok(found.clone())
-    }
-
     /// A piece of the output.
     pub async fn read(&self, stream: Stream, cursor: u64, max: usize) -> Result<Chunk, Gone> {
         let (reply, answer) = oneshot::channel();

@@ -71,8 +71,6 @@ pub struct Marks {
     /// What may be the start of a mark.
     held: Vec<u8>,
     given: bool,
-    /// Sequences that looked like marks and were not this session's.
-    rejected: u64,
 }
 
 impl Marks {
@@ -83,14 +81,7 @@ impl Marks {
             last: 0,
             held: Vec::new(),
             given: false,
-            rejected: 0,
         }
-    }
-
-    /// Sequences that began like marks and were passed on as output: another shell integration's, a
-    /// forgery, or an old mark shown again.
-    pub fn rejected(&self) -> u64 {
-        self.rejected
     }
 
     /// The next piece of `input`, which is shortened by it. None when more input is needed.
@@ -123,7 +114,6 @@ impl Marks {
                 *input = rest;
                 return Some(self.ended());
             }
-            self.rejected += u64::from(known.is_none());
             self.given = true;
             return Some(Piece::Output(&self.held));
         }
@@ -144,7 +134,6 @@ impl Marks {
         if let Some(mark) = self.mark() {
             return Piece::Mark(mark);
         }
-        self.rejected += 1;
         // One of this session's that was seen before, such as a prompt drawn anew: the secret is not for readers.
         if self.held.ends_with(self.key.reveal().as_bytes()) {
             return Piece::Output(&[]);

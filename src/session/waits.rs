@@ -211,12 +211,9 @@ impl Wait {
 
     /// The command in the shell has ended.
     pub fn command_ended(&self) -> Option<Fired> {
-        self.happened(|condition| matches!(condition, Condition::CommandEnd))
-    }
-
-    /// The session's program has ended: the command in it has too.
-    pub fn exited(&self) -> Option<Fired> {
-        self.happened(|condition| matches!(condition, Condition::Exit | Condition::CommandEnd))
+        let ends = |condition: &Condition| matches!(condition, Condition::CommandEnd);
+        let condition = self.conditions.iter().position(ends)?;
+        Some(Fired { condition, line: None })
     }
 
     /// When it has been quiet for long enough, unless there is output before.
@@ -241,11 +238,6 @@ impl Wait {
             };
             Some((n, since + *quiet))
         })
-    }
-
-    fn happened(&self, it: impl Fn(&Condition) -> bool) -> Option<Fired> {
-        let condition = self.conditions.iter().position(it)?;
-        Some(Fired { condition, line: None })
     }
 }
 
@@ -381,17 +373,11 @@ mod tests {
     }
 
     #[test]
-    fn ends_are_told_apart() {
-        let wait = waiting(vec![Condition::CommandEnd, Condition::Exit], Instant::now());
-        assert_eq!(
-            (
-                wait.command_ended().unwrap().condition,
-                wait.exited().unwrap().condition
-            ),
-            (0, 0)
-        );
+    fn the_end_of_a_command_is_not_that_of_the_session() {
+        let wait = waiting(vec![Condition::Exit, Condition::CommandEnd], Instant::now());
+        assert_eq!(wait.command_ended().unwrap().condition, 1);
         let exit = waiting(vec![Condition::Exit], Instant::now());
-        assert_eq!((exit.command_ended(), exit.exited().unwrap().condition), (None, 0));
+        assert_eq!(exit.command_ended(), None);
     }
 
     #[test]

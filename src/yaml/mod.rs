@@ -4,6 +4,7 @@
 
 mod names;
 mod own;
+#[cfg(test)]
 mod page;
 mod place;
 mod range;
@@ -12,7 +13,8 @@ mod write;
 
 pub use names::{did_you_mean, nearest};
 pub use own::{FileError, MAX_FILE, directory_entries, read, read_own};
-pub use page::{follow, one_line};
+#[cfg(test)]
+pub use page::{choices, follow, one_line};
 pub use place::{At, Place, Setting};
 pub use range::OutOfRange;
 pub use read::{Fault, Syntax, parse};

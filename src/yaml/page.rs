@@ -15,3 +15,12 @@ pub fn one_line(field: &Value) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     words.join(" ").replace('|', "\\|")
 }
+
+/// The words among which one is chosen.
+pub fn choices(field: &Value) -> Vec<String> {
+    let quoted = |value: &Value| value.as_str().map(|text| format!("`{text}`"));
+    let one_of = field.get("oneOf").and_then(Value::as_array).into_iter().flatten();
+    let constants = one_of.chain([field]).filter_map(|choice| choice.get("const"));
+    let listed = field.get("enum").and_then(Value::as_array).into_iter().flatten();
+    constants.chain(listed).filter_map(quoted).collect()
+}

@@ -249,7 +249,6 @@ fn programs_cannot_find_the_secret_and_old_marks_mean_nothing() {
             "printf '\\033]133;D;9;1;{key}\\007'; printf '\\033]133;D;9;500;bad\\007'; echo end"
         ));
         assert_eq!((ran.output.as_str(), ran.status), ("end\n", Some(0)), "{kind:?}");
-        assert!(shell.marks.rejected() >= 2);
     }
 }
 
