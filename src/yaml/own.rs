@@ -43,7 +43,7 @@ pub enum FileError {
         /// What it is.
         path: PathBuf,
     },
-    /// Others could write it.
+    /// It is another user's, who could write it.
     #[error("{} belongs to user {owner}; hint: it must belong to the user of the server or to root", path.display())]
     Owner {
         /// The file or directory.
@@ -124,8 +124,7 @@ enum Sticky {
 
 fn trusted(path: &Path, metadata: &Metadata, sticky: Sticky) -> Result<(), FileError> {
     let owner = metadata.uid();
-    let own = own_uid().map_err(|source| read_error(Path::new(STATUS), source))?;
-    if owner != 0 && owner != own {
+    if owner != 0 && owner != rustix::process::geteuid().as_raw() {
         return Err(FileError::Owner {
             path: path.to_owned(),
             owner,
@@ -140,17 +139,6 @@ fn trusted(path: &Path, metadata: &Metadata, sticky: Sticky) -> Result<(), FileE
         }),
     }
 }
-
-/// The effective user. Not the owner of `/proc/self`: that is root for a process that may not be dumped.
-fn own_uid() -> io::Result<u32> {
-    let status = std::fs::read_to_string(STATUS)?;
-    status
-        .lines()
-        .find_map(|line| line.strip_prefix("Uid:")?.split_whitespace().nth(1)?.parse().ok())
-        .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
-}
-
-const STATUS: &str = "/proc/self/status";
 
 fn read_error(path: &Path, source: io::Error) -> FileError {
     FileError::Read {
