@@ -47,15 +47,19 @@ fn layers_import_only_what_their_table_lists() {
     let kept: BTreeSet<&String> = table.values().flat_map(|layer| &layer.crates).collect();
     let mut wrong = Vec::new();
     for (name, layer) in &table {
+        let mut unused: BTreeSet<&str> = layer.imports.iter().chain(&layer.crates).map(String::as_str).collect();
+        unused.remove("all");
         for file in files(&format!("src/{name}"), "rs") {
             let text = code(&read(&file));
             for import in names_after(&text, "crate::") {
+                unused.remove(import);
                 if import != *name && !layer.imports.contains(import) && !layer.imports.contains("all") {
                     wrong.push(format!("{}: crate::{import}", file.display()));
                 }
             }
-            for used in &kept {
-                if !layer.crates.contains(*used) && mentions(&text, &format!("{used}::")) {
+            for used in kept.iter().filter(|name| mentions(&text, &format!("{name}::"))) {
+                unused.remove(used.as_str());
+                if !layer.crates.contains(*used) {
                     wrong.push(format!("{}: {used}", file.display()));
                 }
             }
@@ -66,10 +70,15 @@ fn layers_import_only_what_their_table_lists() {
                 wrong.push(format!("{}: an import from the root of the crate", file.display()));
             }
         }
+        wrong.extend(
+            unused
+                .into_iter()
+                .map(|unused| format!("src/{name}: nothing uses {unused}")),
+        );
     }
     assert!(
         wrong.is_empty(),
-        "not in docs/design/0002-layers.md:\n{}",
+        "not as in docs/design/0002-layers.md:\n{}",
         wrong.join("\n")
     );
 }
