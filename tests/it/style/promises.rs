@@ -89,17 +89,31 @@ fn every_test_that_a_promise_names_is_there() {
                 format!("src/{place}/mod.rs"),
                 format!("src/{place}/tests.rs"),
             ];
-            let found = source
+            let mut found = source
                 .iter()
                 .filter_map(|path| fs::read_to_string(root().join(path)).ok());
             named += 1;
-            if !found.into_iter().any(|text| text.contains(&format!("fn {test}()"))) {
+            if !found.any(|text| has_test(&text, test)) {
                 wrong.push(format!("{file}: {word}"));
             }
         }
     }
     assert!(named > 25, "only {named} were found: the search is broken");
     assert!(wrong.is_empty(), "no such test:\n{}", wrong.join("\n"));
+}
+
+/// Whether a function of this name is there and is run as a test.
+fn has_test(text: &str, name: &str) -> bool {
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let is_it = |line: &str| {
+        let line = line.strip_prefix("async ").unwrap_or(line);
+        line.starts_with(&format!("fn {name}()"))
+    };
+    lines.iter().enumerate().filter(|(_, line)| is_it(line)).any(|(at, _)| {
+        let before = lines[..at].iter().rev();
+        let mut attributes = before.take_while(|line| line.starts_with("#[") || line.starts_with("//"));
+        attributes.any(|line| *line == "#[test]" || line.starts_with("#[tokio::test"))
+    })
 }
 
 #[test]
