@@ -5,6 +5,17 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
+/// A step that failed, as the launcher reports it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepError {
+    /// Which one.
+    pub step: Step,
+    /// The kernel's error number.
+    pub errno: i32,
+    /// What it was applied to: a path or a name, where there is one.
+    pub subject: Option<String>,
+}
+
 /// One step on the way from a request to a running command, in the order of a launch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -65,49 +76,22 @@ pub enum Step {
     Exec,
 }
 
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::ReadSpec => "read the launch order",
-            Self::Keyring => "join a new session keyring",
-            Self::PrivateDirectories => "make the private directories",
-            Self::Cgroup => "make the cgroup",
-            Self::PrepareWorkspace => "prepare the workspace",
-            Self::Namespaces => "enter new namespaces",
-            Self::IdMaps => "write the id maps",
-            Self::Identity => "become the sandbox's user",
-            Self::Counts => "lower the user namespace's counts",
-            Self::Loopback => "bring the loopback interface up",
-            Self::Root => "make a new root directory",
-            Self::Mount => "mount",
-            Self::Pivot => "change the root directory",
-            Self::Terminal => "open the pseudo-terminal",
-            Self::ResourceLimits => "set resource limits",
-            Self::Processors => "limit the processors",
-            Self::Startup => "write the shell's startup files",
-            Self::Capabilities => "drop capabilities",
-            Self::ParentDeath => "tie the sandbox to its launcher",
-            Self::NoNewPrivileges => "set no_new_privs",
-            Self::Landlock => "apply Landlock",
-            Self::InitFilter => "load the filter of pid 1",
-            Self::Fork => "fork the command",
-            Self::Session => "start the command's session",
-            Self::WorkingDirectory => "enter the working directory",
-            Self::Filter => "load the system call filter",
-            Self::Exec => "execute the program",
-        })
-    }
+/// Names the step that an `io::Result` belongs to.
+pub(super) trait AtStep<T> {
+    /// Turns the kernel's error into that of a step.
+    fn at(self, step: Step) -> Result<T, StepError>;
+    /// The same, with what it was applied to.
+    fn at_path(self, step: Step, path: &std::path::Path) -> Result<T, StepError>;
 }
 
-/// A step that failed, as the launcher reports it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StepError {
-    /// Which one.
-    pub step: Step,
-    /// The kernel's error number.
-    pub errno: i32,
-    /// What it was applied to: a path or a name, where there is one.
-    pub subject: Option<String>,
+impl<T, E: Into<io::Error>> AtStep<T> for Result<T, E> {
+    fn at(self, step: Step) -> Result<T, StepError> {
+        self.map_err(|error| StepError::new(step, &error.into()))
+    }
+
+    fn at_path(self, step: Step, path: &std::path::Path) -> Result<T, StepError> {
+        self.map_err(|error| StepError::about(step, path.display(), &error.into()))
+    }
 }
 
 impl StepError {
@@ -171,20 +155,36 @@ impl fmt::Display for StepError {
 
 impl std::error::Error for StepError {}
 
-/// Names the step that an `io::Result` belongs to.
-pub(super) trait AtStep<T> {
-    /// Turns the kernel's error into that of a step.
-    fn at(self, step: Step) -> Result<T, StepError>;
-    /// The same, with what it was applied to.
-    fn at_path(self, step: Step, path: &std::path::Path) -> Result<T, StepError>;
-}
-
-impl<T, E: Into<io::Error>> AtStep<T> for Result<T, E> {
-    fn at(self, step: Step) -> Result<T, StepError> {
-        self.map_err(|error| StepError::new(step, &error.into()))
-    }
-
-    fn at_path(self, step: Step, path: &std::path::Path) -> Result<T, StepError> {
-        self.map_err(|error| StepError::about(step, path.display(), &error.into()))
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ReadSpec => "read the launch order",
+            Self::Keyring => "join a new session keyring",
+            Self::PrivateDirectories => "make the private directories",
+            Self::Cgroup => "make the cgroup",
+            Self::PrepareWorkspace => "prepare the workspace",
+            Self::Namespaces => "enter new namespaces",
+            Self::IdMaps => "write the id maps",
+            Self::Identity => "become the sandbox's user",
+            Self::Counts => "lower the user namespace's counts",
+            Self::Loopback => "bring the loopback interface up",
+            Self::Root => "make a new root directory",
+            Self::Mount => "mount",
+            Self::Pivot => "change the root directory",
+            Self::Terminal => "open the pseudo-terminal",
+            Self::ResourceLimits => "set resource limits",
+            Self::Processors => "limit the processors",
+            Self::Startup => "write the shell's startup files",
+            Self::Capabilities => "drop capabilities",
+            Self::ParentDeath => "tie the sandbox to its launcher",
+            Self::NoNewPrivileges => "set no_new_privs",
+            Self::Landlock => "apply Landlock",
+            Self::InitFilter => "load the filter of pid 1",
+            Self::Fork => "fork the command",
+            Self::Session => "start the command's session",
+            Self::WorkingDirectory => "enter the working directory",
+            Self::Filter => "load the system call filter",
+            Self::Exec => "execute the program",
+        })
     }
 }
