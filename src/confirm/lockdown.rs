@@ -12,7 +12,7 @@ use crate::kernel::own_file;
 const FILE: &str = "lockdown";
 /// Bytes of the file at most.
 const MOST: u64 = 16 << 10;
-/// Bytes of a reason that are kept.
+/// Characters of a reason that are kept.
 pub const REASON: usize = 500;
 
 /// Whether everything is refused.

@@ -1,7 +1,7 @@
 //! System calls, and what this machine offers. The only home of `unsafe`.
 //!
-//! Everything here returns `io::Result` and knows nothing of profiles or steps: the caller adds
-//! which step of a launch failed.
+//! Everything here returns the kernel's error and knows nothing of profiles or steps: the caller adds which step of a
+//! launch failed. Only `own_file`, which is for all layers, names the file too.
 
 #![expect(
     unsafe_code,

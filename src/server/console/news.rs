@@ -7,6 +7,7 @@ use tokio::sync::{Mutex, watch};
 
 use super::{Console, Desk};
 use crate::audit::follow::{Follow, describe};
+use crate::confirm::lockdown::REASON;
 use crate::confirm::{Shown, quoted};
 use crate::policy::Channel;
 
@@ -14,8 +15,6 @@ use crate::policy::Channel;
 const FIRST: u64 = 128 << 10;
 /// Lines that are told at a time; of older ones the page would keep none.
 const LINES: usize = 500;
-/// Characters of the reason of a lockdown.
-const REASON: usize = 500;
 
 /// What the browser has of it.
 pub(super) struct News {

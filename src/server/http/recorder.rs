@@ -58,7 +58,12 @@ impl Collector for Recorder {
             // The registry puts its prefix in front, and the form of a counter its end behind.
             let name = name.strip_prefix("terrarium_").unwrap_or(name);
             let name = name.strip_suffix("_total").unwrap_or(name);
-            let mut metric = encoder.encode_descriptor(name, "Counted by the gate", None, MetricType::Counter)?;
+            let mut metric = encoder.encode_descriptor(
+                name,
+                "Since the server started; docs/operating.md says of what",
+                None,
+                MetricType::Counter,
+            )?;
             for (labels, count) in counts {
                 let count = ConstCounter::new(count.load(Ordering::Relaxed));
                 count.encode(metric.encode_family(labels)?)?;
