@@ -133,6 +133,8 @@ fn start(
         }
         Fork::Parent { pid, .. } => {
             drop((failed, stdio));
+            // Before the word that it runs: what fails after that has no name any more.
+            syscalls::load(&base.init_filter).at(Step::InitFilter)?;
             let mut text = Vec::new();
             executed.read_to_end(&mut text).at(Step::Exec)?;
             if !text.is_empty() {
@@ -145,7 +147,6 @@ fn start(
             let passed: Vec<_> = own.iter().map(|fd| fd.as_fd()).collect();
             fdpass::send(line, &started, &passed).at(Step::Exec)?;
             drop(passed);
-            syscalls::load(&base.init_filter).at(Step::InitFilter)?;
             let report = tend(base, line, pid, master.as_ref());
             let text = serde_json::to_vec(&report).map_err(io::Error::from).at(Step::Exec)?;
             fdpass::send(line, &text, &[]).at(Step::Exec)
