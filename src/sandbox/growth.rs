@@ -149,7 +149,7 @@ impl Meter {
         for place in &mut self.places {
             let now = free(&place.root).unwrap_or(place.free);
             let most = &mut place.most_free;
-            lost.bytes += most.bytes.saturating_sub(now.bytes);
+            lost.bytes = lost.bytes.saturating_add(most.bytes.saturating_sub(now.bytes));
             lost.files += most.files.saturating_sub(now.files);
             most.bytes = most.bytes.max(now.bytes);
             most.files = most.files.max(now.files);
@@ -175,12 +175,12 @@ impl Meter {
         };
         let mut walk = self.walk(count);
         let hidden = unlinked(&walk.devices);
-        walk.bytes += hidden.bytes;
+        walk.bytes = walk.bytes.saturating_add(hidden.bytes);
         walk.files += hidden.files;
         walk.complete &= hidden.complete && !self.covered;
         if !walk.complete {
             // Then all that the file systems lost counts: hiding must not pay.
-            walk.bytes = walk.bytes.max(self.counted.0 + lost.bytes);
+            walk.bytes = walk.bytes.max(self.counted.0.saturating_add(lost.bytes));
             walk.files = walk.files.max(self.counted.1 + lost.files);
         }
         self.counted = (walk.bytes, walk.files);
@@ -261,7 +261,7 @@ impl Meter {
                     Count::Made => found.created().is_ok_and(|made| made >= self.since),
                 };
                 if counts {
-                    walk.bytes += found.blocks() * 512;
+                    walk.bytes = walk.bytes.saturating_add(found.blocks().saturating_mul(512)); // what a network's server says
                     walk.files += 1;
                 }
             }
@@ -320,7 +320,7 @@ fn has_room(directory: &Path) -> bool {
 fn free(root: &OwnedFd) -> Option<Free> {
     let found = rustix::fs::fstatvfs(root).ok()?;
     Some(Free {
-        bytes: found.f_bavail * found.f_frsize, // without what is kept for root
+        bytes: found.f_bavail.saturating_mul(found.f_frsize), // without what is kept for root
         files: found.f_ffree,
     })
 }
