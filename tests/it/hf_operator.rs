@@ -155,6 +155,22 @@ fn the_operator_sets_up_looks_and_logs_out() {
 }
 
 #[test]
+fn a_token_that_cannot_be_used_is_told_of_with_the_reason() {
+    let setting = Setting::new(&[ALL]);
+    let kept = setting.directory.join("terrarium/hf/token.json");
+    std::fs::create_dir_all(kept.parent().unwrap()).unwrap();
+    std::fs::write(&kept, json!({"access_token": TOKEN}).to_string()).unwrap();
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    std::fs::set_permissions(&kept, open).unwrap();
+    for command in ["status", "doctor"] {
+        let output = setting.command(&["hf", command]);
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(said.contains("may be opened by others (mode 644)"), "{command}: {said}");
+        assert_eq!(output.status.code(), Some(1));
+    }
+}
+
+#[test]
 fn a_client_is_kept_only_if_it_could_be_one() {
     let setting = Setting::new(&[ALL]);
     let kept = |id: &str, secret: &str| {

@@ -9,6 +9,7 @@ use crate::hf::Hf;
 use crate::hf::oauth::{ClientSecret, needed_scopes};
 use crate::hf::operations::Scope;
 use crate::hf::token::{Source, TOKEN_VARIABLE, Token, when};
+use crate::model::words::with_causes;
 
 /// What is known about the token.
 pub(super) fn status(hf: &Hf, out: &mut impl Write) -> Result<ExitCode, Error> {
@@ -21,7 +22,7 @@ pub(super) fn status(hf: &Hf, out: &mut impl Write) -> Result<ExitCode, Error> {
             Ok(ExitCode::SUCCESS)
         }
         Err(error) => {
-            writeln!(out, "token: {error}")?;
+            writeln!(out, "token: {}", with_causes(&error))?;
             Ok(ExitCode::from(1))
         }
     }
@@ -108,7 +109,7 @@ pub(super) fn run(hf: &Hf, section: &Section, state: &Path, out: &mut impl Write
     }
     match ClientSecret::find(state) {
         Ok(_) => writeln!(out, "client: there")?,
-        Err(error) => writeln!(out, "client: {error} (only needed to log in)")?,
+        Err(error) => writeln!(out, "client: {} (only needed to log in)", with_causes(&error))?,
     }
     match hf.tokens().token() {
         Ok(token) => {
@@ -117,7 +118,7 @@ pub(super) fn run(hf: &Hf, section: &Section, state: &Path, out: &mut impl Write
             soon(&token, out)?;
         }
         Err(error) => {
-            writeln!(out, "token: {error}")?;
+            writeln!(out, "token: {}", with_causes(&error))?;
             ready = false;
         }
     }
