@@ -21,7 +21,7 @@ const MAX_FILE: u64 = 4096;
 const MAX_LISTED: usize = 1000;
 
 /// The journal.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Journal {
     directory: PathBuf,
 }
@@ -41,12 +41,14 @@ pub struct Entry {
     pub digest: String,
 }
 
-/// A write that is under way. Dropped without [`Pending::settled`] its outcome is unknown.
+/// A write that is under way. Dropped before [`Pending::sent`] it never was; dropped after that without
+/// [`Pending::settled`] its outcome is unknown.
 #[derive(Debug)]
 pub struct Pending {
     path: PathBuf,
     id: String,
     locked: File,
+    sent: bool,
 }
 
 impl Journal {
@@ -84,11 +86,14 @@ impl Journal {
             .and_then(|()| file.sync_data())
             .map_err(FileError::io("write", &path))
             .and_then(|()| own_file::sync_directory(&self.directory));
-        if let Err(error) = kept {
-            fs::remove_file(&path).ok(); // nothing was sent
-            return Err(HfError::Journal(error));
-        }
-        Ok(Pending { path, id, locked: file })
+        let pending = Pending {
+            path,
+            id,
+            locked: file,
+            sent: false,
+        };
+        kept.map_err(HfError::Journal)?;
+        Ok(pending)
     }
 
     /// Whether a write could begin.
@@ -171,17 +176,25 @@ impl Pending {
         &self.id
     }
 
+    /// From here on Hack Forums may have it.
+    pub fn sent(&mut self) {
+        self.sent = true;
+    }
+
     /// Hack Forums said yes or no.
-    pub fn settled(self) {
-        if let Err(error) = fs::remove_file(&self.path) {
-            tracing::warn!(path = %self.path.display(), %error, "an entry of the journal stays, and blocks its write");
-        }
+    pub fn settled(mut self) {
+        self.sent = false;
     }
 }
 
 impl Drop for Pending {
     /// A program that is being started has all our descriptors until it is executed: closing ours would leave the lock.
     fn drop(&mut self) {
+        if !self.sent
+            && let Err(error) = fs::remove_file(&self.path)
+        {
+            tracing::warn!(path = %self.path.display(), %error, "an entry of the journal stays, and blocks its write");
+        }
         self.locked.unlock().ok(); // then it ends with the last of them
     }
 }
@@ -202,7 +215,8 @@ mod tests {
     fn an_unsettled_write_blocks_its_like_until_it_is_cleared() {
         let scratch = Scratch::new();
         let journal = Journal::new(scratch.path());
-        let pending = journal.begin("hf_posts_reply", "5", b"x").unwrap();
+        let mut pending = journal.begin("hf_posts_reply", "5", b"x").unwrap();
+        pending.sent();
         assert!(matches!(
             journal.begin("hf_posts_reply", "5", b"y"),
             Err(HfError::UnderWay { .. })
@@ -222,7 +236,7 @@ mod tests {
             assert!(!journal.clear(wrong).unwrap());
         }
         assert!(journal.clear(&id).unwrap());
-        journal.begin("hf_posts_reply", "5", b"y").unwrap().settled();
+        drop(journal.begin("hf_posts_reply", "5", b"y").unwrap()); // it was never sent
         assert_eq!(journal.list().unwrap(), []);
     }
 
@@ -242,7 +256,8 @@ mod tests {
     fn a_damaged_entry_still_blocks() {
         let scratch = Scratch::new();
         let journal = Journal::new(scratch.path());
-        let pending = journal.begin("hf_bytes_bump", "5", b"x").unwrap();
+        let mut pending = journal.begin("hf_bytes_bump", "5", b"x").unwrap();
+        pending.sent();
         fs::write(&pending.path, "").unwrap();
         let id = pending.id().to_owned();
         drop(pending);

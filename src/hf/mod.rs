@@ -52,7 +52,7 @@ use serde_json::{Map, Value};
 use crate::policy::{Effect, HfGrant, HfRequest};
 use drafts::Drafts;
 use error::Failure;
-use journal::Journal;
+use journal::{Journal, Pending};
 use normalise::{Row, View};
 use rate::Rate;
 use request::{Ask, Work};
@@ -183,7 +183,10 @@ impl Hf {
                 .await?
                 .map_err(|failure| HfError::Failed { failure }),
             Some(target) => {
-                let pending = self.journal.begin(asked.operation.tool, target, &ask.body)?;
+                let mut pending = self
+                    .begin(asked.operation.tool, target.clone(), ask.body.clone())
+                    .await?;
+                pending.sent();
                 match self.exchange(asked, ask, token).await {
                     Ok(Ok(answer)) => {
                         pending.settled();
@@ -205,6 +208,13 @@ impl Hf {
                 }
             }
         }
+    }
+
+    /// The disk is waited for. Where nobody waits for it any more, the entry goes with what nobody takes.
+    async fn begin(&self, tool: &'static str, target: String, body: Vec<u8>) -> Result<Pending, HfError> {
+        let journal = self.journal.clone();
+        let begun = tokio::task::spawn_blocking(move || journal.begin(tool, &target, &body)).await;
+        begun.map_err(|_| HfError::Stopped)?
     }
 
     async fn exchange(
