@@ -7,6 +7,9 @@ use std::fmt;
 /// What one value may hold; the kernel counts `NAME=VALUE` as one argument.
 pub const MAX_VALUE: usize = 64 * 1024;
 
+/// How many variables a call may set: more than any program reads, and few enough to be judged and shown.
+pub const MAX_VARIABLES: usize = 1000;
+
 /// A variable's name: letters, digits and underscores, not starting with a digit (POSIX, 8.1).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EnvName(String);

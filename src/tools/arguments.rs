@@ -214,6 +214,15 @@ fn check_entries(
     schema: &Map<String, Value>,
     entries: &Map<String, Value>,
 ) -> Result<(), ArgumentError> {
+    let most = schema.get("maxProperties").and_then(Value::as_u64);
+    if let Some(most) = most.filter(|most| entries.len() as u64 > *most) {
+        return Err(ArgumentError {
+            field: field.clone(),
+            rule: format!("must have at most {most} entries, not {}", entries.len()),
+            fix: String::new(),
+            wrong: Wrong::Value,
+        });
+    }
     let empty = Map::new();
     let properties = schema.get("properties").and_then(Value::as_object).unwrap_or(&empty);
     for (name, value) in entries {
@@ -332,6 +341,7 @@ mod tests {
         yield_ms: Option<i64>,
         #[schemars(length(min = 1, max = 2), inner(length(max = 3)))]
         argv: Option<Vec<String>>,
+        #[schemars(extend("maxProperties" = 1))]
         env: Option<BTreeMap<String, String>>,
         stream: Option<Kind>,
         until: Option<Until>,
@@ -370,6 +380,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_missing_or_too_many_is_named() {
+        for (given, expected) in [
+            (json!({}), r#"bad argument "needed": is missing and cannot be left out"#),
+            (
+                json!({"needed": true, "env": {"A": "1", "B": "2"}}),
+                r#"bad argument "env": must have at most 1 entries, not 2"#,
+            ),
+        ] {
+            let given = given.as_object().unwrap().clone();
+            let found = take::<Sample>(&schema::of_arguments::<Sample>(), given);
+            assert_eq!(found.unwrap_err().to_string(), expected);
+        }
+    }
+
+    #[test]
     fn a_wrong_argument_is_named_with_the_rule_and_the_fix() {
         let table = [
             (json!({"needed": true}), ""),
@@ -377,7 +402,6 @@ mod tests {
                 json!({"needed": true, "command": "äöüß€", "yield_ms": 10, "argv": ["abc"]}),
                 "",
             ),
-            (json!({}), r#""needed": is missing and cannot be left out"#),
             (
                 json!({"needed": true, "comand": "x"}),
                 r#""comand": is unknown; known are argv, command, env, needed, stream, until, yield_ms; hint: did you mean "command"?"#,

@@ -15,6 +15,7 @@ use super::arguments::{self, ArgumentError};
 use super::picture::{Picture, Wanted};
 use super::terminal_run::{directory, program, variable};
 use super::{Definition, Hints, Reply, Services, ToolError, schema};
+use crate::model::env::MAX_VARIABLES;
 use crate::model::{Program, Shell};
 use crate::policy::{Caller, LaunchGrant, LaunchRequest, Request, Terminal};
 use crate::sandbox::Stop;
@@ -68,6 +69,7 @@ struct Arguments {
     #[schemars(length(min = 1, max = 4096))]
     cwd: Option<String>,
     /// Environment variables besides those of the profile.
+    #[schemars(extend("maxProperties" = MAX_VARIABLES))]
     env: Option<BTreeMap<String, String>>,
     /// Columns of the terminal. Default: 120.
     #[schemars(range(min = 20, max = 500))]

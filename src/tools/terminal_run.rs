@@ -16,6 +16,7 @@ use super::act::{Act, Turn};
 use super::answer::{Answer, Facts};
 use super::arguments::{self, ArgumentError};
 use super::{Definition, Hints, Reply, Services, ToolError, schema};
+use crate::model::env::MAX_VARIABLES;
 use crate::model::{Argument, EnvName, EnvValue, Program, ShellLine};
 use crate::policy::{Caller, LaunchGrant, LaunchRequest, Request, Terminal};
 use crate::sandbox::Stop;
@@ -68,6 +69,7 @@ struct Arguments {
     #[schemars(length(min = 1, max = 4096))]
     cwd: Option<String>,
     /// Environment variables besides those of the profile.
+    #[schemars(extend("maxProperties" = MAX_VARIABLES))]
     env: Option<BTreeMap<String, String>>,
     /// Text for the command's standard input, which then ends. With tty: lines of at most 4095 bytes. Default: no input.
     #[schemars(length(max = 4_194_304))]
