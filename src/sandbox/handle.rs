@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::cause::Cause;
 use super::support::Protection;
+use crate::profile::Limits;
 
 /// A command that runs in a sandbox. Dropping it ends the sandbox.
 #[derive(Debug)]
@@ -105,6 +106,31 @@ pub struct Ending {
     pub killed: u32,
     /// Protected paths of the workspace that appeared or changed.
     pub touched: Vec<PathBuf>,
+}
+
+impl Ending {
+    /// Whether we killed it, alone or with its sandbox, so that nobody saw its end.
+    pub fn was_killed(&self) -> bool {
+        match (self.status, self.cause) {
+            (Status::Lost, Some(cause)) => cause != Cause::Abandoned,
+            (Status::Signal(libc::SIGKILL), Some(Cause::Stopped(_))) => true,
+            _ => false,
+        }
+    }
+
+    /// It in few words.
+    pub fn in_words(&self, limits: &Limits, timeout: Option<Duration>) -> String {
+        let status = match self.status {
+            _ if self.was_killed() => "killed".to_owned(),
+            Status::Code(code) => format!("exit {code}"),
+            Status::Signal(number) => format!("signal {number}"),
+            Status::Lost => "lost".to_owned(),
+        };
+        match self.cause {
+            Some(cause) => format!("ended by {}: {status}", cause.describe(limits, timeout)),
+            None => status,
+        }
+    }
 }
 
 /// What `wait` said of the command.

@@ -44,6 +44,14 @@ pub struct About {
     pub protections: Vec<Protection>,
 }
 
+impl About {
+    /// How the command ended, in few words, if it has.
+    pub fn ended(&self, progress: &Progress) -> Option<String> {
+        let ending = &progress.finished.as_ref()?.ending;
+        Some(ending.in_words(&self.profile.limits, self.timeout))
+    }
+}
+
 /// What a session has for input and output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Streams {

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{Reply, ToolError, guess, touched};
 use crate::profile::Profile;
-use crate::sandbox::{Cause, Ending, State as Holds, Status};
+use crate::sandbox::{Ending, State as Holds, Status};
 use crate::session::{About, Excerpt, Excerpts, Finished, Gone, Plain, Progress, Session, Streams};
 
 /// How far a command is.
@@ -138,7 +138,7 @@ pub(super) fn header(session: &Session, finished: Option<&Finished>) -> String {
     let ending = &finished.ending;
     let seconds = ending.duration.as_secs_f64();
     let status = match ending.status {
-        _ if was_killed(ending) => format!("killed after {seconds:.3} s"),
+        _ if ending.was_killed() => format!("killed after {seconds:.3} s"),
         Status::Code(code) => format!("exit {code} in {seconds:.3} s"),
         Status::Signal(number) => format!("signal {number}{} after {seconds:.3} s", signal_name(number)),
         Status::Lost => "lost: the sandbox was torn down and nobody saw the command end".to_owned(),
@@ -168,19 +168,10 @@ pub(super) fn state(finished: Option<&Finished>) -> (State, Option<i32>, Option<
         return (State::Running, None, None);
     };
     match ending.status {
-        _ if was_killed(ending) => (State::Killed, None, None),
+        _ if ending.was_killed() => (State::Killed, None, None),
         Status::Code(code) => (State::Exited, Some(code), None),
         Status::Signal(number) => (State::Signaled, None, Some(number)),
         Status::Lost => (State::Lost, None, None),
-    }
-}
-
-/// Whether we killed it, alone or with its sandbox, so that nobody saw its end.
-fn was_killed(ending: &Ending) -> bool {
-    match (ending.status, ending.cause) {
-        (Status::Lost, Some(cause)) => cause != Cause::Abandoned,
-        (Status::Signal(libc::SIGKILL), Some(Cause::Stopped(_))) => true,
-        _ => false,
     }
 }
 

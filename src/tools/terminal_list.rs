@@ -71,6 +71,9 @@ struct Line {
     /// Seconds until its time is over, while it runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     time_left_s: Option<i64>,
+    /// How it ended, in words; the text alone says it.
+    #[serde(skip)]
+    ended: Option<String>,
     stdout_bytes: i64,
     stderr_bytes: i64,
 }
@@ -168,6 +171,7 @@ impl Line {
             command: about.command.clone(),
             profile: about.profile.name.clone(),
             age_s: number(age.as_secs()),
+            ended: about.ended(&progress),
             time_left_s: (state == State::Running).then(|| number(allowed.saturating_sub(age).as_secs())),
             stdout_bytes: number(progress.main),
             stderr_bytes: number(progress.error),
@@ -175,10 +179,9 @@ impl Line {
     }
 
     fn write(&self, text: &mut String) {
-        let how = match (self.state, self.exit_code, self.signal) {
-            (_, Some(code), _) => format!("exit {code}"),
-            (_, _, Some(signal)) => format!("signal {signal}"),
-            (State::Running, ..) => {
+        let how = match &self.ended {
+            Some(ended) => ended.clone(),
+            None => {
                 let what = if self.stopped { "stopped" } else { "running" };
                 let program = self
                     .program
@@ -187,8 +190,6 @@ impl Line {
                     .unwrap_or_default();
                 format!("{what}{program}, {} s left", self.time_left_s.unwrap_or_default())
             }
-            (State::Killed, ..) => "killed".to_owned(),
-            _ => "lost".to_owned(),
         };
         let shell = match self.shell {
             Some(ShellIs::Ready) => "; takes commands",

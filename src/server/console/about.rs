@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::policy::Caller;
-use crate::sandbox::{Protection, Status, Used};
-use crate::session::{About, Finished, Session, Streams};
+use crate::sandbox::{Protection, Used};
+use crate::session::{Session, Streams};
 
 /// What changes, for every list.
 pub(super) fn now(caller: &Caller, session: &Session) -> Value {
@@ -28,7 +28,7 @@ pub(super) fn now(caller: &Caller, session: &Session) -> Value {
         "alias": visible(&about.alias),
         "profile": about.profile.name,
         "command": visible(&about.command),
-        "state": end.map_or_else(|| "running".to_owned(), |end| ended(about, end)),
+        "state": about.ended(&progress).unwrap_or_else(|| "running".to_owned()),
         "age_s": age.as_secs(),
         "left_s": end.is_none().then(|| wall.saturating_sub(age).as_secs()),
         "can_type": end.is_none() && about.streams == Streams::Terminal,
@@ -78,13 +78,4 @@ fn protection(protection: &Protection) -> Value {
         None => protection.why.clone(),
     };
     json!({"name": protection.name, "state": protection.state, "why": why})
-}
-
-fn ended(about: &About, end: &Finished) -> String {
-    match (end.ending.status, end.ending.cause) {
-        (_, Some(cause)) => format!("ended by {}", cause.describe(&about.profile.limits, about.timeout)),
-        (Status::Code(code), None) => format!("exit {code}"),
-        (Status::Signal(signal), None) => format!("ended by signal {signal}"),
-        (Status::Lost, None) => "lost".to_owned(),
-    }
 }

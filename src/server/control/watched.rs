@@ -16,9 +16,8 @@ use super::{Attach, Picture, REQUEST, RESPONSE, Request, Response, Running, rece
 use crate::audit::Event;
 use crate::model::SessionId;
 use crate::policy::Caller;
-use crate::sandbox::{Ending, Status};
 use crate::session::screen::{Region, Row, Size, Snapshot};
-use crate::session::{Gone, Progress, Session};
+use crate::session::{Gone, Session};
 
 /// A watcher gets no more pictures than one in this time.
 const FRAME: Duration = Duration::from_millis(50);
@@ -171,7 +170,7 @@ async fn draw(
             return send(to, &Response::Refused(Gone.to_string()), RESPONSE).await;
         };
         let since = Instant::now();
-        let picture = Picture::of(&snapshot, &shown, &progress);
+        let picture = Picture::of(&snapshot, &shown, session.about().ended(&progress));
         if last.as_ref() != Some(&picture) {
             send(to, &Response::Picture(picture.clone()), RESPONSE).await?;
         }
@@ -189,7 +188,7 @@ async fn draw(
 
 impl Picture {
     /// The part with the cursor, where there is no room for all.
-    fn of(snapshot: &Snapshot, view: &View, progress: &Progress) -> Self {
+    fn of(snapshot: &Snapshot, view: &View, ended: Option<String>) -> Self {
         let cursor = snapshot.cursor;
         let top = (cursor.row + 1).saturating_sub(view.rows);
         let left = (cursor.column + 1).saturating_sub(view.columns);
@@ -203,8 +202,8 @@ impl Picture {
             size: (snapshot.size.columns(), snapshot.size.rows()),
             rows: part.into_iter().map(harmless).collect(),
             cursor: cursor.visible.then(|| (cursor.row - top, cursor.column - left)),
-            state: state(progress),
-            ended: progress.finished.is_some(),
+            ended: ended.is_some(),
+            state: state(ended),
             note: view.note.clone(),
         }
     }
@@ -224,8 +223,8 @@ impl Running {
     async fn of(caller: &Caller, session: &Session) -> Self {
         let about = session.about();
         let progress = session.progress();
-        let ended = progress.finished.is_some();
-        let program = if ended {
+        let ended = about.ended(&progress);
+        let program = if ended.is_some() {
             None
         } else {
             let looked = session.terminal(|terminal, _| terminal.foreground()).await;
@@ -238,27 +237,16 @@ impl Running {
             profile: about.profile.name.clone(),
             command: about.command.clone(),
             program,
-            state: state(&progress),
-            ended,
+            ended: ended.is_some(),
+            state: state(ended),
             size: progress.size.map(|size| (size.columns(), size.rows())),
             age_s: about.started.elapsed().as_secs(),
         }
     }
 }
 
-fn state(progress: &Progress) -> String {
-    match &progress.finished {
-        None => "running".to_owned(),
-        Some(finished) => how(&finished.ending),
-    }
-}
-
-fn how(ending: &Ending) -> String {
-    match ending.status {
-        Status::Code(code) => format!("exit {code}"),
-        Status::Signal(number) => format!("signal {number}"),
-        Status::Lost => "ended with its sandbox".to_owned(),
-    }
+fn state(ended: Option<String>) -> String {
+    ended.unwrap_or_else(|| "running".to_owned())
 }
 
 #[cfg(test)]
@@ -274,7 +262,7 @@ mod tests {
             rows,
             note: None,
         };
-        Picture::of(&screen.look(), &view, &Progress::default())
+        Picture::of(&screen.look(), &view, None)
     }
 
     #[test]
