@@ -112,7 +112,8 @@ pub enum AnchorTo {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitsFile {
-    /// Calls of any kind. Default: 1024.
+    /// Calls of any kind. Default: 1024. Over stdio 2048 requests at the most wait for their answers, whatever this says;
+    /// the next is read when one of them has it.
     #[schemars(range(min = 1, max = 65_536))]
     pub calls: Setting<u64>,
     /// Commands. Default: 32.

@@ -30,9 +30,9 @@ use tokio_util::codec::{AnyDelimiterCodec, AnyDelimiterCodecError, Decoder, Fram
 
 use super::misfit::Misfit;
 
-/// Messages to the client that may wait to be written before no more is read. As many as calls may run at once.
+/// Messages to the client that may wait to be written before no more is read. As many as calls may run at once by default.
 const UNWRITTEN: usize = 1024;
-/// Requests that may wait for their answers before no more is read: twice as many as calls may run at once, since those beyond are
+/// Requests that may wait for their answers before no more is read: twice as many as calls may run at once by default, since those beyond are
 /// answered at once too, that they are too many.
 const UNANSWERED: usize = 2048;
 

@@ -96,7 +96,9 @@ struct OfCaller {
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
     /// The caller has none by this name; whether another has one is not said.
-    #[error("no such session: {name:?}; hint: terminal_list shows yours; finished ones are forgotten after 10 minutes")]
+    #[error(
+        "no such session: {name:?}; hint: terminal_list shows yours; finished ones are forgotten after 10 minutes, or sooner where there are many"
+    )]
     NoSuchSession {
         /// What was asked for.
         name: String,
