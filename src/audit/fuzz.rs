@@ -1,7 +1,8 @@
 //! What the fuzzer feeds to the audit.
 
 use super::read;
-use super::redact::{REDACTED, Redactor, SHORTEST};
+use super::redact::{Redactor, SHORTEST};
+use crate::model::words::REDACTED;
 
 /// An audit that somebody may have written: it is read without a panic, and a chain that verifies reads whole.
 pub fn audit(bytes: &[u8]) {

@@ -12,8 +12,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use serde_json::Value;
 
-/// What stands in place of a secret. It needs no escape in JSON, URLs or shells' double quotes.
-pub const REDACTED: &str = "[redacted]";
+use crate::model::words::REDACTED;
+
 /// Bytes below which a secret is not looked for: shorter ones stand in other text by chance.
 pub const SHORTEST: usize = 12;
 /// Secrets at most: far more than a server holds.

@@ -13,6 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::output::{Output, Stream, take_more};
 use crate::kernel::tty;
 use crate::sandbox::{Control, Ending, Io, Stop, Target};
+use crate::session::TELL_BUSY;
 
 /// What a command that is asked to end may take to do so.
 const GRACE: Duration = Duration::from_millis(300);
@@ -21,8 +22,6 @@ const GRACE: Duration = Duration::from_millis(300);
 const DRAIN: Duration = Duration::from_secs(10);
 /// How often it is looked whether our own reader takes more.
 const LOOK: Duration = Duration::from_millis(500);
-/// How often the launcher is told of input and output, which only we see.
-const TELL_BUSY: Duration = Duration::from_millis(250);
 
 /// How it went.
 pub(super) struct Relayed {

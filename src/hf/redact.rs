@@ -8,9 +8,8 @@ use serde_json::Value;
 
 use super::shape::Reply;
 use crate::model::plain::is_invisible;
+use crate::model::words::REDACTED;
 
-/// What stands in place of a secret.
-const REDACTED: &str = "[redacted]";
 /// Shorter ones would hide ordinary words.
 const SHORTEST: usize = 6;
 

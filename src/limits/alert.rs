@@ -4,14 +4,13 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::MAX_CALLERS;
 use crate::policy::Caller;
 
 /// So many denials within [`PERIOD`] are no slip.
 const MANY: usize = 20;
 /// The time that is looked back on; after so long without a denial the next run gets an alert of its own.
 const PERIOD: Duration = Duration::from_secs(60);
-/// Callers that are watched at a time.
-const MAX_CALLERS: usize = 1024;
 
 /// Counts denials.
 #[derive(Debug, Default)]

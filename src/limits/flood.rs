@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::Refused;
 use super::window::Window;
+use super::{MAX_CALLERS, Refused};
 use crate::policy::Caller;
 
 /// Calls of one caller in [`PERIOD`], whatever they ask for: a thousand a second, which is more than any terminal shows.
@@ -16,8 +16,6 @@ const CALLS: u32 = 60_000;
 const FRUITLESS: u32 = 600;
 /// The time that is looked back on.
 const PERIOD: Duration = Duration::from_secs(60);
-/// Callers that are counted at a time: the local one and the bearer tokens, of which nobody has so many.
-const MAX_CALLERS: usize = 1024;
 
 /// Counts calls.
 #[derive(Debug, Default)]

@@ -33,6 +33,9 @@ use crate::policy::{Caller, Rate};
 /// Subscriptions of one caller: each costs a task, and up to two records a second.
 pub const SUBSCRIPTIONS_PER_CALLER: usize = 64;
 
+/// Callers that are counted at a time: the local one and the bearer tokens, of which nobody has so many.
+const MAX_CALLERS: usize = 1024;
+
 /// Hands out permits.
 #[derive(Clone, Debug)]
 pub struct Limits {

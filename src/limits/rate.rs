@@ -10,12 +10,9 @@ use governor::state::InMemoryState;
 use governor::state::direct::NotKeyed;
 use governor::{Quota, RateLimiter};
 
-use super::Refused;
 use super::window::Window;
+use super::{MAX_CALLERS, Refused};
 use crate::policy::{Caller, Rate};
-
-/// Callers that are counted at a time: the local one and the bearer tokens, of which nobody has so many.
-const MAX_CALLERS: usize = 1024;
 
 /// What spreads calls over the time: so many at once, and then one after the other.
 type Spread = RateLimiter<NotKeyed, InMemoryState, MonotonicClock>;

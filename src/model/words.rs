@@ -1,4 +1,4 @@
-//! How errors are worded.
+//! How errors are worded, and the word for what is hidden.
 
 use std::error::Error;
 
@@ -16,6 +16,9 @@ pub fn nearest<'n>(text: &str, names: impl IntoIterator<Item = &'n str>) -> Opti
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, name)| name)
 }
+
+/// What stands in place of a secret. It needs no escape in JSON, URLs or shells' double quotes.
+pub const REDACTED: &str = "[redacted]";
 
 /// An error and what it comes from, on one line. A cause that the text before it ends with is not said again.
 pub fn with_causes(error: &dyn Error) -> String {

@@ -29,7 +29,7 @@ const DRAIN_TERMINAL: Duration = Duration::from_secs(5);
 /// How long a finished session is kept.
 pub const KEEP: Duration = Duration::from_secs(600);
 /// How often a launcher is told of input and output: more often than the shortest idle time of a profile.
-const TELL_BUSY: Duration = Duration::from_millis(250);
+pub const TELL_BUSY: Duration = Duration::from_millis(250);
 const PIECE: usize = 64 * 1024;
 
 /// The state of the task.

@@ -9,6 +9,7 @@ mod names;
 use std::fmt;
 
 use super::modes::Modes;
+use super::sequences::ESC;
 use names::{PREFIXES, base, caret, unknown};
 
 /// Longest key name, in characters: the longest spelling of all modifiers and a key has 33.
@@ -273,7 +274,6 @@ fn nearest(names: &[&str]) -> String {
     }
 }
 
-const ESC: u8 = 0x1B;
 const NONE: Modifiers = Modifiers {
     shift: false,
     alt: false,

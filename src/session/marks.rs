@@ -7,6 +7,10 @@
 
 use std::fmt;
 
+use data_encoding::HEXLOWER;
+
+use super::sequences::{BEL, ESC};
+
 /// The secret of one session: 128 random bits as 32 hexadecimal digits.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Key(String);
@@ -16,7 +20,7 @@ impl Key {
     pub fn random() -> Result<Self, getrandom::Error> {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes)?;
-        Ok(Self(format!("{:032x}", u128::from_le_bytes(bytes))))
+        Ok(Self(HEXLOWER.encode(&bytes)))
     }
 
     /// One that everybody knows.
@@ -273,8 +277,6 @@ impl Follow {
     }
 }
 
-const ESC: u8 = 0x1B;
-const BEL: u8 = 0x07;
 const PREFIX: &[u8] = b"\x1b]133;";
 /// The longest mark: prefix, letter, status, number, secret and what separates them.
 const MAX_MARK: usize = 80;

@@ -55,7 +55,7 @@ use crate::policy::{Caller, LaunchRequest, Terminal as Wanted};
 use crate::sandbox::{Sandbox, Stop};
 
 use actor::Actor;
-pub use actor::{KEEP, OUTPUT_KEPT};
+pub use actor::{KEEP, OUTPUT_KEPT, TELL_BUSY};
 use memory::Memory;
 use screen::Size;
 

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use super::plain::{MAX_SEQUENCE, Plain};
-use super::sequences::begun;
+use super::sequences::{ESC, begun};
 
 /// The first bytes that are kept for good: half of the longest answer of one call.
 pub const HEAD: usize = 100_000;
@@ -330,8 +330,6 @@ fn head_cut(bytes: &[u8]) -> usize {
         }
     }
 }
-
-const ESC: u8 = 0x1B;
 
 fn is_continuation(byte: u8) -> bool {
     byte & 0xC0 == 0x80

@@ -4,6 +4,8 @@
 //! the cursor to the first column, a carriage return or CSI G, starts the line anew, so that of a
 //! progress bar only the last state stays.
 
+use super::sequences::{BEL, ESC};
+
 /// Takes bytes, in pieces of any size, and gives text.
 #[derive(Debug, Default)]
 pub struct Plain {
@@ -38,9 +40,7 @@ enum State {
 
 /// A string that is longer ends with its line at the latest: text must not vanish behind it.
 pub(super) const MAX_SEQUENCE: usize = 4096;
-const BEL: u8 = 0x07;
 const BACKSPACE: u8 = 0x08;
-const ESC: u8 = 0x1B;
 /// CAN and SUB end any sequence.
 const ABORT: [u8; 2] = [0x18, 0x1A];
 

@@ -193,8 +193,8 @@ impl Sequences {
     }
 }
 
-const ESC: u8 = 0x1B;
-const BEL: u8 = 0x07;
+pub(super) const ESC: u8 = 0x1B;
+pub(super) const BEL: u8 = 0x07;
 const CAN: u8 = 0x18;
 const SUB: u8 = 0x1A;
 

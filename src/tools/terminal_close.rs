@@ -28,10 +28,10 @@ pub(super) const DEFINITION: Definition = Definition {
 
 static ARGUMENTS: LazyLock<Map<String, Value>> = LazyLock::new(schema::of_arguments::<Arguments>);
 
-/// Between asking and killing.
-const GRACE: Duration = Duration::from_millis(200);
+/// Between asking and killing what is closed or cancelled.
+pub(super) const GRACE: Duration = Duration::from_millis(200);
 /// How long the certain end may take before we say that it goes on without us.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The arguments as written.
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -11,6 +11,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::act::Act;
 use super::answer::{number, say_unclear, section, structured};
+use super::terminal_run::{DEFAULT_OUTPUT, DEFAULT_YIELD_MS};
+use super::until::LOOK_AHEAD;
 use super::{Definition, Hints, Reply, Services, ToolError, arguments, guess, schema};
 use crate::policy::{Caller, Request, SessionGrant};
 use crate::session::{Ahead, ExecuteError, Gone, Progress, Prompt, Ran, Session, ShellState};
@@ -32,16 +34,12 @@ pub(super) const DEFINITION: Definition = Definition {
 
 static ARGUMENTS: LazyLock<Map<String, Value>> = LazyLock::new(schema::of_arguments::<Arguments>);
 
-const DEFAULT_YIELD_MS: i64 = 10_000;
-const DEFAULT_OUTPUT: i64 = 40_000;
 /// A shell that has printed nothing for so long after it was given a command, and has not begun with it, waits for more.
 const HESITATES: Duration = Duration::from_millis(1500);
 /// How often a shell that prints nothing is looked at, whether it still is that shell.
 const LOOK: Duration = Duration::from_millis(250);
 /// How long a prompt that is being drawn is waited for.
 const PROMPT: Duration = Duration::from_millis(500);
-/// How often it is looked whether the shell is about to read what was typed ahead.
-const LOOK_AHEAD: Duration = Duration::from_millis(10);
 /// How long a shell may take to answer an interrupt, on a busy machine. One that ignores them never does.
 const INTERRUPTED: Duration = Duration::from_secs(10);
 

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::act::Act;
 use super::answer::{State, header, number, state, structured};
 use super::arguments::{self, ArgumentError};
-use super::until::wrong_pattern;
+use super::until::{PIECE, wrong_pattern};
 use super::{Definition, Hints, Reply, Services, ToolError, schema};
 use crate::policy::{Caller, Request, SessionGrant};
 use crate::session::grep::{Grep, Match};
@@ -37,8 +37,6 @@ static ARGUMENTS: LazyLock<Map<String, Value>> = LazyLock::new(schema::of_argume
 
 const DEFAULT_BYTES: i64 = 40_000;
 const DEFAULT_LINES: i64 = 100;
-/// What a search looks at between two turns of others.
-const PIECE: usize = 256 * 1024;
 
 /// The arguments as written.
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::act::{Act, Turn};
 use super::answer::{Answer, Facts};
 use super::arguments::{self, ArgumentError};
+use super::terminal_close::{GRACE, PATIENCE};
 use super::{Definition, Hints, Reply, Services, ToolError, schema};
 use crate::model::env::MAX_VARIABLES;
 use crate::model::{Argument, EnvName, EnvValue, Program, ShellLine};
@@ -44,12 +45,8 @@ static ARGUMENTS: LazyLock<Map<String, Value>> = LazyLock::new(schema::of_argume
 
 /// The size of the terminal of `tty`.
 const TERMINAL: Terminal = Terminal::Size { columns: 120, rows: 40 };
-const DEFAULT_YIELD_MS: i64 = 10_000;
-const DEFAULT_OUTPUT: i64 = 40_000;
-/// How long a cancelled command may take to end by itself.
-const GRACE: Duration = Duration::from_millis(200);
-/// How long we wait for a cancelled command to be gone before we answer anyway.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const DEFAULT_YIELD_MS: i64 = 10_000;
+pub(super) const DEFAULT_OUTPUT: i64 = 40_000;
 
 /// The arguments as written.
 #[derive(Debug, Deserialize, JsonSchema)]

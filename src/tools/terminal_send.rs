@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::answer::{State, header, number, state, structured};
 use super::arguments::{self, ArgumentError};
 use super::picture::{Picture, Wanted};
+use super::terminal_wait::DEFAULT_TIMEOUT_MS;
 use super::until::{Condition, Fired, Until};
 use super::{Definition, Hints, Reply, Services, ToolError, schema};
 use crate::policy::{Caller, Request, SessionGrant};
@@ -33,8 +34,6 @@ pub(super) const DEFINITION: Definition = Definition {
 };
 
 static ARGUMENTS: LazyLock<Map<String, Value>> = LazyLock::new(schema::of_arguments::<Arguments>);
-
-const DEFAULT_TIMEOUT_MS: i64 = 10_000;
 
 /// The arguments as written.
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -33,7 +33,7 @@ pub(super) const DEFINITION: Definition = Definition {
 
 static ARGUMENTS: LazyLock<Map<String, Value>> = LazyLock::new(schema::of_arguments::<Arguments>);
 
-const DEFAULT_TIMEOUT_MS: i64 = 10_000;
+pub(super) const DEFAULT_TIMEOUT_MS: i64 = 10_000;
 /// Output shown in the answer.
 const SHOWN: usize = 40_000;
 /// The same while the command runs: the rest is a terminal_read away.

@@ -13,11 +13,12 @@ use crate::session::screen::Snapshot;
 use crate::session::waits::{self, IdleFrom, Pattern, PatternError, Wait};
 use crate::session::{Ahead, ExecuteError, Gone, Progress, Session, ShellState, Stream, Streams, Terminal};
 
-const PIECE: usize = 256 * 1024;
+/// What is looked at between two turns of others.
+pub(super) const PIECE: usize = 256 * 1024;
 /// How often it is looked whether the shell has ended what was typed ahead.
 const LOOK: Duration = Duration::from_millis(100);
 /// How often it is looked whether the shell is about to read what was typed ahead.
-const LOOK_AHEAD: Duration = Duration::from_millis(10);
+pub(super) const LOOK_AHEAD: Duration = Duration::from_millis(10);
 const SYNTAX: &str = "syntax as in the regex crate, without look-around and back references";
 
 /// What to wait for: whatever comes first. The end of the session's command always counts.

@@ -16,7 +16,6 @@ use crate::server::web::doors::Visitor;
 use crate::server::web::place;
 use crate::server::web::refused::Refused;
 
-const TEXT: &str = "text/plain; charset=utf-8";
 /// The longest body: a paste into a terminal that was taken over.
 const MAX_BODY: usize = 256 << 10;
 
@@ -105,12 +104,12 @@ impl Console {
 
     fn turned_away(&self, refusal: Refusal) -> Response<Body> {
         let refused = match refusal {
-            Refusal::Act(status, why) => return body::text(status, TEXT, why),
+            Refusal::Act(status, why) => return body::text(status, body::TEXT, why),
             Refusal::Door(refused) => refused,
         };
         self.counts.refused(refused);
         tracing::warn!(reason = refused.name(), "the console turned a request away");
-        let mut response = body::text(refused.status(), TEXT, format!("{}\n", said(refused)));
+        let mut response = body::text(refused.status(), body::TEXT, format!("{}\n", said(refused)));
         if refused.closes() {
             let close = HeaderValue::from_static("close");
             response.headers_mut().insert(header::CONNECTION, close);

@@ -22,7 +22,6 @@ use crate::server::web::place;
 use crate::server::web::refused::Refused;
 use crate::tokens::{self, Holder, Use};
 
-const TEXT: &str = "text/plain; charset=utf-8";
 /// The form of metrics that Prometheus has read since 2.5 (OpenMetrics).
 const METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const MCP_SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
@@ -87,7 +86,7 @@ impl<B: Backend> Front<B> {
             Path::Ready => (StatusCode::OK, "ready\n"),
             _ => (StatusCode::OK, "ok\n"),
         };
-        Ok(body::text(status, TEXT, said.to_owned()))
+        Ok(body::text(status, body::TEXT, said.to_owned()))
     }
 
     async fn serve(
@@ -127,7 +126,11 @@ impl<B: Backend> Front<B> {
         self.callers.backend().measure(&self.metrics);
         match self.metrics.text() {
             Ok(text) => Ok(body::text(StatusCode::OK, METRICS, text)),
-            Err(error) => Ok(body::text(StatusCode::INTERNAL_SERVER_ERROR, TEXT, error.to_string())),
+            Err(error) => Ok(body::text(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                body::TEXT,
+                error.to_string(),
+            )),
         }
     }
 
@@ -200,7 +203,7 @@ impl Path {
 fn misfit(answer: &TxJsonRpcMessage<RoleServer>) -> Response<Body> {
     match serde_json::to_string(answer) {
         Ok(text) => body::text(StatusCode::BAD_REQUEST, body::JSON, text),
-        Err(error) => body::text(StatusCode::INTERNAL_SERVER_ERROR, TEXT, error.to_string()),
+        Err(error) => body::text(StatusCode::INTERNAL_SERVER_ERROR, body::TEXT, error.to_string()),
     }
 }
 
@@ -216,7 +219,7 @@ fn begins_session(headers: &HeaderMap, body: &[u8]) -> bool {
 
 fn turned_away(refused: Refused, path: Path, metrics: &Metrics) -> Response<Body> {
     metrics.http.refused(refused);
-    let mut response = body::text(refused.status(), TEXT, format!("{}\n", refused.text()));
+    let mut response = body::text(refused.status(), body::TEXT, format!("{}\n", refused.text()));
     let headers = response.headers_mut();
     let mut set = |name, value| headers.insert(name, HeaderValue::from_static(value));
     match refused {

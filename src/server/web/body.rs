@@ -16,6 +16,8 @@ pub(in crate::server) type Body = BoxBody<Bytes, Infallible>;
 /// What an answer of a program is.
 pub(in crate::server) const JSON: &str = "application/json";
 
+/// What people read.
+pub(in crate::server) const TEXT: &str = "text/plain; charset=utf-8";
 /// How long a body may take to come.
 const MAX_TIME: Duration = Duration::from_secs(30);
 
