@@ -7,8 +7,8 @@ use nix::unistd::Pid;
 use serde_json::json;
 
 use crate::command::until;
-use crate::ends::children;
 use crate::harness::{Era, Server};
+use crate::processes::children;
 
 /// The launcher and pid 1 of the sandbox that waits for the next call.
 fn waiting(server: &Server) -> [u32; 2] {

@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::command::until;
-use crate::harness::{Era, Reply, Server, fresh_directory, program};
+use crate::command::{until, with_state};
+use crate::harness::{Era, Reply, Server, fresh_directory};
 use crate::tty::{Tty, set_passphrase};
 
 /// A place for state, and what is started there.
@@ -27,9 +27,7 @@ impl Place {
     }
 
     fn terrarium(&self, arguments: &[&str]) -> Command {
-        let mut command = program();
-        command.args(arguments).envs(self.environment()).stdin(Stdio::null());
-        command
+        with_state(&self.0, arguments)
     }
 
     fn attach(&self, arguments: &[&str]) -> Tty {

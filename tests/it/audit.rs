@@ -6,6 +6,7 @@ use std::process::{Output, Stdio};
 
 use serde_json::{Value, json};
 
+use crate::command::until;
 use crate::harness::{Era, Server, fresh_directory, not_tested, program};
 
 /// A place for state that goes with it.
@@ -220,7 +221,7 @@ fn what_was_done_stays_done_when_its_closing_record_fails() {
     let workspace = server.workspace().to_owned();
     let line = "echo up > up; until [ -e go ]; do read -t 0.01 < <(:); done; echo it was done";
     let call = server.send_call("terminal_run", json!({"command": line, "yield_ms": 50_000}));
-    until(|| workspace.join("up").exists());
+    until("it runs", || workspace.join("up").exists());
     // From now on the server's files cannot grow.
     let file = audit_files(&state.audit()).pop().unwrap();
     let size = fs::metadata(&file).unwrap().len();
@@ -314,15 +315,6 @@ fn audit_files(directory: &Path) -> Vec<PathBuf> {
     entries
         .filter(|path| path.extension().is_some_and(|found| found == "jsonl"))
         .collect()
-}
-
-/// Looks until it is so, for a minute.
-fn until(so: impl Fn() -> bool) {
-    let start = std::time::Instant::now();
-    while !so() {
-        assert!(start.elapsed().as_secs() < 60, "it never became so");
-        std::thread::yield_now();
-    }
 }
 
 /// A file system of a megabyte, until it is dropped.

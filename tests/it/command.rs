@@ -103,6 +103,14 @@ impl Drop for Run {
     }
 }
 
+/// A subcommand of the operator's, with state and sockets in this directory.
+pub(crate) fn with_state(state: &std::path::Path, arguments: &[&str]) -> Command {
+    let mut command = program();
+    command.args(arguments).stdin(Stdio::null());
+    command.env("XDG_STATE_HOME", state).env("XDG_RUNTIME_DIR", state);
+    command
+}
+
 /// Both outputs.
 pub(crate) fn text(output: &Output) -> String {
     let [out, err] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());

@@ -7,12 +7,13 @@ mod servers;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
-use crate::command::until;
-use crate::harness::{Era, Server, fresh_directory, program};
+use crate::command::{until, with_state};
+use crate::harness::{Era, Server, fresh_directory};
+use crate::processes::signal;
 use crate::tty::{Tty, set_passphrase};
 
 /// A place for state with a policy that asks for everything but lists.
@@ -63,9 +64,7 @@ impl Place {
     }
 
     pub(crate) fn terrarium(&self, arguments: &[&str]) -> Command {
-        let mut command = program();
-        command.args(arguments).envs(self.environment()).stdin(Stdio::null());
-        command
+        with_state(&self.state, arguments)
     }
 
     pub(crate) fn approvals(&self, arguments: &[&str]) -> Output {
@@ -365,10 +364,4 @@ fn without_a_terminal_a_yes_says_that_it_needs_one_for_the_passphrase() {
         "{said}"
     );
     assert_eq!(runs(server.workspace()), 0);
-}
-
-#[expect(clippy::disallowed_methods, reason = "kill(1) sends signals without unsafe code")]
-pub(crate) fn signal(pid: u32, name: &str) {
-    let sent = Command::new("kill").args(["-s", name, &pid.to_string()]).status();
-    assert!(sent.unwrap().success());
 }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::command::until;
 use crate::harness::{Era, Server};
+use crate::processes::{alive, children};
 
 /// How often each cause is tried unless somebody asks for more.
 const TIMES: usize = 4;
@@ -41,31 +42,6 @@ pub(crate) fn mark() -> String {
     static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
     let next = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     format!("{}", 10_000_000 + std::process::id() * 100 + next)
-}
-
-/// Processes with this among their arguments.
-pub(crate) fn alive(mark: &str) -> usize {
-    let processes = fs::read_dir("/proc").unwrap().flatten();
-    let arguments = processes.filter_map(|p| fs::read(p.path().join("cmdline")).ok());
-    arguments.filter(|a| String::from_utf8_lossy(a).contains(mark)).count()
-}
-
-pub(crate) fn children(pid: u32) -> Vec<u32> {
-    let text = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    let threads = fs::read_dir(format!("/proc/{pid}/task"))
-        .into_iter()
-        .flatten()
-        .flatten();
-    let of_threads = threads.filter_map(|t| fs::read_to_string(t.path().join("children")).ok());
-    let all: std::collections::BTreeSet<u32> = of_threads
-        .chain([text])
-        .flat_map(|text| {
-            text.split_whitespace()
-                .filter_map(|p| p.parse().ok())
-                .collect::<Vec<_>>()
-        })
-        .collect();
-    all.into_iter().collect()
 }
 
 fn nothing_is_left(mark: &str) {

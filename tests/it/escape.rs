@@ -8,6 +8,7 @@ use std::process::{Output, Stdio};
 
 use crate::command::{Run, text, until};
 use crate::harness::{fresh_directory, host_program, not_tested, program};
+use crate::processes::asleep;
 use crate::side_doors::without;
 
 fn run(workspace: &std::path::Path, options: &[&str], line: &str) -> Output {
@@ -185,17 +186,10 @@ fn a_killed_server_leaves_no_process() {
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    until("all run", || inside.join("up").exists() && alive(&mark) >= 3);
+    until("all run", || inside.join("up").exists() && asleep(&mark) >= 3);
     child.kill().unwrap();
     child.wait().unwrap();
-    until("no process is left", || alive(&mark) == 0);
-}
-
-/// Processes with this word among their arguments.
-fn alive(word: &str) -> usize {
-    let processes = fs::read_dir("/proc").unwrap().flatten();
-    let arguments = processes.filter_map(|p| fs::read(p.path().join("cmdline")).ok());
-    arguments.filter(|a| a == format!("sleep\0{word}\0").as_bytes()).count()
+    until("no process is left", || asleep(&mark) == 0);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::command::{Run, text};
 use crate::harness::{Era, Server, fresh_directory, host_program, is_there, not_tested, program};
+use crate::processes::peak;
 
 #[test]
 fn programs_that_cannot_be_executed_are_refused_with_the_reason() {
@@ -193,9 +194,7 @@ fn a_gigabyte_of_output_ends_the_command_and_not_the_server() {
         "{}",
         &reply.text[..100]
     );
-    let status = fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    let peak: u64 = peak.trim_end_matches("kB").trim().parse().unwrap();
+    let peak = peak(server.pid());
     assert!(peak < 100_000, "the server took {peak} kB");
 }
 

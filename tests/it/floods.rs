@@ -3,21 +3,15 @@
 use serde_json::json;
 
 use crate::harness::is_there;
+use crate::processes::resident;
 use crate::sessions::{Terminal, shell};
 
 /// What a server may grow by, in KiB.
 const GROWTH: u64 = 10 << 10;
 
-/// Resident memory of the server, in KiB.
-fn resident(terminal: &Terminal) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", terminal.server.pid())).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
-}
-
 /// A command that floods, and how much the server has grown when it has ended.
 fn growth(terminal: &mut Terminal, command: &str) -> u64 {
-    let before = resident(terminal);
+    let before = resident(terminal.server.pid());
     let reply = terminal.call(
         "terminal_exec",
         json!({"command": command, "yield_ms": 50_000, "max_output_bytes": 1000}),
@@ -28,7 +22,7 @@ fn growth(terminal: &mut Terminal, command: &str) -> u64 {
         Some("after"),
         "{command}"
     );
-    resident(terminal).saturating_sub(before)
+    resident(terminal.server.pid()).saturating_sub(before)
 }
 
 #[test]
@@ -50,7 +44,7 @@ fn floods_do_not_grow_the_server() {
 #[test]
 fn a_flood_of_a_gigabyte_is_ended_by_a_key() {
     let mut terminal = shell("bash");
-    let before = resident(&terminal);
+    let before = resident(terminal.server.pid());
     let reply = terminal.call(
         "terminal_exec",
         json!({"command": "yes | head -c 1000000000", "yield_ms": 1000, "max_output_bytes": 1000}),
@@ -59,7 +53,7 @@ fn a_flood_of_a_gigabyte_is_ended_by_a_key() {
     let ended = terminal.send(json!([{"key": "C-c"}]), json!({"command": true}));
     assert_eq!(ended.facts["exit_code"], 130, "{}", ended.text);
     assert_eq!(terminal.exec("echo still here").section("terminal"), Some("still here"));
-    let grown = resident(&terminal).saturating_sub(before);
+    let grown = resident(terminal.server.pid()).saturating_sub(before);
     assert!(grown <= GROWTH, "{grown} KiB");
 }
 

@@ -9,8 +9,9 @@ use nix::unistd::Pid;
 use serde_json::json;
 
 use crate::command::{Run, until};
-use crate::ends::{alive, children, mark};
+use crate::ends::mark;
 use crate::harness::{Era, Server};
+use crate::processes::{alive, children};
 use crate::sessions::Terminal;
 
 /// Times that something is tried which a busy machine may keep from being done in time.

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Era, Server, fresh_directory, program};
 use crate::hf_fake::{Fake, asks};
+use crate::processes::peak;
 
 pub(crate) const TOKEN: &str = "tok_FAKE_0123456789abcdef";
 /// Rules under which everything runs, for tests of what is refused before.
@@ -329,11 +330,4 @@ fn a_huge_answer_costs_no_memory() {
         let grown = peak(server.pid()) - before;
         assert!(grown < 20 * 1024, "{mode}: {grown} kB");
     }
-}
-
-/// The highest memory of a process so far, in kB.
-pub(crate) fn peak(pid: u32) -> i64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse().unwrap()
 }

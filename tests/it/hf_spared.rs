@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use crate::harness::Server;
-use crate::hf::{ALL, Setting, peak};
+use crate::hf::{ALL, Setting};
+use crate::processes::peak;
 
 /// A rule under which one reply a day is allowed.
 const ONE: &str = "{id: one, effect: allow, callers: [local], tools: [hf_posts_reply], at_most: {times: 1, per: day}}";

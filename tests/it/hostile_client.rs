@@ -7,19 +7,13 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::harness::{Era, Server, fresh_directory, patience, program};
+use crate::processes::peak;
 
 pub(crate) const ERAS: [Era; 2] = [Era::Legacy, Era::Modern];
 /// What the server may take in kB at the most, whatever is sent: two of the longest lines and room for itself.
 const MOST_MEMORY: u64 = 150_000;
 /// The longest line that is read, in bytes; a longer one is dropped.
 const LONGEST_LINE: usize = 16 << 20;
-
-/// The most memory that a process has had, in kB.
-fn peak(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    peak.trim_end_matches("kB").trim().parse().unwrap()
-}
 
 /// The server answers a request, and has taken no more memory than it may.
 pub(crate) fn still_serves(server: &mut Server, after: &str) {

@@ -2,13 +2,7 @@
 
 use serde_json::json;
 
-use crate::harness::{Era, Reply, Server};
-
-fn run(arguments: serde_json::Value) -> Reply {
-    let reply = Server::start(Era::Modern).call("terminal_run", arguments);
-    assert!(!reply.is_error, "{}", reply.text);
-    reply
-}
+use crate::run::run;
 
 #[test]
 fn the_process_limit_is_named_when_it_is_met_and_not_just_below() {

@@ -46,6 +46,7 @@ mod outside;
 mod packaging;
 mod policy;
 mod policy_asked;
+mod processes;
 mod programs;
 mod prompts;
 mod protocol;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::harness::{Era, Server, fresh_directory, patience, program};
+use crate::processes::signal;
 
 const ERAS: [Era; 2] = [Era::Legacy, Era::Modern];
 /// Far more than is promised for the end of the server, which a benchmark measures: a busy machine may keep any of its
@@ -109,7 +110,7 @@ fn the_server_ends_on_sigterm_and_sigint() {
     for name in ["TERM", "INT"] {
         let mut server = Server::start(Era::Modern);
         server.request("tools/list", json!({}));
-        signal(name, server.pid());
+        signal(server.pid(), name);
         let (status, took) = server.ended();
         assert!(
             status.success() && took < patience(PROMPTLY),
@@ -185,12 +186,6 @@ fn call_prints_the_answer_and_its_status_follows() {
     assert!(status == 125 && text.starts_with("bad argument"), "{status} {text}");
     assert_eq!(run(&["terminal_list", "[]"]).0, 125);
     assert_eq!(run(&["nosuch"]).0, 125);
-}
-
-fn signal(name: &str, pid: u32) {
-    let pid = nix::unistd::Pid::from_raw(i32::try_from(pid).unwrap());
-    let signal: nix::sys::signal::Signal = format!("SIG{name}").parse().unwrap();
-    nix::sys::signal::kill(pid, signal).unwrap();
 }
 
 #[test]

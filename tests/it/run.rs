@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::command::until;
 use crate::harness::{Era, Reply, Server, patience};
 
-fn run(arguments: serde_json::Value) -> Reply {
+pub(crate) fn run(arguments: serde_json::Value) -> Reply {
     let reply = Server::start(Era::Modern).call("terminal_run", arguments);
     assert!(!reply.is_error, "{}", reply.text);
     reply

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 
 use crate::command::until;
-use crate::ends::children;
 use crate::harness::{fresh_directory, program};
+use crate::processes::{asleep, children};
 
 /// A tree that ignores what can be ignored and leaves its parent in each way there is.
 fn stubborn(mark: u32, last: &str) -> String {
@@ -38,11 +38,11 @@ fn nothing_outlives_its_command_without_a_process_namespace() {
         let inside = fresh_directory();
         let mark = 200_000 + std::process::id() * 10 + u32::try_from(number).unwrap();
         let mut server = start(&inside, pretend, &stubborn(mark, "until [ -e go ]; do :; done"));
-        until("four processes", || alive(mark) >= 4);
+        until("four processes", || asleep(&mark.to_string()) >= 4);
         fs::write(inside.join("go"), "").unwrap();
         let status = server.wait().unwrap();
         assert!(status.success(), "{status} {pretend:?}");
-        assert_eq!(alive(mark), 0, "{pretend:?}");
+        assert_eq!(asleep(&mark.to_string()), 0, "{pretend:?}");
         fs::remove_dir_all(&inside).unwrap();
     }
 }
@@ -56,7 +56,7 @@ fn nothing_outlives_our_processes_without_a_process_namespace() {
             let mark = 300_000 + std::process::id() * 10 + u32::try_from(number).unwrap();
             let mut server = start(&inside, pretend, &stubborn(mark, &format!("sleep {mark}")));
             let what = format!("{victims:?} {pretend:?}");
-            until(&what, || alive(mark) >= 4);
+            until(&what, || asleep(&mark.to_string()) >= 4);
             let mut ours = vec![server.id()];
             for above in 0..3 {
                 ours.push(children(ours[above])[0]);
@@ -65,7 +65,7 @@ fn nothing_outlives_our_processes_without_a_process_namespace() {
                 let pid = nix::unistd::Pid::from_raw(i32::try_from(ours[*victim]).unwrap());
                 nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).ok(); // the one before may have taken it along
             }
-            until(&what, || alive(mark) == 0);
+            until(&what, || asleep(&mark.to_string()) == 0);
             server.wait().unwrap();
             fs::remove_dir_all(&inside).unwrap();
         }
@@ -88,12 +88,4 @@ fn more_processes_than_allowed_end_the_command_where_the_kernel_does_not_count()
     let status = start(&inside, options, &line(160)).wait().unwrap();
     assert!(!status.success() && !inside.join("up").exists(), "{status}");
     fs::remove_dir_all(&inside).unwrap();
-}
-
-/// How many processes sleep for `mark` seconds.
-fn alive(mark: u32) -> usize {
-    let wanted = format!("sleep\0{mark}\0");
-    let processes = fs::read_dir("/proc").unwrap().flatten();
-    let arguments = processes.filter_map(|p| fs::read(p.path().join("cmdline")).ok());
-    arguments.filter(|a| a == wanted.as_bytes()).count()
 }

@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::command::until;
-use crate::confirm::{LINE, Place, runs, signal};
+use crate::confirm::{LINE, Place, runs};
 use crate::harness::{Era, Server};
+use crate::processes::signal;
 
 /// One command at a time, by a policy that lets everything else than this be.
 fn policy(revision: &str, run: &str) -> String {

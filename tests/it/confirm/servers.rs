@@ -7,8 +7,9 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::confirm::{LINE, Place, id, runs, signal};
+use crate::confirm::{LINE, Place, id, runs};
 use crate::harness::Era;
+use crate::processes::signal;
 
 #[test]
 fn another_server_knows_nothing_of_a_question() {

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::browser::{Feed, Place};
 use super::screens::TERMINALS;
 use crate::command::until;
-use crate::ends::{alive, mark};
+use crate::ends::mark;
+use crate::processes::{alive, signal};
 use crate::tty::{Tty, set_passphrase};
 
 const ASKS: &str = "policy:\n  revision: \"1\"\n  rules:\n    - {id: asks, effect: confirm, callers: [local], tools: [terminal_run], \
@@ -118,7 +119,7 @@ fn a_server_that_is_killed_while_a_terminal_is_taken_leaves_nothing_and_the_next
     let take = json!({"id": feed.session()["id"], "reason": ""});
     assert_eq!(browser.ask("/api/take", &take).status, 200);
     assert!(alive(&mark) > 0);
-    crate::confirm::signal(server.pid(), "KILL");
+    signal(server.pid(), "KILL");
     while feed.next().is_some() {} // what was on its way, and then the end
     until("no process is left", || alive(&mark) == 0);
     drop(server);

@@ -1,11 +1,12 @@
 //! A server with a console, and browsers that write their requests by hand.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Era, Server, fresh_directory, program};
+use crate::command::with_state;
+use crate::harness::{Era, Server, fresh_directory};
 use crate::http::client::{Answer, Connection};
 use crate::tty::Tty;
 
@@ -84,12 +85,7 @@ impl Place {
     }
 
     pub(super) fn terrarium(&self, arguments: &[&str]) -> Command {
-        let mut command = program();
-        command.args(arguments).stdin(Stdio::null());
-        command
-            .env("XDG_STATE_HOME", &self.state)
-            .env("XDG_RUNTIME_DIR", &self.state);
-        command
+        with_state(&self.state, arguments)
     }
 
     /// The code of a fresh link.

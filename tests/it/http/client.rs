@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::harness::{Reply, fresh_directory, program};
+use crate::processes::signal;
 
 /// No test waits longer for anything.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -181,12 +182,6 @@ impl Drop for Server {
 fn private_directory(path: &std::path::Path) {
     use std::os::unix::fs::DirBuilderExt as _;
     std::fs::DirBuilder::new().mode(0o700).create(path).unwrap();
-}
-
-#[expect(clippy::disallowed_methods, reason = "kill(1) sends signals without unsafe code")]
-fn signal(pid: u32, name: &str) {
-    let sent = Command::new("kill").args(["-s", name, &pid.to_string()]).status();
-    assert!(sent.unwrap().success());
 }
 
 impl Connection {
