@@ -41,11 +41,6 @@ pub enum Closing {
 }
 
 impl Entry<'_> {
-    /// The call's number.
-    pub fn call(&self) -> CallId {
-        self.call
-    }
-
     /// The policy of this revision judges it, and is named by what is recorded of decisions from here on: another may be in
     /// force by then.
     pub fn judged_by(&mut self, revision: &str) {

@@ -125,7 +125,8 @@ pub(super) fn lock(path: &Path) -> Option<File> {
 }
 
 /// Whether some process holds the file.
-pub fn is_live(path: &Path) -> bool {
+#[cfg(test)]
+pub(super) fn is_live(path: &Path) -> bool {
     File::open(path).is_ok_and(|file| rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared).is_err())
 }
 

@@ -12,7 +12,7 @@ use super::chain::{self, Hash, LINE, LineError};
 use super::record::{Event, Line};
 
 pub use super::anchor::{Anchor, Anchored, To};
-pub use super::files::{Found, Name, is_live, list};
+pub use super::files::{Found, Name, list};
 
 /// Findings that are kept; more of them say nothing new.
 const FINDINGS: usize = 1000;

@@ -230,9 +230,9 @@ async fn two_at_a_time_write_to_two_files() {
         calls(&two, 1).await;
     }
     assert_eq!(place.files().len(), 2);
-    assert!(place.files().iter().all(|path| read::is_live(path)));
+    assert!(place.files().iter().all(|path| super::files::is_live(path)));
     drop((one, two));
-    assert!(!place.files().iter().any(|path| read::is_live(path)));
+    assert!(!place.files().iter().any(|path| super::files::is_live(path)));
     calls(&place.audit(), 1).await;
     assert_eq!((place.files().len(), place.wrong()), (2, vec![]));
 }

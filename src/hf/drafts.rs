@@ -160,11 +160,6 @@ impl Drafts {
         Self { directory }
     }
 
-    /// Where they are.
-    pub fn directory(&self) -> &Path {
-        &self.directory
-    }
-
     /// Keeps a new draft.
     pub fn save(&self, draft: &Draft) -> Result<(), DraftError> {
         own_file::make_directory(&self.directory)?;
@@ -351,7 +346,7 @@ mod tests {
         drafts.save(&one).unwrap();
         assert_eq!(drafts.by_id(&one.draft_id).unwrap(), one);
         assert_eq!(drafts.by_path(&file_name(&one.draft_id)).unwrap(), one);
-        let whole = drafts.directory().join(file_name(&one.draft_id));
+        let whole = drafts.directory.join(file_name(&one.draft_id));
         assert_eq!(drafts.by_path(whole.to_str().unwrap()).unwrap(), one);
         let changed = drafts.update(&one.draft_id, |notes| {
             notes.status = Some(Status::Archived);
@@ -368,7 +363,7 @@ mod tests {
         let drafts = drafts(&scratch);
         let one = draft("One", None);
         drafts.save(&one).unwrap();
-        let path = drafts.directory().join(file_name(&one.draft_id));
+        let path = drafts.directory.join(file_name(&one.draft_id));
         let text = fs::read_to_string(&path).unwrap().replace("[b]x", "[b]y");
         fs::write(&path, text).unwrap();
         assert!(matches!(drafts.by_id(&one.draft_id), Err(DraftError::Changed)));
@@ -388,7 +383,7 @@ mod tests {
         let drafts = drafts(&scratch);
         let one = draft("One", Some(Status::Archived));
         drafts.save(&one).unwrap();
-        let path = drafts.directory().join(file_name(&one.draft_id));
+        let path = drafts.directory.join(file_name(&one.draft_id));
         let text = fs::read_to_string(&path).unwrap();
         fs::write(&path, text.replace("\"archived\"", "\"Archived\"")).unwrap();
         let error = drafts.by_id(&one.draft_id).unwrap_err();
@@ -419,12 +414,12 @@ mod tests {
     fn no_path_leads_out_of_the_directory() {
         let scratch = Scratch::new();
         let drafts = drafts(&scratch);
-        own_file::make_directory(drafts.directory()).unwrap();
+        own_file::make_directory(&drafts.directory).unwrap();
         for path in ["../x.json", "/etc/hosts", "a/b.md", ".lock", "", "..", "x.json\0"] {
             assert!(matches!(drafts.by_path(path), Err(DraftError::Path)), "{path:?}");
             assert!(matches!(drafts.source(path), Err(DraftError::Path)), "{path:?}");
         }
-        std::os::unix::fs::symlink("/etc/hosts", drafts.directory().join("hosts.txt")).unwrap();
+        std::os::unix::fs::symlink("/etc/hosts", drafts.directory.join("hosts.txt")).unwrap();
         assert!(matches!(
             drafts.source("hosts.txt"),
             Err(DraftError::File(FileError::Io { .. }))

@@ -179,11 +179,6 @@ impl Features {
         family.is_none_or(|family| self.families.contains(&family))
     }
 
-    /// The capabilities that are on.
-    pub fn capabilities(&self) -> impl Iterator<Item = &'static str> + '_ {
-        self.capabilities.iter().copied()
-    }
-
     /// What was dropped or cannot be offered, and why.
     pub fn notes(&self) -> &[String] {
         &self.notes

@@ -95,9 +95,6 @@ pub enum Shell {
 }
 
 impl Shell {
-    /// Every one of them, the most wanted first.
-    pub const ALL: [Self; 5] = [Self::Bash, Self::Zsh, Self::Fish, Self::Sh, Self::Dash];
-
     /// The name of its program.
     pub const fn name(self) -> &'static str {
         match self {

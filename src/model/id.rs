@@ -100,11 +100,6 @@ impl Name {
             })
         }
     }
-
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
 impl fmt::Display for Name {
@@ -137,7 +132,7 @@ mod tests {
             assert!(Name::new(text).is_err(), "{text:?}");
         }
         for text in ["a", "ci-2", &"a".repeat(64)] {
-            assert_eq!(Name::new(text).unwrap().as_str(), text);
+            assert_eq!(Name::new(text).unwrap().to_string(), text);
         }
     }
 }

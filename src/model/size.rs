@@ -111,11 +111,6 @@ impl fmt::Display for Span {
 pub struct CpuShare(u8);
 
 impl CpuShare {
-    /// The share in percent of the whole machine.
-    pub const fn percent(self) -> u8 {
-        self.0
-    }
-
     /// Thousandths of one processor: the share of a machine with `processors`, at least one whole.
     pub fn millicores(self, processors: u32) -> u32 {
         (processors * u32::from(self.0) * 10).max(1000)

@@ -44,7 +44,6 @@ pub struct SessionGrant {
 /// Permission for one call of Hack Forums.
 #[derive(Debug)]
 pub struct HfGrant {
-    caller: Caller,
     basis: Basis,
     request: Arc<HfRequest>,
 }
@@ -73,25 +72,18 @@ impl HfGrant {
     pub fn request(&self) -> &HfRequest {
         &self.request
     }
-
-    /// Who asked.
-    pub fn caller(&self) -> &Caller {
-        &self.caller
-    }
 }
 
 impl Grant {
     /// Only [`super::Policy::judge`] calls this.
     pub(super) fn new(caller: &Caller, asked: &Asked, basis: Basis) -> Self {
-        let caller = caller.clone();
         match &asked.request {
             Request::Launch(request) => Self::Launch(LaunchGrant {
-                caller,
+                caller: caller.clone(),
                 basis,
                 request: Arc::clone(request),
             }),
             Request::Hf(request) => Self::Hf(HfGrant {
-                caller,
                 basis,
                 request: Arc::clone(request),
             }),

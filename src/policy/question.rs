@@ -171,13 +171,9 @@ impl Approval {
         self.action == question.action(&self.binding) && question.by.contains(&self.by)
     }
 
-    /// Which question was answered.
-    pub fn question(&self) -> QuestionId {
-        self.binding.question
-    }
-
     /// By which channel.
-    pub fn by(&self) -> Channel {
+    #[cfg(test)]
+    pub(crate) fn by(&self) -> Channel {
         self.by
     }
 }

@@ -40,8 +40,6 @@ pub enum Condition {
     },
     /// The command that runs in the shell has ended.
     CommandEnd,
-    /// The session's program has ended.
-    Exit,
 }
 
 impl Condition {
@@ -218,17 +216,7 @@ impl Wait {
 
     /// When it has been quiet for long enough, unless there is output before.
     pub fn deadline(&self) -> Option<Instant> {
-        self.idle().map(|(_, at)| at).min()
-    }
-
-    /// It is now so late. Gives what that ended.
-    pub fn time(&self, now: Instant) -> Option<Fired> {
-        let (condition, _) = self.idle().filter(|(_, at)| *at <= now).min_by_key(|(_, at)| *at)?;
-        Some(Fired { condition, line: None })
-    }
-
-    fn idle(&self) -> impl Iterator<Item = (usize, Instant)> {
-        self.conditions.iter().enumerate().filter_map(|(n, condition)| {
+        let quiet = self.conditions.iter().filter_map(|condition| {
             let Condition::Idle { quiet, from } = condition else {
                 return None;
             };
@@ -236,8 +224,9 @@ impl Wait {
                 IdleFrom::FirstOutput => self.last_output?,
                 IdleFrom::Now => self.last_output.unwrap_or(self.started),
             };
-            Some((n, since + *quiet))
-        })
+            Some(since + *quiet)
+        });
+        quiet.min()
     }
 }
 
@@ -279,7 +268,7 @@ mod tests {
 
     #[test]
     fn the_number_of_conditions_is_bounded() {
-        let error = Wait::new(vec![Condition::Exit; MAX_CONDITIONS + 1], Instant::now()).unwrap_err();
+        let error = Wait::new(vec![Condition::CommandEnd; MAX_CONDITIONS + 1], Instant::now()).unwrap_err();
         assert!(
             error
                 .to_string()
@@ -301,7 +290,7 @@ mod tests {
         ] {
             let bytes = b"starting\r\nlistening on \x1b[1mport (\x1b[m80";
             for cut in 1..bytes.len() {
-                let mut wait = waiting(vec![Condition::Exit, found(pattern.clone())], start);
+                let mut wait = waiting(vec![Condition::CommandEnd, found(pattern.clone())], start);
                 let fired: Vec<Fired> = bytes
                     .chunks(cut)
                     .filter_map(|piece| wait.output(piece, start))
@@ -338,20 +327,13 @@ mod tests {
             from,
         };
         let mut patient = waiting(vec![idle(IdleFrom::FirstOutput)], start);
-        assert_eq!((patient.deadline(), patient.time(start + after(9999))), (None, None));
+        assert_eq!(patient.deadline(), None);
         patient.output(b"x", start + after(50));
         assert_eq!(patient.deadline(), Some(start + after(150)));
         patient.output(b"y", start + after(120));
-        assert_eq!(patient.time(start + after(219)), None);
-        assert_eq!(
-            patient.time(start + after(220)),
-            Some(Fired {
-                condition: 0,
-                line: None
-            })
-        );
-        let now = waiting(vec![Condition::Exit, idle(IdleFrom::Now)], start);
-        assert_eq!(now.time(start + after(100)).unwrap().condition, 1);
+        assert_eq!(patient.deadline(), Some(start + after(220)));
+        let now = waiting(vec![Condition::CommandEnd, idle(IdleFrom::Now)], start);
+        assert_eq!(now.deadline(), Some(start + after(100)));
     }
 
     #[test]
@@ -373,11 +355,11 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_command_is_not_that_of_the_session() {
-        let wait = waiting(vec![Condition::Exit, Condition::CommandEnd], Instant::now());
+    fn the_end_of_a_command_ends_what_waits_for_it() {
+        let text = found(Pattern::text("x").unwrap());
+        let wait = waiting(vec![text.clone(), Condition::CommandEnd], Instant::now());
         assert_eq!(wait.command_ended().unwrap().condition, 1);
-        let exit = waiting(vec![Condition::Exit], Instant::now());
-        assert_eq!(exit.command_ended(), None);
+        assert_eq!(waiting(vec![text], Instant::now()).command_ended(), None);
     }
 
     #[test]

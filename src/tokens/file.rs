@@ -22,7 +22,7 @@ const VERSION: u32 = 1;
 /// Where tokens are kept.
 #[derive(Clone, Debug)]
 pub struct TokensFile {
-    path: PathBuf,
+    pub(super) path: PathBuf,
 }
 
 /// One token, as it is kept.
@@ -145,11 +145,6 @@ impl TokensFile {
     /// At this place, where there may be nothing yet.
     pub fn new(path: PathBuf) -> Self {
         Self { path }
-    }
-
-    /// Where.
-    pub fn path(&self) -> &Path {
-        &self.path
     }
 
     /// Every token.

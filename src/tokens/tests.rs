@@ -21,7 +21,7 @@ impl Place {
     }
 
     fn tokens(&self) -> Tokens {
-        Tokens::open(self.file().path().to_owned()).unwrap()
+        Tokens::open(self.file().path).unwrap()
     }
 }
 
@@ -41,7 +41,7 @@ fn a_token_opens_until_it_is_revoked_and_a_running_server_sees_both() {
     let (file, tokens) = (place.file(), place.tokens());
     let token = file.create(name("ci"), Use::Tools, None).unwrap().reveal();
     let holder = tokens.check(&token).unwrap();
-    assert_eq!((holder.name.as_str(), holder.may), ("ci", Use::Tools));
+    assert_eq!((holder.name.to_string(), holder.may), ("ci".to_owned(), Use::Tools));
     assert!(tokens.is_still(&holder));
 
     let taken = file.create(name("ci"), Use::Tools, None).unwrap_err();
@@ -74,9 +74,9 @@ fn what_is_kept_is_private_and_does_not_hold_the_token() {
     let place = Place::new("private");
     let file = place.file();
     let token = file.create(name("a"), Use::Metrics, None).unwrap();
-    let metadata = std::fs::metadata(file.path()).unwrap();
+    let metadata = std::fs::metadata(&file.path).unwrap();
     assert_eq!(metadata.mode() & 0o777, 0o600);
-    let text = std::fs::read_to_string(file.path()).unwrap();
+    let text = std::fs::read_to_string(&file.path).unwrap();
     let secret = token.reveal();
     assert!(!text.contains(secret.strip_prefix("terrarium_").unwrap()), "{text}");
     assert_eq!(format!("{token:?}"), "[redacted]");
@@ -89,18 +89,18 @@ fn what_others_may_read_or_write_is_not_trusted() {
     let token = file.create(name("a"), Use::Tools, None).unwrap().reveal();
     let set = |path: &std::path::Path, mode| std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
     for mode in [0o640, 0o604, 0o620] {
-        set(file.path(), mode);
+        set(&file.path, mode);
         assert!(matches!(
             tokens.check(&token),
             Err(Refused::Unreadable(TokenFileError::File(FileError::Open { .. })))
         ));
     }
-    set(file.path(), 0o600);
+    set(&file.path, 0o600);
     assert!(tokens.check(&token).is_ok());
     set(&place.0, 0o770);
     assert!(matches!(file.list(), Err(TokenFileError::File(FileError::Open { .. }))));
     set(&place.0, 0o700);
-    std::fs::write(file.path(), "{}").unwrap();
+    std::fs::write(&file.path, "{}").unwrap();
     assert!(matches!(
         tokens.check(&token),
         Err(Refused::Unreadable(TokenFileError::Content { .. }))

@@ -265,9 +265,8 @@ impl Condition {
     fn fired(&self, found: waits::Fired) -> (Fired, Option<String>) {
         let what = match self.wanted.get(found.condition) {
             Some(waits::Condition::Found { .. }) => Fired::Found,
-            Some(waits::Condition::Idle { .. }) => Fired::Idle,
             Some(waits::Condition::CommandEnd) => Fired::Command,
-            Some(waits::Condition::Exit) | None => Fired::Exit,
+            Some(waits::Condition::Idle { .. }) | None => Fired::Idle, // by its deadline alone
         };
         (what, found.line)
     }
