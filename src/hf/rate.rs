@@ -75,6 +75,7 @@ impl Rate {
         time
     }
 
+    /// In place, although the disk is waited for: while a back-off holds nothing is sent, so it is rarely written.
     fn keep(&self, time: Duration) -> Result<(), FileError> {
         let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
         let until = Timestamp::now().as_second().saturating_add(seconds);

@@ -103,7 +103,8 @@ impl TokenStore {
         &self.path
     }
 
-    /// The token as it is now: that of the environment, else that of the file.
+    /// The token as it is now: that of the environment, else that of the file. A call reads it in place: it is one page,
+    /// and writing it, which waits for a disk, is the command line's alone.
     pub fn token(&self) -> Result<Token, TokenError> {
         let token = match std::env::var(TOKEN_VARIABLE) {
             Ok(secret) if !secret.is_empty() => Token::bare(secret.into(), Source::Environment)?,
