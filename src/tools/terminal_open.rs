@@ -13,7 +13,7 @@ use super::act::Act;
 use super::answer::{State, header, number, state, structured, weakened};
 use super::arguments::{self, ArgumentError};
 use super::picture::{Picture, Wanted};
-use super::terminal_run::{directory, program, variable};
+use super::terminal_run::{directory, profile, program, variable};
 use super::{Definition, Hints, Reply, Services, ToolError, schema};
 use crate::model::env::MAX_VARIABLES;
 use crate::model::{Program, Shell};
@@ -124,11 +124,7 @@ const STARTS_A_SHELL: [&str; 6] = ["BASHOPTS", "BASH_ENV", "ENV", "POSIXLY_CORRE
 
 pub(super) fn parse(services: &Services, given: Map<String, Value>) -> super::ParseResult {
     let given: Arguments = arguments::typed(given)?;
-    let profile = given.profile.as_deref().unwrap_or("default");
-    let profile = services
-        .profiles
-        .get(profile)
-        .map_err(|error| ArgumentError::no_such("profile", error))?;
+    let profile = profile(services, given.profile.as_deref())?;
     let program = match (given.shell, given.command, given.argv) {
         (shell, None, None) => Program::Interactive(shell.map_or_else(default_shell, ShellName::meant)),
         (None, command, argv) => program(command, argv)?,

@@ -20,6 +20,7 @@ use super::{Definition, Hints, Reply, Services, ToolError, schema};
 use crate::model::env::MAX_VARIABLES;
 use crate::model::{Argument, EnvName, EnvValue, Program, ShellLine};
 use crate::policy::{Caller, LaunchGrant, LaunchRequest, Request, Terminal};
+use crate::profile::Profile;
 use crate::sandbox::Stop;
 use crate::session::{self, Session};
 
@@ -100,11 +101,7 @@ pub(crate) struct Manner {
 
 pub(super) fn parse(services: &Services, given: Map<String, Value>) -> super::ParseResult {
     let given: Arguments = arguments::typed(given)?;
-    let profile = given.profile.as_deref().unwrap_or("default");
-    let profile = services
-        .profiles
-        .get(profile)
-        .map_err(|error| ArgumentError::no_such("profile", error))?;
+    let profile = profile(services, given.profile.as_deref())?;
     let request = LaunchRequest {
         tool: NAME,
         profile,
@@ -230,6 +227,12 @@ pub(super) fn directory(services: &Services, cwd: String) -> Result<PathBuf, Arg
         return Err(ArgumentError::new("cwd", "holds a NUL byte, which no path can", ""));
     }
     Ok(services.workspace.path().join(cwd))
+}
+
+/// The profile of this name, or the default one.
+pub(super) fn profile(services: &Services, name: Option<&str>) -> Result<Arc<Profile>, ArgumentError> {
+    let found = services.profiles.get(name.unwrap_or("default"));
+    found.map_err(|error| ArgumentError::no_such("profile", error))
 }
 
 pub(super) fn variable((name, value): (String, String)) -> Result<(EnvName, EnvValue), ArgumentError> {
