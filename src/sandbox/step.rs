@@ -129,7 +129,9 @@ impl StepError {
             (Step::PrepareWorkspace, libc::EINVAL | libc::EOPNOTSUPP) => {
                 "its file system cannot map ids, which a directory of root's needs; give it to an ordinary user (chown), use --run-as with its owner, or put a volume of another file system there"
             }
-            (_, libc::ESTALE | libc::ELOOP) => "it was replaced while the sandbox was being built; call again",
+            (_, libc::ESTALE | libc::ELOOP) | (Step::Mount, libc::ENOTDIR) => {
+                "it was replaced while the sandbox was being built; call again"
+            }
             (_, libc::ENOMEM) => "the machine or its cgroup is out of memory",
             (_, libc::EMFILE | libc::ENFILE) => "too many open files; raise the limit (ulimit -n)",
             (_, libc::ENOSPC) => "a file system is full",

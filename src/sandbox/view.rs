@@ -7,9 +7,9 @@ use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::fs::{Mode, OFlags};
 use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
 
 use super::file_id::FileId;
@@ -267,9 +267,14 @@ impl Builder<'_> {
     fn pin(&self, within: &Path, path: &Path, attributes: u64, seen: Option<FileId>) -> io::Result<()> {
         let below = path.strip_prefix(within).map_err(io::Error::other)?;
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let from = rustix::fs::open(self.place(within), flags | OFlags::DIRECTORY, Mode::empty())?;
-        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-        let place = rustix::fs::openat2(&from, below, flags, Mode::empty(), resolve)?;
+        let mut place = rustix::fs::open(self.place(within), flags | OFlags::DIRECTORY, Mode::empty())?;
+        // Name by name, which stops at a link; openat2(2) would do the same, and systemd refuses it (RestrictSUIDSGID=).
+        for part in below.components() {
+            let Component::Normal(name) = part else {
+                return Err(io::Error::from_raw_os_error(libc::EXDEV));
+            };
+            place = rustix::fs::openat(&place, name, flags, Mode::empty())?;
+        }
         FileId::check(seen, &place)?;
         let tree = mounts::detached(&place, Path::new(""), Reach::Tree)?;
         mounts::set_attributes_of(&tree, attributes, Reach::Tree)?;

@@ -38,8 +38,8 @@ const NAMESPACES: [i32; 7] = [
     libc::CLONE_NEWCGROUP,
 ];
 
-/// Runs a command under that filter, which whoever starts it cannot take off again.
-fn confined(mut command: Command) -> Output {
+/// Runs a command as Docker does.
+fn confined(command: Command) -> Output {
     let new_namespace = |flag: &i32| {
         let bit = u64::from(flag.cast_unsigned());
         let set = SeccompCondition::new(0, SeccompCmpArgLen::Qword, SeccompCmpOp::MaskedEq(bit), bit).unwrap();
@@ -48,9 +48,14 @@ fn confined(mut command: Command) -> Output {
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = REFUSED.map(|call| (call, Vec::new())).into();
     rules.insert(libc::SYS_clone, NAMESPACES.iter().map(new_namespace).collect());
     let clone3 = BTreeMap::from([(libc::SYS_clone3, Vec::new())]);
+    filtered(command, vec![(clone3, libc::ENOSYS), (rules, libc::EPERM)])
+}
+
+/// Runs a command under filters, which whoever is started cannot take off again.
+fn filtered(mut command: Command, filters: Vec<(BTreeMap<i64, Vec<SeccompRule>>, i32)>) -> Output {
     // A thread of its own: a filter is for ever.
-    let confined = std::thread::spawn(move || {
-        for (rules, errno) in [(clone3, libc::ENOSYS), (rules, libc::EPERM)] {
+    let filtered = std::thread::spawn(move || {
+        for (rules, errno) in filters {
             let refuse = SeccompAction::Errno(errno.cast_unsigned());
             let machine = std::env::consts::ARCH.try_into().unwrap();
             let filter = SeccompFilter::new(rules, SeccompAction::Allow, refuse, machine).unwrap();
@@ -58,7 +63,7 @@ fn confined(mut command: Command) -> Output {
         }
         command.output().unwrap()
     });
-    confined.join().unwrap()
+    filtered.join().unwrap()
 }
 
 #[test]
@@ -116,4 +121,17 @@ fn where_proc_sys_is_read_only_the_filter_alone_refuses_namespaces_within() {
         .args(inner.get_args());
     let output = outer.env("TMPDIR", &run.tmp).output().unwrap();
     assert_eq!(output.stdout, b"refused\n", "{output:?}");
+}
+
+/// What systemd's `RestrictSUIDSGID=` refuses because no filter sees its arguments, as in our own units.
+#[test]
+fn where_openat2_is_refused_every_protection_holds_all_the_same() {
+    let run = Run::profile("default");
+    std::fs::create_dir_all(run.workspace.join(".git/hooks")).unwrap();
+    let refused = vec![(BTreeMap::from([(libc::SYS_openat2, Vec::new())]), libc::ENOSYS)];
+    let line = "echo ran; touch .git/hooks/made || echo protected";
+    let plain = run.bash(line);
+    let output = filtered(run.command(&["bash", "-c", line]), refused);
+    assert_eq!(output.stdout, b"ran\nprotected\n", "{}", text(&output));
+    assert_eq!(output.stdout, plain.stdout);
 }
