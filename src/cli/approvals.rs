@@ -93,15 +93,20 @@ pub(super) fn run(command: ApprovalsCommand) -> Result<ExitCode, Error> {
 }
 
 async fn list(json: bool) -> Result<ExitCode, Error> {
-    let mut any = false;
-    for (server, questions) in servers::each(Reached::questions).await? {
+    let servers = servers::each(Reached::questions).await?;
+    let (among, any) = (
+        servers.len(),
+        servers.iter().any(|(_, questions)| !questions.is_empty()),
+    );
+    for (server, questions) in servers {
         for asked in questions {
             line(&server.about, &asked, json)?;
-            any = true;
         }
     }
-    if any && !json {
-        writeln!(io::stdout(), "What each asks for: terrarium approvals show NUMBER")?;
+    match (json, any) {
+        (true, _) => {}
+        (false, true) => writeln!(io::stdout(), "What each asks for: terrarium approvals show NUMBER")?,
+        (false, false) => servers::nothing("no questions", among)?,
     }
     Ok(ExitCode::SUCCESS)
 }

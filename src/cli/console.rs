@@ -10,6 +10,7 @@ use clap::Args;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::http::address;
 use super::{passphrase, servers};
 use crate::server::console::{self, ConsoleError, Desk};
 use crate::server::control::reach::ReachError;
@@ -26,7 +27,7 @@ pub(super) struct ConsoleOptions {
     ///
     /// A loopback address; port 0 lets the kernel choose, and the address is printed to standard error. `terrarium
     /// console` prints a link that lets one browser in.
-    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:0")]
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:0", value_parser = address)]
     console: Option<SocketAddr>,
 }
 

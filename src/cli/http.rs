@@ -23,7 +23,7 @@ pub(super) struct Http {
     /// Port 0 lets the kernel choose; the address is printed to standard error. Each caller needs a token from
     /// `terrarium token create NAME`, sent as `Authorization: Bearer TOKEN`, and a rule of the policy that names it.
     /// SIGTERM lets running calls end for 3 s, then ends all.
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
     http: Option<SocketAddr>,
     /// A name that the server is reached by, with or without a port; may be given again. Its own address and localhost
     /// always count; requests under other names, and from pages of other origins, are refused.
@@ -107,6 +107,18 @@ impl Http {
             tokens: Tokens::open(self.tokens.path().ok_or(Error::NoPlace)?)?,
         }))
     }
+}
+
+/// An IP address with a port: names could become another machine's.
+pub(super) fn address(text: &str) -> Result<SocketAddr, AddressError> {
+    text.parse().map_err(|_| AddressError { text: text.to_owned() })
+}
+
+/// Why something is no address to listen on.
+#[derive(Debug, thiserror::Error)]
+#[error("{text:?} is no address; hint: write an IP address and a port, as in 127.0.0.1:7717 or [::1]:7717")]
+pub(super) struct AddressError {
+    text: String,
 }
 
 /// Serves until a signal ends us.

@@ -15,7 +15,9 @@ pub(super) const ENOUGH: usize = 4;
 pub(super) enum Error {
     #[error("cannot read or write")]
     Io(#[from] io::Error),
-    #[error("no server of yours runs with a control socket in any of: {directories}")]
+    #[error(
+        "no server of yours runs with a control socket in any of: {directories}; hint: a client starts one, or terrarium serve"
+    )]
     NoServer { directories: String },
     #[error("no session is called {name:?}, or has a number that begins so; hint: terrarium sessions")]
     Unknown { name: String },
@@ -90,4 +92,10 @@ pub(super) async fn session(name: &str) -> Result<(Reached, Running), Error> {
 /// Writes a line to standard output.
 pub(super) fn line(text: &str) -> io::Result<()> {
     writeln!(io::stdout(), "{text}")
+}
+
+/// Says on standard error that a list is empty, and that servers were asked.
+pub(super) fn nothing(what: &str, servers: usize) -> io::Result<()> {
+    let of = if servers == 1 { "server" } else { "servers" };
+    writeln!(io::stderr(), "{what} in {servers} {of} of yours")
 }

@@ -28,7 +28,11 @@ pub(super) fn run(command: &SessionsCommand) -> Result<ExitCode, servers::Error>
 }
 
 async fn list(json: bool) -> Result<(), servers::Error> {
-    for (server, sessions) in servers::each(Reached::sessions).await? {
+    let servers = servers::each(Reached::sessions).await?;
+    if !json && servers.iter().all(|(_, sessions)| sessions.is_empty()) {
+        servers::nothing("no sessions", servers.len())?;
+    }
+    for (server, sessions) in servers {
         for running in sessions {
             let text = match json {
                 true => plain_json(&serde_json::json!({"server": server.about, "session": running}).to_string()),

@@ -10,7 +10,9 @@ use crate::kernel::probe::PretenceError;
 #[derive(Debug, thiserror::Error)]
 pub enum LaunchError {
     /// No such program (127 for a shell).
-    #[error("cannot find the program {program:?}; hint: name one below /usr, or a path in the workspace")]
+    #[error(
+        "cannot find the program {program:?}; hint: it is not installed, or not where the profile runs programs from; a program of the workspace is named by its path"
+    )]
     NotFound {
         /// What was asked for.
         program: String,

@@ -125,7 +125,7 @@ fn supplementary_groups(all: &[u32], own: u32) -> Option<Protection> {
         "what they may read and write, commands may where they find it: {}",
         kept.join(", ")
     );
-    let fix = Some("run it as a user that is in no other group: docs/operating.md");
+    let fix = Some("run it as a user that is in no other group, if that matters: docs/operating.md");
     (!kept.is_empty()).then(|| protection("supplementary groups", State::Degraded, &why, fix))
 }
 

@@ -16,11 +16,12 @@ enum Likely {
     OpenFiles,
     Memory,
     FileSize,
+    Protected,
     NotFound,
 }
 
 /// Words of common programs, in small letters, and what they point to. The first match counts.
-const TABLE: [(&str, Likely); 29] = [
+const TABLE: [(&str, Likely); 30] = [
     ("could not resolve", Likely::NoNetwork),
     ("temporary failure in name resolution", Likely::NoNetwork),
     ("name or service not known", Likely::NoNetwork),
@@ -45,6 +46,7 @@ const TABLE: [(&str, Likely); 29] = [
     ("memory exhausted", Likely::Memory),
     ("file too large", Likely::FileSize),
     ("file size limit exceeded", Likely::FileSize),
+    ("device or resource busy", Likely::Protected),
     ("read-only file system", Likely::NotWritable),
     ("permission denied", Likely::NotWritable),
     ("operation not permitted", Likely::NotWritable),
@@ -114,6 +116,10 @@ impl Likely {
                 limits.memory
             ),
             Self::FileSize => format!("profile {name} allows files of {}", limits.file_size),
+            Self::Protected if profile.filesystem.protect.is_empty() => return None,
+            Self::Protected => "what the host may run later is protected and cannot be replaced (.git/config, hooks): pass settings of \
+                 git's by `git -c NAME=VALUE`, or ask the operator to change it outside"
+                .to_owned(),
             Self::NotFound => format!(
                 "it is not installed on this machine, or not where profile {name} runs programs from; `command -v` says \
                  what is there"
@@ -137,6 +143,10 @@ mod tests {
                 Some("may write to"),
             ),
             ("bash: line 1: foo: command not found", Some("not installed")),
+            (
+                "error: could not write config file .git/config: Device or resource busy",
+                Some("git -c"),
+            ),
             ("sudo: command not found", Some("no root")),
             ("assertion failed", None),
         ];

@@ -348,7 +348,7 @@ fn name(name: String) -> std::result::Result<String, ArgumentError> {
         .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
     let ours = name
         .strip_prefix('s')
-        .is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit()));
+        .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()));
     if legal && !ours && name.starts_with(|c: char| c.is_ascii_alphabetic()) {
         Ok(name)
     } else {
@@ -365,6 +365,21 @@ impl ShellName {
             Self::Fish => Shell::Fish,
             Self::Sh => Shell::Sh,
             Self::Dash => Shell::Dash,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_neither_one_of_ours_nor_a_handle() {
+        for taken in ["s1", "s007", "1", "", "a b", "-x", "ü"] {
+            assert!(name(taken.to_owned()).is_err(), "{taken}");
+        }
+        for free in ["s", "s1x", "server", "a-1_b"] {
+            assert_eq!(name(free.to_owned()).unwrap(), free);
         }
     }
 }

@@ -55,7 +55,7 @@ pub enum ConsoleError {
         address: SocketAddr,
     },
     /// The address cannot be had.
-    #[error("cannot listen on {address} for the console")]
+    #[error("cannot listen on {address} for the console; hint: leave the address out for a port that is free")]
     Listen {
         /// Where.
         address: SocketAddr,

@@ -104,7 +104,9 @@ pub enum HttpError {
         address: SocketAddr,
     },
     /// The address cannot be had.
-    #[error("cannot listen on {address}")]
+    #[error(
+        "cannot listen on {address}; hint: name an address of this machine with a port that is free, or port 0 for any"
+    )]
     Listen {
         /// Where.
         address: SocketAddr,

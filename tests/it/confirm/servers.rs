@@ -30,6 +30,30 @@ fn another_server_knows_nothing_of_a_question() {
 }
 
 #[test]
+fn a_list_of_nothing_says_so_and_where_there_is_no_server_what_to_do() {
+    let place = Place::new("operator", "5min");
+    let mut servers = [place.server(Era::Modern), place.server(Era::Modern)];
+    for server in &mut servers {
+        server.request("tools/list", json!({})); // it is up
+    }
+    for (list, nothing) in [
+        (&["sessions"][..], "no sessions in 2 servers of yours\n"),
+        (&["approvals", "list"], "no questions in 2 servers of yours\n"),
+        (&["sessions", "--json"], ""),
+        (&["approvals", "list", "--json"], ""),
+    ] {
+        let output = place.terrarium(list).output().unwrap();
+        let (out, said) = (output.stdout, String::from_utf8(output.stderr).unwrap());
+        assert!(output.status.success() && out.is_empty(), "{list:?}: {said}");
+        assert_eq!(said, nothing, "{list:?}");
+    }
+    drop(servers);
+    let said = place.terrarium(&["sessions"]).output().unwrap().stderr;
+    let said = String::from_utf8(said).unwrap();
+    assert!(said.contains("hint: a client starts one, or terrarium serve"), "{said}");
+}
+
+#[test]
 fn a_server_that_is_stopped_keeps_nobody_from_the_others() {
     struct Stopped(u32);
     impl Drop for Stopped {

@@ -299,3 +299,31 @@ fn what_is_no_message_is_answered_as_one() {
     }
     assert!(server.is_up());
 }
+
+#[test]
+fn an_address_that_cannot_be_had_or_is_none_is_refused_with_what_to_write() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    for (option, address, hint) in [
+        ("--http", taken.as_str(), "with a port that is free, or port 0 for any"),
+        (
+            "--console",
+            taken.as_str(),
+            "leave the address out for a port that is free",
+        ),
+        ("--http", "localhost:7717", "as in 127.0.0.1:7717"),
+        ("--console", "7717", "as in 127.0.0.1:7717"),
+    ] {
+        let mut command = crate::harness::program();
+        let output = command
+            .args(["serve", option, address])
+            .stdin(std::process::Stdio::null());
+        let output = output.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(125), "{said}");
+        assert!(
+            said.contains("hint: ") && said.contains(hint),
+            "{option} {address}: {said}"
+        );
+    }
+}
