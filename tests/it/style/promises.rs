@@ -11,7 +11,7 @@ use terrarium::tools::{Definition, Hints, definitions};
 use super::{all_files, read, root};
 use crate::docs::fenced;
 
-fn documents() -> Vec<PathBuf> {
+pub(super) fn documents() -> Vec<PathBuf> {
     let tops = [
         "docs",
         "fuzz",
@@ -53,6 +53,48 @@ fn every_link_leads_somewhere() {
     }
     assert!(followed > 15, "only {followed} were found: the search is broken");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Links are relative, so the package has its files where the repository has them.
+#[test]
+fn what_packaged_documents_link_to_is_packaged() {
+    let manifest = read(Path::new("Cargo.toml"));
+    let (_, assets) = manifest.split_once("assets = [").unwrap();
+    let assets = assets.split_once("\n]").unwrap().0;
+    let packaged = |file: &Path| {
+        let file = file.to_str().unwrap();
+        let (directory, name) = file.rsplit_once('/').unwrap_or(("", file));
+        let place = match directory {
+            "" => "usr/share/doc/terrarium/".to_owned(),
+            inner => format!("usr/share/doc/terrarium/{inner}/"),
+        };
+        let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+        let sources = [
+            file.to_owned(),
+            format!("{directory}/*"),
+            format!("{directory}/*.{ending}"),
+        ];
+        sources
+            .iter()
+            .any(|source| assets.contains(&format!("[\"{source}\", \"{place}\"")))
+    };
+    let mut followed = 0;
+    for file in documents().iter().filter(|file| packaged(file)) {
+        for target in read(file).split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let path = target.split('#').next().unwrap();
+            if path.is_empty() || path.contains("://") {
+                continue;
+            }
+            let reached = fs::canonicalize(root().join(file.parent().unwrap()).join(path)).unwrap();
+            let reached = reached
+                .strip_prefix(fs::canonicalize(root()).unwrap())
+                .unwrap()
+                .to_owned();
+            followed += 1;
+            assert!(packaged(&reached), "{}: {target} is not in the package", file.display());
+        }
+    }
+    assert!(followed > 15, "only {followed} were found: the search is broken");
 }
 
 /// Headings as forges name them in links.
