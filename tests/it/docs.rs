@@ -9,12 +9,14 @@ use std::process::Stdio;
 
 use crate::harness::{fresh_directory, host_program, program};
 
-const DOCUMENTS: [(&str, &str); 7] = [
+const DOCUMENTS: [(&str, &str); 9] = [
     ("README.md", include_str!("../../README.md")),
     ("docs/clients.md", include_str!("../../docs/clients.md")),
     ("docs/console.md", include_str!("../../docs/console.md")),
     ("docs/exit-codes.md", include_str!("../../docs/exit-codes.md")),
+    ("docs/hack-forums.md", include_str!("../../docs/hack-forums.md")),
     ("docs/operating.md", include_str!("../../docs/operating.md")),
+    ("docs/policy.md", include_str!("../../docs/policy.md")),
     ("docs/profiles.md", include_str!("../../docs/profiles.md")),
     ("docs/tool-examples.md", include_str!("../../docs/tool-examples.md")),
 ];
@@ -60,11 +62,37 @@ fn every_configuration_in_the_documents_can_be_read() {
         }
         for (line, block) in fenced(text, "yaml") {
             let parsed: Result<serde_json::Value, _> = serde_saphyr::from_str(&block);
-            parsed.unwrap_or_else(|error| panic!("{name}:{line}: {error}"));
+            let parsed = parsed.unwrap_or_else(|error| panic!("{name}:{line}: {error}"));
+            is_right(&format!("{name}:{line}"), &block, &parsed);
             read += 1;
         }
     }
     assert!(read >= 8, "only {read} were found: the search is broken");
+}
+
+/// A configuration, or a profile or a part of one, is what the program takes. Lists are of calls, and tried elsewhere.
+fn is_right(place: &str, block: &str, parsed: &serde_json::Value) {
+    let Some(parts) = parsed.as_object() else {
+        return;
+    };
+    let directory = fresh_directory();
+    let configuration = ["policy", "hf", "audit"].iter().any(|part| parts.contains_key(*part));
+    let name = parts.get("name").and_then(|name| name.as_str()).unwrap_or("recipe");
+    let file = directory.join(format!("{name}.yaml"));
+    let head = match configuration || parts.contains_key("name") {
+        true => "",
+        false => "name: recipe\nsummary: A part.\nextends: default\n",
+    };
+    std::fs::write(&file, format!("{head}{block}\n")).unwrap();
+    let mut command = program();
+    match configuration {
+        true => command.args(["config", "check", "--config"]),
+        false => command.args(["profile", "check"]),
+    };
+    let output = command.arg(&file).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{place}: {said}");
+    std::fs::remove_dir_all(&directory).unwrap();
 }
 
 /// Wherever a configuration starts Terrarium, its command line is one that Terrarium understands.

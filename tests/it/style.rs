@@ -1,5 +1,6 @@
 //! What the compiler cannot check about the source: who imports whom, how long files are, where `unsafe` is.
 
+mod commands;
 mod promises;
 
 use std::collections::{BTreeMap, BTreeSet};
