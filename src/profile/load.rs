@@ -562,7 +562,14 @@ mod tests {
             ),
             ("---\nname: x\n", "4:1: the file holds more than one YAML document"),
             ("\tnetwork: none", "3:10: while scanning a plain scalar, found a tab"),
-            ("limits: [", "4:9: expected mapping start"),
+            (
+                "limits: [",
+                "4:9: this is not names with values (`{name: value}`); hint: write names with values (`{name: value}`) here",
+            ),
+            (
+                "environment: {pass: LANG}",
+                "4:21: this is not a list (`[one, two]`); hint: write a list (`[one, two]`) here",
+            ),
         ] {
             assert_eq!(error(text), format!("x.yaml:{message}"));
         }

@@ -160,6 +160,18 @@ fn explain(error: Error) -> Fault<Syntax> {
         Error::InvalidScalar { ty, .. } if ty.starts_with(['u', 'i']) => Syntax::Kind {
             wanted: "a whole number",
         },
+        Error::Unexpected {
+            expected: "mapping start",
+            ..
+        } => Syntax::Kind {
+            wanted: "names with values (`{name: value}`)",
+        },
+        Error::Unexpected {
+            expected: "sequence start",
+            ..
+        } => Syntax::Kind {
+            wanted: "a list (`[one, two]`)",
+        },
         Error::InvalidBooleanStrict { .. } => Syntax::Kind {
             wanted: "true or false",
         },
