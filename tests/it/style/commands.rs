@@ -36,12 +36,15 @@ fn every_command_line_that_is_shown_is_understood() {
         if file.extension().is_none_or(|ending| ending != "rs") {
             continue;
         }
-        let text = read(&file).replace("\\\n", "");
+        let text = read(&file)
+            .replace("\\\n", "")
+            .replace("\\n", "\n")
+            .replace("\\\"", "\"");
         let place = file.display().to_string();
         let helps = text.lines().filter(|line| line.starts_with("  terrarium "));
         shown.extend(
             helps
-                .flat_map(|line| in_line(line.trim_end_matches("\")]")))
+                .flat_map(|line| in_line(line.trim_end_matches(['"', ')', ']'])))
                 .map(|command| (command, place.clone())),
         );
         let messages = text.lines().filter(|line| !line.trim_start().starts_with("//"));
