@@ -9,7 +9,7 @@ use std::process::Stdio;
 
 use crate::harness::{fresh_directory, host_program, program};
 
-const DOCUMENTS: [(&str, &str); 9] = [
+pub(crate) const DOCUMENTS: [(&str, &str); 9] = [
     ("README.md", include_str!("../../README.md")),
     ("docs/clients.md", include_str!("../../docs/clients.md")),
     ("docs/console.md", include_str!("../../docs/console.md")),

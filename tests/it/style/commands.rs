@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::promises::documents;
 use super::{all_files, read};
+use crate::docs::{DOCUMENTS, fenced};
 use crate::harness::program;
 
 /// What stands in front of a command line; else `terrarium` is a name.
@@ -61,6 +62,18 @@ fn every_command_line_that_is_shown_is_understood() {
         .filter_map(|(command, place)| misunderstood(command).map(|why| format!("{place}: {command}: {why}")))
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_document_with_examples_is_left_out() {
+    for file in documents() {
+        let text = read(&file);
+        let any = |language: &&str| !fenced(&text, language).is_empty();
+        let name = file.to_str().unwrap();
+        if ["console", "json", "yaml"].iter().any(any) {
+            assert!(DOCUMENTS.iter().any(|(tried, _)| *tried == name), "{name}");
+        }
+    }
 }
 
 #[test]
