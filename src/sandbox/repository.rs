@@ -5,6 +5,7 @@
 use std::fs::File;
 use std::io::Read as _;
 use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
@@ -16,7 +17,7 @@ const MAX_FILE: u64 = 8 << 10;
 pub(super) fn places(workspace: &Path) -> Vec<PathBuf> {
     let mut places = Vec::new();
     let git = workspace.join(".git");
-    if let Some(text) = content(&git) {
+    if let Some(text) = content(workspace, &git) {
         places.extend(led_to(workspace, workspace, text.strip_prefix("gitdir:")));
     }
     if is_repository(workspace) {
@@ -25,7 +26,7 @@ pub(super) fn places(workspace: &Path) -> Vec<PathBuf> {
     // A worktree has a directory of its own, which says where that of the repository is.
     let all: Vec<_> = places.iter().map(|place| workspace.join(place)).chain([git]).collect();
     for place in all {
-        let common = content(&place.join("commondir"));
+        let common = content(workspace, &place.join("commondir"));
         let common = led_to(workspace, &place, common.as_deref());
         places.extend(common.filter(|common| common != Path::new(".git")));
     }
@@ -39,11 +40,12 @@ fn is_repository(directory: &Path) -> bool {
     directory.join("HEAD").is_file() && directory.join("objects").is_dir() && directory.join("refs").is_dir()
 }
 
-/// What such a file says. Nothing but a file is opened: it may be a link of the command's to a device or a pipe of the host, to which that
-/// does something.
-fn content(path: &Path) -> Option<String> {
+/// What such a file says. Nothing is opened but a file of the workspace's own file system: it may be a link of the command's to a device,
+/// a pipe or the kernel's log (/proc/kmsg), where that does something or waits.
+fn content(workspace: &Path, path: &Path) -> Option<String> {
     let found = File::from(rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?);
-    if !found.metadata().ok()?.is_file() {
+    let (file, around) = (found.metadata().ok()?, workspace.metadata().ok()?);
+    if !file.is_file() || file.dev() != around.dev() {
         return None;
     }
     let file = File::open(format!("/proc/self/fd/{}", found.as_raw_fd())).ok()?;
@@ -99,5 +101,16 @@ mod tests {
         assert!(!opened());
         rustix::fs::open(&pipe, OFlags::RDONLY | OFlags::NONBLOCK, Mode::empty()).unwrap();
         assert!(opened(), "the watch sees nothing");
+    }
+
+    #[test]
+    fn what_the_kernel_writes_is_not_read() {
+        let directory = Temporary::create(&std::env::temp_dir(), WORKSPACE, 0o700).unwrap();
+        let link = directory.path().join("link");
+        std::os::unix::fs::symlink("/proc/version", &link).unwrap();
+        let file = directory.path().join("file");
+        std::fs::write(&file, "text").unwrap();
+        assert_eq!(content(directory.path(), &link), None);
+        assert_eq!(content(directory.path(), &file).as_deref(), Some("text"));
     }
 }
