@@ -7,6 +7,8 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
+
 use super::plan::Mark;
 use crate::model::Program;
 use crate::model::command::Shell;
@@ -28,6 +30,8 @@ pub(super) struct Prepared {
     /// Its base as it was sent.
     pub(super) base: Vec<u8>,
     pub(super) socket: UnixStream,
+    /// Dropped with it: who would end it after a while has nothing to do then.
+    pub(super) _waits: oneshot::Sender<()>,
 }
 
 /// What calls must have in common for the same sandbox to be likely.

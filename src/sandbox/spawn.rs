@@ -189,12 +189,13 @@ impl Launchers {
     }
 
     /// Builds a sandbox like that of `grant`, without its task. One at a time.
-    fn prepare(&self, grant: &LaunchGrant) -> Result<Option<Mark>, LaunchError> {
+    fn prepare(&self, grant: &LaunchGrant) -> Result<Option<(Mark, oneshot::Receiver<()>)>, LaunchError> {
         let kind = Kind::of(grant.request());
         if !self.held().waiting.start(&kind) {
             return Ok(None);
         }
-        let prepared = self.plan_ahead(grant, kind);
+        let (waits, gone) = oneshot::channel();
+        let prepared = self.plan_ahead(grant, kind, waits);
         let mut held = self.held();
         held.waiting.being_built = false;
         let prepared = prepared?;
@@ -202,10 +203,10 @@ impl Launchers {
         fdpass::send(&prepared.socket, &prepared.base, &[])?;
         let mark = prepared.mark.clone();
         held.waiting.add(prepared);
-        Ok(Some(mark))
+        Ok(Some((mark, gone)))
     }
 
-    fn plan_ahead(&self, grant: &LaunchGrant, kind: Kind) -> Result<Prepared, LaunchError> {
+    fn plan_ahead(&self, grant: &LaunchGrant, kind: Kind, waits: oneshot::Sender<()>) -> Result<Prepared, LaunchError> {
         let (socket, support) = self.fork_launcher()?;
         let mark = Mark::random()?;
         let plan = Plan::make(grant, &support, &mark, self.options.run_as, &self.compiled)?;
@@ -214,6 +215,7 @@ impl Launchers {
             mark,
             base: plan.base.to_bytes()?,
             socket,
+            _waits: waits,
         })
     }
 
@@ -282,8 +284,10 @@ pub(super) async fn prepare(launchers: Launchers, grant: LaunchGrant, mut ending
     tokio::time::timeout(MOMENT, ended).await.ok(); // either is a time to begin
     let held = Arc::downgrade(&launchers.held);
     let prepared = blocking(move || launchers.prepare(&grant)).await;
-    if let Ok(Some(mark)) = prepared {
-        tokio::time::sleep(WAITS_FOR).await;
+    if let Ok(Some((mark, gone))) = prepared {
+        if tokio::time::timeout(WAITS_FOR, gone).await.is_ok() {
+            return; // somebody has it, or it made way for another
+        }
         // A zygote may be starting or ending meanwhile, which takes seconds.
         let end = move || {
             if let Some(held) = held.upgrade() {
