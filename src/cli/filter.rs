@@ -179,7 +179,8 @@ impl Filter {
         let end = if byte == 0x07 { 0 } else { 1 }; // the ESC of ST
         let text = self.held.len().checked_sub(end).and_then(|end| self.held.get(2..end));
         let text = text.and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default();
-        let title = ["0;", "1;", "2;"].iter().any(|start| text.starts_with(start));
+        let command = self.held.get(1) == Some(&b']'); // `ESC P 1;1|` sets what keys type
+        let title = command && ["0;", "1;", "2;"].iter().any(|start| text.starts_with(start));
         if title && !text.ends_with(";?") && !text.contains(char::is_control) {
             self.show(byte, out);
         } else {
@@ -251,6 +252,22 @@ mod tests {
             // A title of tmux and screen.
             b"\x1bktitle\x1b\\",
         ];
+        nothing_passes(&hostile);
+    }
+
+    #[test]
+    fn what_begins_as_a_title_is_none_in_other_strings() {
+        nothing_passes(&[
+            &b"\x1bP1;1|17/6c730d\x1b\\"[..], // sets what a key types (DECUDK)
+            b"\x1bP0;1;0q#0~\x07",
+            b"\x1bk0;title\x1b\\",
+            b"\x1b_2;x\x1b\\",
+            b"\x1b^1;x\x07",
+            b"\x1bX2;x\x07",
+        ]);
+    }
+
+    fn nothing_passes(hostile: &[&[u8]]) {
         for bytes in hostile {
             assert_eq!(Filter::default().pass(bytes), b"", "{bytes:?}");
             let mut split = Filter::default();
