@@ -211,6 +211,7 @@ impl Place {
 impl Verifier<'_> {
     fn file(&mut self, name: Name, mut input: impl BufRead, place: &mut Place, last: bool) -> io::Result<()> {
         self.report.files += 1;
+        place.last = None; // a file without a line follows one that says so
         let mut at = 0;
         let mut line = Vec::new();
         loop {

@@ -74,3 +74,25 @@ async fn whole_lines_at_the_end_that_were_changed_are_no_torn_ones() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_file_that_was_made_and_not_yet_written_to_is_no_missing_one() {
+    let place = Place::new();
+    let small = |settings: &mut Settings| settings.rotate = 1;
+    calls(&place.audit_with(small), 1).await;
+    let files = place.files();
+    let last = files.last().unwrap();
+    // Its writer was killed between the line that names it and its own first.
+    fs::write(last, b"").unwrap();
+    assert_eq!(place.wrong(), vec![]);
+    calls(&place.audit(), 1).await;
+    assert_eq!((place.wrong(), place.files().len()), (vec![], files.len()));
+    // One that is not there is missed as before.
+    fs::write(last, b"").unwrap();
+    fs::remove_file(last).unwrap();
+    assert!(
+        matches!(place.wrong()[..], [Wrong::Missing { .. }]),
+        "{:?}",
+        place.wrong()
+    );
+}
