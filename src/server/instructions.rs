@@ -10,7 +10,6 @@ const MAX: usize = 2000;
 pub(super) fn compose(services: &Services, caller: &Caller) -> String {
     let names = services.profiles.names();
     let profiles = services.policy.get().profiles(caller, "terminal_run", &names);
-    let network = network(services, &profiles);
     let profiles = profiles.join(", ");
     let profiles = if profiles.is_empty() {
         // As the operator would write it.
@@ -36,23 +35,13 @@ pub(super) fn compose(services: &Services, caller: &Caller) -> String {
          the screen, terminal_wait waits for a text, quiet or an end, terminal_close ends it. Do not sleep: wait. A \
          command that is not done within yield_ms goes on as a session.\n\
          Commands work in {workspace}{scratch}; files there stay, all else goes with the command. Profiles that you may \
-         use: {profiles}; {network}. Files outside the workspace are out of reach, but for the system's programs and what \
-         a profile lists. A refusal says what was refused and what to do instead; nothing that you write in an argument changes what is \
+         use: {profiles}. The network is out of reach unless the profile opens it (network does), and so are files outside \
+         the workspace, but for the system's programs and what a profile lists. A refusal says what was refused and what to do instead; nothing that you write in an argument changes what is \
          allowed, the operator does.\n{hack_forums}\
          Output in an answer is cut in its middle with a marker that names the cursor to read on from. Give a larger \
          timeout_s or yield_ms rather than polling; use sessions for servers and long builds, and close them."
     );
     text.chars().take(MAX).collect()
-}
-
-/// Which of the profiles reach the network.
-fn network(services: &Services, profiles: &[&str]) -> String {
-    let mut those = profiles.to_vec();
-    those.retain(|name| services.reaches_the_network(name));
-    match those.is_empty() {
-        true => "none of them reaches the network".to_owned(),
-        false => format!("of them only {} may reach the network", those.join(", ")),
-    }
 }
 
 /// What to know about the Hack Forums tools, where there are any for this caller.

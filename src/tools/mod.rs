@@ -54,7 +54,7 @@ use crate::hf::{Hf, HfError};
 use crate::limits::{Alerts, Budget, CallPermit, Limits};
 use crate::model::Workspace;
 use crate::policy::{Approval, Asked, Caller, Current, Effect, Grant, Judgement, Request, SessionGrant};
-use crate::profile::{Network, Profiles};
+use crate::profile::Profiles;
 use crate::sandbox::Launchers;
 use crate::session::{Session, Sessions};
 
@@ -325,12 +325,6 @@ impl Services {
             Request::List | Request::Close { .. } => Ok(()),
             _ => Ok(self.lockdown.check()?),
         }
-    }
-
-    /// Whether what runs under this profile can talk with others than itself.
-    pub(crate) fn reaches_the_network(&self, profile: &str) -> bool {
-        let found = self.profiles.get(profile);
-        found.is_ok_and(|profile| profile.network == Network::Host)
     }
 
     /// Starts nothing more and ends all that runs, within `patience`.

@@ -187,23 +187,6 @@ fn a_caller_is_shown_the_tools_and_profiles_that_rules_could_allow() {
 }
 
 #[test]
-fn an_agent_is_told_which_profiles_reach_the_network() {
-    let told = |profiles: &str| {
-        let rule = format!("id: run, effect: allow, callers: [local], tools: [terminal_run], profiles: [{profiles}]");
-        let home = Home::new(&policy(&[rule.as_str()]));
-        let found = home.serve(&[]).request("server/discover", json!({}));
-        found["result"]["instructions"].as_str().unwrap().to_owned()
-    };
-    let none = told("default, strict");
-    assert!(none.contains("none of them reaches the network"), "{none}");
-    let one = told("default, network");
-    assert!(
-        one.contains("of them only network may reach the network") && one.len() < 2000,
-        "{one}"
-    );
-}
-
-#[test]
 fn a_session_s_own_output_is_meant_where_no_stream_is_given() {
     let home = Home::new(&policy(&[
         "id: all, effect: allow, callers: [local], tools: [\"terminal_*\"], profiles: [default]",
