@@ -12,6 +12,7 @@ pub mod follow;
 #[doc(hidden)]
 pub mod fuzz;
 mod key;
+mod lines;
 pub mod read;
 mod record;
 pub mod redact;

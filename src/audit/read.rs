@@ -13,6 +13,7 @@ use super::record::{Event, Line};
 
 pub use super::anchor::{Anchor, Anchored, To};
 pub use super::files::{Found, Name, list};
+pub use super::lines::{lines, lines_of};
 
 /// Findings that are kept; more of them say nothing new.
 const FINDINGS: usize = 1000;
@@ -123,8 +124,13 @@ impl Report {
 
 /// Verifies all chains in a directory, against these anchors.
 pub fn verify(directory: &Path, anchors: &[Anchored]) -> io::Result<Report> {
+    verify_listed(directory, list(directory)?, anchors)
+}
+
+/// The same of these files, which may have become others since: servers go on.
+pub(super) fn verify_listed(directory: &Path, listed: Vec<Found>, anchors: &[Anchored]) -> io::Result<Report> {
     let mut chains: BTreeMap<u64, Vec<Found>> = BTreeMap::new();
-    for found in list(directory)? {
+    for found in listed {
         chains.entry(found.name.chain).or_default().push(found);
     }
     let mut verifier = Verifier {
@@ -153,6 +159,7 @@ pub fn verify(directory: &Path, anchors: &[Anchored]) -> io::Result<Report> {
         }
         verifier.end_of_chain(&place, before);
     }
+    verifier.look_again(directory)?;
     Ok(verifier.report(&chains))
 }
 
@@ -335,6 +342,18 @@ impl Verifier<'_> {
         }
     }
 
+    /// What seems to be gone may have been made since the files were listed, or retired since, on record in a file that was
+    /// read before or made since.
+    fn look_again(&mut self, directory: &Path) -> io::Result<()> {
+        self.missing.retain(|name| !directory.join(name.to_string()).exists());
+        if !self.missing.is_empty() {
+            let retired = lines(directory)?.filter(|(_, line)| line.event == Event::Retired);
+            let names = retired.filter_map(|(_, line)| line.file.map(|name| name.to_string()));
+            self.retired.extend(names);
+        }
+        Ok(())
+    }
+
     /// What can be said only when every line is known.
     fn report(mut self, chains: &BTreeMap<u64, Vec<Found>>) -> Report {
         for anchor in self.anchors {
@@ -358,33 +377,6 @@ impl Verifier<'_> {
             self.report.wrong.push(wrong);
         }
     }
-}
-
-/// All whole lines of a directory, file by file, oldest file first, as their bytes and what they say.
-pub fn lines(directory: &Path) -> io::Result<impl Iterator<Item = (Vec<u8>, Line<'static>)>> {
-    let mut files = list(directory)?;
-    files.sort_by_key(|found| (found.modified, found.name));
-    let files = files.into_iter().filter_map(|found| File::open(found.path).ok());
-    Ok(files.flat_map(|file| lines_of(BufReader::new(file))))
-}
-
-/// The whole lines of one file.
-pub fn lines_of(mut input: impl BufRead) -> impl Iterator<Item = (Vec<u8>, Line<'static>)> {
-    std::iter::from_fn(move || {
-        loop {
-            let mut line = Vec::new();
-            let read = input.by_ref().take(LINE as u64).read_until(b'\n', &mut line).ok()?;
-            if read == 0 {
-                return None;
-            }
-            if line.ends_with(b"\n") {
-                line.pop();
-            }
-            if let Ok((said, _)) = chain::open(&line) {
-                return Some((line, said));
-            }
-        }
-    })
 }
 
 /// Verifies one chain in one file, for the fuzzer.

@@ -1,3 +1,4 @@
+mod alive;
 mod torn;
 
 use std::fs;
