@@ -42,6 +42,8 @@ const PIECE: usize = 512;
 const SIMPLE: usize = 8;
 /// And so much for others.
 const SEQUENCE: usize = 64;
+/// And each of its bytes: a title is read three times and copied twice.
+const BYTE: usize = 8;
 /// The string terminator of the eight-bit set.
 const ST: u8 = 0x9C;
 
@@ -113,7 +115,7 @@ impl Screen {
                         self.interpreter.plain(sequence);
                     }
                     Token::Sequence(sequence) => {
-                        self.interpreter.work += SEQUENCE + sequence.len();
+                        self.interpreter.work += SEQUENCE + BYTE * sequence.len();
                         parse(&mut self.parser, &mut self.interpreter, sequence);
                     }
                     // Whatever came before it ends here too.

@@ -60,3 +60,12 @@ fn plain_output_is_taken_at_once() {
         }
     }
 }
+
+#[test]
+fn strings_that_draw_nothing_are_counted_too() {
+    let mut screen = Screen::new(Size::new(80, 24).unwrap());
+    for (begin, end) in [("\x1b]0;", "\x07"), ("\x1bP", "\x1b\\"), ("\x1b_", "\x1b\\")] {
+        let flood = format!("{begin}{}{end}", "T".repeat(200)).repeat(2_000).into_bytes();
+        assert!(screen.feed_little(&flood) <= LITTLE / 4, "{begin:?}");
+    }
+}
