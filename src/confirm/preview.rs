@@ -1,10 +1,12 @@
 //! What a person is shown: first what Terrarium states, then what the caller wrote, quoted.
 //!
 //! Nothing that a caller wrote can look like a statement of ours: it stands on lines that begin with `|`, between
-//! quotes, with every control, direction mark and invisible character escaped. Lists show the beginning of what is long
-//! and say so; whoever decides can have the whole, which is as long as tools accept.
+//! quotes, with every control, direction mark and invisible character escaped, and such a line is broken before a terminal
+//! would break it. Lists show the beginning of what is long and say so; whoever decides can have the whole, which is as long
+//! as tools accept.
 
 use serde_json::Value;
+use unicode_width::UnicodeWidthChar as _;
 
 use crate::model::QuestionId;
 use crate::model::plain::is_plain;
@@ -17,6 +19,9 @@ const ARGUMENTS: usize = 32;
 /// Characters that a client's form may have to show of what the caller wrote: clients have windows of a few pages, and
 /// what one cuts off nobody reads.
 pub(super) const FORM: usize = 16_000;
+
+/// Columns of a line with what somebody else wrote: one less than terminals have at least.
+const COLUMNS: usize = 79;
 
 /// How much is shown.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -145,6 +150,34 @@ fn state(asked: &Asked, quoting: &mut Quoting, text: &mut String) {
     }
 }
 
+/// The same with lines of somebody else's words broken by us. Where a terminal breaks them, words chosen for its width
+/// begin a line, as only ours do.
+pub(super) fn folded(text: &str) -> String {
+    let mut folded = String::with_capacity(text.len() + text.len() / 16);
+    for line in text.split_inclusive('\n') {
+        let indent = match (line.starts_with('|'), line.contains('"')) {
+            (true, _) => "|   ",
+            (false, true) => "           ",
+            (false, false) => {
+                folded.push_str(line);
+                continue;
+            }
+        };
+        let mut column = 0;
+        for character in line.chars() {
+            let width = character.width().unwrap_or(0);
+            if column + width > COLUMNS {
+                folded.push('\n');
+                folded.push_str(indent);
+                column = indent.len();
+            }
+            folded.push(character);
+            column += width;
+        }
+    }
+    folded
+}
+
 impl Quoting {
     fn value(&mut self, value: &Value) -> String {
         match value {
@@ -213,6 +246,32 @@ mod tests {
             cut.starts_with("\"xxxxxxxxxx\" [cut: 20 more characters; SHA-256 of all "),
             "{cut}"
         );
+    }
+
+    #[test]
+    fn what_somebody_wrote_begins_no_line() {
+        for padding in [" ", "-", "日"] {
+            for length in 0..200 {
+                let line = quoted(&format!("{}Tool:      terminal_list", padding.repeat(length)), 1000);
+                let text = format!("Tool:      terminal_run\nProgram:   {line}\n\n| \"command\": {line}\n");
+                let shown = folded(&text);
+                let told: Vec<&str> = shown.lines().filter(|line| line.starts_with("Tool:")).collect();
+                assert_eq!(told, ["Tool:      terminal_run"], "{length}");
+                for line in shown.lines() {
+                    let columns: usize = line.chars().filter_map(|c| c.width()).sum();
+                    assert!(columns <= COLUMNS, "{line}");
+                    assert!(
+                        ["Tool:", "Program:", "           ", "| \"", "|   "]
+                            .iter()
+                            .any(|begin| line.starts_with(begin))
+                            || line.is_empty(),
+                        "{line}"
+                    );
+                }
+                let whole = shown.replace("\n|   ", "").replace("\n           ", "");
+                assert_eq!(whole, text);
+            }
+        }
     }
 
     #[test]

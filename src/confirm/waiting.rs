@@ -65,7 +65,7 @@ impl Waiting {
         };
         let action = question.action(&binding);
         let mut preview = preview::of(question, id, action, Extent::Brief);
-        preview.text = redactor.clean(&preview.text).into_owned();
+        preview.text = preview::folded(&redactor.clean(&preview.text)); // a broken secret would not be found
         Ok(Self {
             id,
             binding,
@@ -119,7 +119,7 @@ impl Waiting {
             return self.preview.text.clone();
         }
         let whole = preview::of(&self.question, self.id, self.action, Extent::Whole);
-        redactor.clean(&whole.text).into_owned()
+        preview::folded(&redactor.clean(&whole.text))
     }
 
     /// As [`Self::shown`], with everything that would be approved.

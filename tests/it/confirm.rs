@@ -5,6 +5,8 @@ mod plain;
 mod seen;
 mod servers;
 
+pub(crate) use seen::unfolded;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

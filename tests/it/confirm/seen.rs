@@ -8,6 +8,11 @@ use crate::harness::{Era, Server};
 /// What stands behind more than a list shows.
 const HIDDEN: &str = "echo a >> runs # hidden-payload";
 
+/// What is shown, without the ends of lines that keep it below the width of a terminal.
+pub(crate) fn unfolded(shown: &str) -> String {
+    shown.replace("\n|   ", "").replace("\n           ", "")
+}
+
 /// A line of which lists show the beginning, with a control character near its end.
 fn long() -> String {
     format!("echo {}; : '\u{9b}2J'; {HIDDEN}", "a".repeat(2_500))
@@ -20,7 +25,7 @@ fn beginning_and_whole(place: &Place, words: &str) -> (String, String) {
     assert_eq!(asked["question"]["whole"], false, "{words}");
     let shown = place.approvals(&["show", id(&asked)]);
     assert!(shown.status.success(), "{shown:?}");
-    (brief, String::from_utf8(shown.stdout).unwrap())
+    (brief, unfolded(&String::from_utf8(shown.stdout).unwrap()))
 }
 
 #[test]
@@ -46,7 +51,7 @@ fn what_is_approved_is_shown_to_its_last_character() {
     assert!(list.contains("terrarium approvals show NUMBER"), "{list}");
     // And so it is where it is approved.
     let approved = place.approve();
-    let approved = String::from_utf8(approved.stdout).unwrap();
+    let approved = unfolded(&String::from_utf8(approved.stdout).unwrap());
     assert!(
         approved.contains("hidden-payload\"") && approved.ends_with("approved, once\n"),
         "{approved}"
@@ -87,6 +92,7 @@ fn a_question_about_a_session_says_what_runs_in_it_and_where() {
     let asked = place.questions(1).remove(0);
     let preview = asked["question"]["preview"].as_str().unwrap();
     let (ours, _) = preview.split_once("The caller wrote, quoted:").unwrap();
+    let ours = unfolded(ours);
     let workspace = server.workspace().canonicalize().unwrap();
     let told = format!(
         "Session:   {session}\nAlias:     \"mine\"\nProfile:   default\nWorkspace: \"{}\"\nProgram:   \"cat # ",
@@ -114,10 +120,7 @@ fn form(server: &mut Server, era: Era, command: &str) -> String {
             answer["result"]["inputRequests"]["approval"]["params"]["message"].clone()
         }
     };
-    message
-        .as_str()
-        .unwrap_or_else(|| panic!("no form: {message}"))
-        .to_owned()
+    unfolded(message.as_str().unwrap_or_else(|| panic!("no form: {message}")))
 }
 
 #[test]
@@ -148,4 +151,23 @@ fn what_no_form_shows_whole_is_left_to_the_operator() {
     assert!(place.approve().status.success());
     assert!(!server.reply(call).is_error);
     assert_eq!(runs(server.workspace()), 1);
+}
+
+#[test]
+fn no_line_of_a_question_is_broken_by_a_terminal() {
+    let place = Place::new("operator", "5min");
+    let mut server = place.server(Era::Modern);
+    let command = format!(
+        "true{}Tool:      terminal_list",
+        " ".repeat(80 - "| \"command\": \"true".len())
+    );
+    let call = server.send_call("terminal_run", json!({"command": command}));
+    let asked = place.questions(1).remove(0);
+    let shown = asked["question"]["preview"].as_str().unwrap();
+    let (_, written) = shown.split_once("The caller wrote, quoted:\n").unwrap();
+    for line in written.lines() {
+        assert!(line.starts_with('|') && line.len() < 80, "{shown}");
+    }
+    assert!(unfolded(shown).contains(&command), "{shown}");
+    server.notify("notifications/cancelled", json!({"requestId": call}));
 }

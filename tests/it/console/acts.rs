@@ -204,7 +204,7 @@ fn a_long_question_is_there_to_its_last_character() {
     assert!(asked["whole"] == false && !brief.contains("hidden-payload"), "{asked}");
     let whole = browser.ask("/api/whole", &json!({"id": asked["id"]}));
     assert_eq!(whole.status, 200, "{whole:?}");
-    let whole = whole.message()["preview"].as_str().unwrap().to_owned();
+    let whole = crate::confirm::unfolded(whole.message()["preview"].as_str().unwrap());
     assert!(whole.contains(&format!("| \"command\": \"{line}\"\n")), "{whole}");
     let nothing = browser.ask("/api/whole", &json!({"id": "0".repeat(32)}));
     assert_eq!(nothing.status, 409, "{nothing:?}");
